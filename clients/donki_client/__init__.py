@@ -1,0 +1,1 @@
+"""What people use: the donki command, the Python API and the local facility."""

@@ -1,0 +1,1 @@
+"""DonkiOrchestra's device servers: a Director that sends triggers, and the Players that answer them."""

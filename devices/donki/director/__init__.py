@@ -1,0 +1,1 @@
+"""The Director: its sequence, how it conducts, and its Tango device."""

@@ -1,0 +1,1 @@
+"""The Player: its action script and its Tango device."""

@@ -1,0 +1,77 @@
+"""The identity of a run, as scripts and files see it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from donki.errors import InputError
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the orchestra.
+
+    Attributes
+    ----------
+    id
+        unique name, sortable by time: ``20261122T101500Z-3f9a``
+    title
+        free text
+    metadata
+        what the user wants kept with the data; a JSON object
+    seed
+        non-negative; with the Player's name and the trigger it decides every random number of the run
+    """
+
+    id: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    @classmethod
+    def new(cls, title: str = "", metadata: Mapping[str, Any] | None = None, seed: int | None = None) -> Run:
+        """Begin a run now; a seed is drawn where none is given."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return cls(
+            id=f"{stamp}-{secrets.token_hex(2)}",
+            title=title,
+            metadata=dict(metadata or {}),
+            seed=secrets.randbits(32) if seed is None else seed,
+        )
+
+    def to_json(self) -> str:
+        """Return the run as a JSON object with the keys id, title, metadata and seed."""
+        return json.dumps(
+            {"id": self.id, "title": self.title, "metadata": dict(self.metadata), "seed": self.seed}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Run:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        InputError
+            when a key is missing, unknown or of the wrong type
+        """
+        expected = 'a run is a JSON object {"id": text, "title": text, "metadata": object, "seed": integer >= 0}'
+        try:
+            run = cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{expected}; got {text!r} ({error})") from None
+        typed = (
+            isinstance(run.id, str)
+            and isinstance(run.title, str)
+            and isinstance(run.metadata, dict)
+            and isinstance(run.seed, int)
+            and not isinstance(run.seed, bool)
+            and run.seed >= 0
+        )
+        if not typed or not run.id or not run.id.replace("-", "").replace("_", "").isalnum():
+            raise InputError(f"{expected}; the id of letters, digits, - and _; got {text!r}")
+        return run

@@ -1,0 +1,1 @@
+"""Where simulated data come from."""

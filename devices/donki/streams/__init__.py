@@ -1,0 +1,1 @@
+"""What a Player emits, and the ways out: Kafka and NeXus/HDF5."""
