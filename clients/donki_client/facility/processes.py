@@ -1,0 +1,153 @@
+"""Child processes that never outlive the one that started them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from donki.errors import DonkiError
+from donki_client.facility import tether
+
+POLL = 0.01  # s, between two looks at a starting process
+TAIL = 12  # lines of a log that an error shows
+
+
+class Child:
+    """One running program; its output goes to a file.
+
+    Attributes
+    ----------
+    name
+        what messages call it
+    log
+        the file of its standard output and error
+    pid
+        its process number
+    """
+
+    def __init__(self, name: str, command: list[str], log: Path, environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.log = log
+        with log.open("wb") as output:
+            self._popen = subprocess.Popen(
+                # -I -S: the tether needs nothing of site-packages, and starts in 20 ms without
+                [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+                # Ctrl-C is for the parent, which then stops its children in order.
+                process_group=0,
+            )
+        self.pid = self._popen.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self._popen.poll() is None
+
+    def tail(self) -> str:
+        """Return the last lines of its output, indented."""
+        lines = self.log.read_text(errors="replace").rstrip().splitlines()[-TAIL:]
+        return "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
+
+    def check_alive(self) -> None:
+        """Make sure that it still runs.
+
+        Raises
+        ------
+        DonkiError
+            with the exit status and the last lines of its output
+        """
+        status = self._popen.poll()
+        if status is not None:
+            ended = f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
+            raise DonkiError(f"{self.name} {ended}; its last lines ({self.log}):\n{self.tail()}")
+
+    def wait_for(self, pattern: str, limit: float) -> re.Match[str]:
+        """Wait until its output holds a regular expression, at most `limit` s, and return the match.
+
+        Raises
+        ------
+        DonkiError
+            when it ends before, or the limit is over
+        """
+        end = time.monotonic() + limit
+        while not (match := re.search(pattern, self.log.read_text(errors="replace"))):
+            self.check_alive()
+            if time.monotonic() > end:
+                raise DonkiError(
+                    f"{self.name} was not ready within {limit:g} s; "
+                    f"its last lines ({self.log}):\n{self.tail()}"
+                )
+            time.sleep(POLL)
+        return match
+
+    def wait(self, limit: float | None = None) -> int | None:
+        """Wait until it ends, at most `limit` s; return its exit status, None where it still runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._popen.wait(limit)
+        return None
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM)."""
+        self._popen.terminate()
+
+    def kill(self) -> None:
+        """End it (SIGKILL) and wait until it is gone."""
+        self._popen.kill()
+        self._popen.wait()
+
+
+class Processes:
+    """Programs that are stopped together, at the latest when the `with` block ends.
+
+    They are gone too when the process that started them ends without a word (kill -9): the kernel ends them
+    when the *thread* that started them ends, so start them from a thread that lives as long as they shall.
+    What others rest on (a database) belongs into a `Processes` of its own, around theirs.
+
+    Parameters
+    ----------
+    logs
+        the folder where each program's output goes, one file a program
+    """
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._children: list[Child] = []
+
+    def start(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> Child:
+        """Start a program and return at once; `environment` is added to this process's own."""
+        log = self._logs / f"{name.replace('/', '-')}.log"
+        child = Child(name, command, log, environment or {})
+        self._children.append(child)
+        return child
+
+    def stop(self, limit: float = 3.0) -> None:
+        """Ask all to end, and after `limit` s end those that still run."""
+        try:
+            for child in reversed(self._children):
+                child.terminate()
+            end = time.monotonic() + limit
+            for child in reversed(self._children):
+                child.wait(max(0.0, end - time.monotonic()))
+        finally:  # also when a second Ctrl-C arrives meanwhile
+            for child in reversed(self._children):
+                child.kill()
+            self._children.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

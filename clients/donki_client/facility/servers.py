@@ -1,0 +1,187 @@
+"""The device servers of the orchestra: registered in a Tango database, started, waited for."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tango
+
+from donki.errors import DonkiError, InputError
+from donki_client.facility.address import Address
+from donki_client.facility.processes import Child, Processes
+
+START_LIMIT = 30.0  # s, for all servers that are started together
+POLL = 0.02  # s
+
+
+@dataclass(frozen=True)
+class DeviceServer:
+    """One device and the server it runs in.
+
+    Attributes
+    ----------
+    kind
+        server and class: ``DonkiDirector`` or ``DonkiPlayer``
+    module
+        the Python module that runs it
+    instance
+        the server's instance name
+    device
+        the device's name
+    properties
+        device properties; a list becomes several values
+    memorized
+        attribute values that the device takes up when it starts
+    """
+
+    kind: str
+    module: str
+    instance: str
+    device: str
+    properties: Mapping[str, str | list[str]] = field(default_factory=dict)
+    memorized: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The server's name in the database."""
+        return f"{self.kind}/{self.instance}"
+
+    @classmethod
+    def director(cls, instance: str = "1", **properties: str | list[str]) -> DeviceServer:
+        """Return the server of the device ``donki/director/INSTANCE``."""
+        device = f"donki/director/{_member(instance)}"
+        return cls("DonkiDirector", "donki.director.device", instance, device, properties)
+
+    @classmethod
+    def player(
+        cls,
+        name: str,
+        script: Path,
+        priority: int | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        **properties: str | list[str],
+    ) -> DeviceServer:
+        """Return the server of the device ``donki/player/NAME``.
+
+        Parameters
+        ----------
+        name
+            the Player's name: letters, digits, ``_``, ``-`` and ``.``
+        script
+            its action script; the folder becomes the property ScriptPath
+        priority, parameters
+            what the device takes up at its start; by default what it had before
+        properties
+            further device properties, such as ``KafkaBrokers="localhost:9092"``
+
+        Raises
+        ------
+        InputError
+            when the name cannot be a device's, or there is no such script
+        """
+        if not script.is_file():
+            raise InputError(f"script {str(script)!r}: there is no such file")
+        script = script.resolve()
+        memorized = {"Script": script.name}
+        if priority is not None:
+            memorized["Priority"] = str(priority)
+        if parameters is not None:
+            memorized["Parameters"] = json.dumps(dict(parameters))
+        properties = {"ScriptPath": str(script.parent), **properties}
+        device = f"donki/player/{_member(name)}"
+        return cls("DonkiPlayer", "donki.player.device", name, device, properties, memorized)
+
+
+def connect(address: Address) -> tango.Database:
+    """Return the Tango database at an address."""
+    return tango.Database(address.ip if address.is_loopback else address.host, address.port)
+
+
+def register(database: tango.Database, server: DeviceServer) -> None:
+    """Enter a server, its device, properties and memorized values; what is there already is overwritten."""
+    entry = tango.DbDevInfo()
+    entry.server, entry._class, entry.name = server.name, server.kind, server.device  # noqa: SLF001
+    database.add_device(entry)
+    if server.properties:
+        database.put_device_property(server.device, dict(server.properties))
+    if server.memorized:
+        values = {name: {"__value": [value]} for name, value in server.memorized.items()}
+        database.put_device_attribute_property(server.device, values)
+
+
+def running(address: Address, server: DeviceServer) -> str | None:
+    """Return where a server already runs (host and process number), or None."""
+    try:
+        tango.DeviceProxy(f"tango://{address.tango_host}/dserver/{server.name}").ping()
+        entry = connect(address).get_device_info(server.device)
+    except tango.DevFailed:
+        return None
+    return f"host {entry.host}, process {entry.pid}"
+
+
+def start_servers(
+    processes: Processes, address: Address, servers: Iterable[DeviceServer], options: Iterable[str] = ()
+) -> list[Child]:
+    """Register servers, start them side by side and wait until every device answers.
+
+    Parameters
+    ----------
+    processes
+        whose children they become
+    address
+        the Tango database's; servers of a database on loopback listen on loopback too
+    options
+        added to each server's command line, such as ``-v4``
+
+    Raises
+    ------
+    DonkiError
+        when one ends at its start or does not answer in time; shows the end of its output
+    """
+    database = connect(address)
+    endpoint = ["-ORBendPoint", f"giop:tcp:{address.ip}:"] if address.is_loopback else []
+    starting = []
+    for server in servers:
+        register(database, server)
+        command = [sys.executable, "-m", server.module, server.instance, *options, *endpoint]
+        child = processes.start(server.name, command, {"TANGO_HOST": address.tango_host})
+        starting.append((server, child))
+    children = [child for _, child in starting]
+    end = time.monotonic() + START_LIMIT
+    while starting := [pair for pair in starting if not _answers(database, address, *pair)]:
+        if time.monotonic() > end:
+            server, child = starting[0]
+            raise DonkiError(
+                f"{server.device} did not answer within {START_LIMIT:g} s; the last lines of {server.name} "
+                f"({child.log}):\n{child.tail()}"
+            )
+        time.sleep(POLL)
+    return children
+
+
+def _answers(database: tango.Database, address: Address, server: DeviceServer, child: Child) -> bool:
+    child.check_alive()
+    entry = database.get_device_info(server.device)
+    # An entry with another process number was left by a server that was killed.
+    if not entry.exported or entry.pid != child.pid:
+        return False
+    try:
+        tango.DeviceProxy(f"tango://{address.tango_host}/{server.device}").ping()
+    except tango.DevFailed:
+        return False
+    return True
+
+
+def _member(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise InputError(
+            f"name {name!r}: letters, digits, '_', '-' and '.' are accepted, a letter or digit first"
+        )
+    return name
