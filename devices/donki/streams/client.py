@@ -1,0 +1,86 @@
+"""What every Kafka client needs: who the brokers are, whether one is there, and the security settings."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient
+
+from donki.errors import BrokerError, InputError
+
+# On debug level the client logs its configuration, passwords and all.
+logging.getLogger("kafka").setLevel(logging.WARNING)
+
+_SECURITY = ("security_protocol", "ssl_", "sasl_", "proxy_url")
+_FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
+
+
+def parse_address(broker: str) -> tuple[str, int]:
+    """Return host and port of ``host:port``, ``host`` (port 9092) or ``[IPv6]:port``.
+
+    Raises
+    ------
+    InputError
+        when it is none of these
+    """
+    text = broker.strip()
+    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    if not colon:
+        host, port = text, "9092"
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise InputError(f"a Kafka broker is given as host:port, with a port from 1 to 65535; got {broker!r}")
+    return host, int(port)
+
+
+def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the security settings that a user may hand to the Kafka client.
+
+    Parameters
+    ----------
+    options
+        as kafka-python names them: ``security_protocol``, ``ssl_*``, ``sasl_*``, ``proxy_url``
+
+    Raises
+    ------
+    InputError
+        when a name is another one or not known to the client, or a file is missing; a value is never shown
+    """
+    for name in options:
+        if not name.startswith(_SECURITY) or name not in KafkaAdminClient.DEFAULT_CONFIG:
+            raise InputError(
+                f"{name!r} is not an option for Kafka;"
+                " accepted are kafka-python's security_protocol, ssl_*, sasl_* and proxy_url"
+            )
+    for name in _FILES:
+        path = options.get(name)
+        if path is not None and not Path(path).is_file():
+            raise InputError(f"the file that the Kafka option {name} names is not there: {path}")
+    return dict(options)
+
+
+def knock(addresses: Sequence[tuple[str, int]], timeout: float) -> None:
+    """Return when one of the brokers takes a connection: a broker that is down is known at once.
+
+    Raises
+    ------
+    BrokerError
+        when none does
+    """
+    deadline = time.monotonic() + timeout
+    refusals = []
+    for host, port in addresses:
+        try:
+            socket.create_connection((host, port), max(0.1, deadline - time.monotonic())).close()
+        except OSError as error:
+            refusals.append(f"{host}:{port} ({error.strerror or error})")
+        else:
+            return
+    raise BrokerError(
+        f"no Kafka broker answers at {', '.join(refusals)}; is it running, is the address right?"
+    )

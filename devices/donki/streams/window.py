@@ -1,0 +1,104 @@
+"""The bytes that are under way to a broker, bounded."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from donki.errors import BrokerError
+
+
+class Window:
+    """Counts the messages that one producer has taken and its broker has not acknowledged yet.
+
+    A Kafka producer queues without a bound; whoever sends enters the window first, and waits while it is full.
+    The first failure stays and every later call raises it: what follows a lost message is of no use.
+
+    Parameters
+    ----------
+    size
+        most bytes under way; a single message may be larger
+    patience
+        seconds without any acknowledgement after which a wait gives up
+    broker
+        whom the window leads to, for the errors
+    """
+
+    def __init__(self, size: int, patience: float, broker: str) -> None:
+        self._size = size
+        self._patience = patience
+        self._broker = broker
+        self._changed = threading.Condition()
+        self._bytes = 0
+        self._messages: Counter[str] = Counter()
+        self._progress = time.monotonic()
+        self._failure = ""
+
+    @property
+    def failure(self) -> str:
+        """Why messages were lost, or may have been; empty as long as none were."""
+        return self._failure
+
+    def enter(self, topic: str, size: int) -> None:
+        """Wait until a message of `size` bytes has room, and count it in.
+
+        Raises
+        ------
+        BrokerError
+            when an earlier message failed, or nothing was acknowledged for too long
+        """
+        with self._changed:
+            self._wait(lambda: self._bytes == 0 or self._bytes + size <= self._size, None)
+            if self._bytes == 0:
+                self._progress = time.monotonic()
+            self._bytes += size
+            self._messages[topic] += 1
+
+    def leave(self, topic: str, size: int) -> None:
+        """Count out a message that the broker has acknowledged."""
+        with self._changed:
+            self._bytes -= size
+            self._messages[topic] -= 1
+            self._progress = time.monotonic()
+            self._changed.notify_all()
+
+    def fail(self, reason: str) -> None:
+        """Let every wait, in progress or to come, end with a BrokerError; the first reason stays."""
+        with self._changed:
+            self._failure = self._failure or reason
+            self._changed.notify_all()
+
+    def drain(self, timeout: float) -> None:
+        """Wait until everything is acknowledged.
+
+        Raises
+        ------
+        BrokerError
+            when a message failed, when nothing was acknowledged for too long, or after `timeout` seconds
+        """
+        with self._changed:
+            self._wait(lambda: self._bytes == 0, timeout)
+
+    def _wait(self, met: Callable[[], bool], timeout: float | None) -> None:
+        started = time.monotonic()
+        while not self._failure and not met():
+            now = time.monotonic()
+            limit = self._progress + self._patience
+            if timeout is not None:
+                limit = min(limit, started + timeout)
+            if now >= limit:
+                self._failure = (
+                    f"Kafka broker {self._broker} did not acknowledge {self._under_way()}"
+                    f" within {now - min(started, self._progress):.1f} s"
+                )
+                break
+            self._changed.wait(limit - now)
+        if self._failure:
+            raise BrokerError(self._failure)
+
+    def _under_way(self) -> str:
+        return ", ".join(
+            f"{count} messages to topic {topic}" for topic, count in self._messages.items() if count
+        )
