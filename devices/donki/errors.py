@@ -18,7 +18,7 @@ class FileError(DonkiError):
 
 
 class SourceError(DonkiError):
-    """A source of simulated data that cannot be read; names the file, the line and what was expected there."""
+    """A source of simulated data that cannot be read; names file, line and what was expected there."""
 
 
 class NotAllowedError(DonkiError):

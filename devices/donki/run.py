@@ -59,7 +59,9 @@ class Run:
         InputError
             when a key is missing, unknown or of the wrong type
         """
-        expected = 'a run is a JSON object {"id": text, "title": text, "metadata": object, "seed": integer >= 0}'
+        expected = (
+            'a run is a JSON object {"id": text, "title": text, "metadata": object, "seed": integer >= 0}'
+        )
         try:
             run = cls(**json.loads(text))
         except (ValueError, TypeError) as error:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from donki.director.sequence import (
     ALLOWED,
-    DISABLED,
     ENDLESS,
     GRACE,
     SECOND,
@@ -24,10 +23,10 @@ from donki.director.sequence import (
     Task,
     check_allowed,
     check_period,
-    check_priority,
     check_triggers,
 )
 from donki.errors import InputError, NotAllowedError
+from donki.priority import DISABLED, check_priority
 
 EPOCH = 1_700_000_000 * SECOND
 

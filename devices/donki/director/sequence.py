@@ -18,14 +18,17 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from donki.errors import InputError, NotAllowedError
+from donki.priority import DISABLED
 
 ENDLESS = -1
-DISABLED = -1
 
 SECOND = 1_000_000_000
 
 #: How long the Players are waited for when a sequence ends because of a failure or an Abort, in ns.
 GRACE = 800_000_000
+
+#: How many of the last triggers the rate and the remaining time are learned from.
+REMEMBERED = 1_000
 
 #: A trigger that starts later than this part of the period is counted as an overrun.
 OVERRUN = 0.1
@@ -113,13 +116,6 @@ def check_period(period: float) -> int:
     if not (math.isfinite(period) and 0 <= period <= 86_400):
         raise InputError(f"Period: seconds from 0 (as fast as the Players answer) to 86400; got {period}")
     return round(period * SECOND)
-
-
-def check_priority(priority: int) -> int:
-    """Return the priority if a Player can have it, or raise InputError."""
-    if not DISABLED <= priority <= 2**31 - 1:
-        raise InputError(f"Priority: a whole number from 0, or -1 to leave the Player out; got {priority}")
-    return priority
 
 
 @dataclass
@@ -212,7 +208,7 @@ class Sequence:
         self.failure: Failure | None = None
         self.silent: list[str] = []
         self.due = 0
-        self.starts: deque[int] = deque(maxlen=4096)
+        self.starts: deque[int] = deque(maxlen=REMEMBERED)
         self._reference = 0
         self._levels: list[tuple[str, ...]] = []
         self._pending: dict[str, Pending] = {}
@@ -226,6 +222,25 @@ class Sequence:
     def state(self) -> State:
         """The state to show."""
         return State.FAULT if self.failure else SHOWN[self.phase]
+
+    @property
+    def progress(self) -> float:
+        """How much is done, in %; 0 for an endless sequence."""
+        return 0.0 if self.triggers == ENDLESS else min(100.0, 100.0 * self.completed / self.triggers)
+
+    def rate(self, now: int) -> float:
+        """Return how many triggers were sent in the second before now, in Hz."""
+        return float(sum(1 for start in self.starts.copy() if now - start <= SECOND))
+
+    def remaining(self) -> float:
+        """Return the time left in s, learned from the last triggers; NaN until known, 0 at the end."""
+        if self.phase is Phase.ENDED:
+            return 0.0
+        left = self.triggers - self.completed
+        starts = self.starts.copy()
+        if self.triggers == ENDLESS or len(starts) < 2:
+            return math.nan
+        return left * (starts[-1] - starts[0]) / (len(starts) - 1) / SECOND
 
     @property
     def acting(self) -> frozenset[str]:
@@ -274,9 +289,10 @@ class Sequence:
             case Command.RESUME | Command.STEP:
                 self._pausing = command is Command.STEP
                 self.due = now
+                self.starts.clear()
                 return self._next_trigger(now)
             case _:
-                raise NotAllowedError(f"{command.value} is not a request to a sequence that has begun")
+                raise NotAllowedError(f"{command.value} is not allowed while a sequence runs")
 
     def replied(self, player: str, ticket: int, error: str | None, now: int) -> list[Effect]:
         """Take a Player's answer; one that comes after it was given up is passed over."""

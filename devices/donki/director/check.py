@@ -1,0 +1,37 @@
+"""What stands in the way of a sequence, found before the first trigger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from donki.director.roster import Entry
+from donki.priority import DISABLED
+
+
+def findings(entries: Sequence[Entry]) -> list[str]:
+    """Return one line for each thing that must be mended before Start, with its remedy; empty is ready."""
+    enabled = [entry for entry in entries if entry.priority != DISABLED]
+    if not entries:
+        return [
+            "no Player found: start one (donki player NAME HOST:PORT SCRIPT, or DonkiPlayer INSTANCE), "
+            "or mend the property PlayerDevices"
+        ]
+    if not enabled:
+        return ["every Player is disabled: give one a priority of 0 or more (priority[NAME]=0)"]
+    lines = []
+    for name, count in Counter(entry.name for entry in enabled).items():
+        if count > 1:
+            devices = ", ".join(entry.device for entry in enabled if entry.name == name)
+            lines.append(f"Player {name}: {count} Players have this name ({devices}); rename or disable one")
+    for entry in enabled:
+        if entry.state == "UNKNOWN":
+            lines.append(
+                f"Player {entry.name}: {entry.status}; "
+                f"start its server again, or leave it out (priority[{entry.name}]=-1)"
+            )
+        elif entry.state == "FAULT":
+            lines.append(f"Player {entry.name}: {entry.status} - mend the script and Reload")
+        elif entry.state == "RUNNING":
+            lines.append(f"Player {entry.name}: busy, {entry.status} - wait, or Abort it")
+    return lines

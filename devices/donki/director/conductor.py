@@ -1,0 +1,247 @@
+"""How the Director conducts: one thread drives the sequence, and one thread for each Player calls it.
+
+The driving thread never waits inside a call, so it keeps its own clock whatever a Player does: commands of
+the user, answers of the Players and the passing of time reach it through one queue.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import statistics
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import tango
+
+from donki.devfailed import message_of
+from donki.director.roster import Entry
+from donki.director.sequence import (
+    SECOND,
+    Ask,
+    Command,
+    Effect,
+    GiveUp,
+    Member,
+    Phase,
+    Sequence,
+    Task,
+)
+from donki.errors import DonkiError, NotAllowedError
+from donki.run import Run
+
+#: How many of a Player's last durations its median and 99 % time are taken from.
+REMEMBERED = 1_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a Player answered to a ticket; the error is None where it did as asked."""
+
+    player: str
+    ticket: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command of the user, and the Future that tells how it was taken."""
+
+    carry_out: Callable[[int], list[Effect]]
+    taken: Future[None]
+
+
+class Part:
+    """One Player's part in a run: a proxy, and the thread that calls it.
+
+    A call that never returns blocks this thread alone; it ends with the call.
+    """
+
+    def __init__(self, entry: Entry, run: Run, answers: queue.SimpleQueue[Answer | Request]) -> None:
+        self.entry = entry
+        self.durations: deque[float] = deque(maxlen=REMEMBERED)
+        self._run = run
+        self._answers = answers
+        self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._proxy: tango.DeviceProxy | None = None
+        threading.Thread(target=self._work, name=f"player {entry.name}", daemon=True).start()
+
+    def ask(self, ask: Ask) -> None:
+        """Have the Player do something; its answer goes to the queue of answers."""
+        self._asks.put(ask)
+
+    def give_up(self) -> None:
+        """Tell the Player to give up, past the call it is busy with."""
+        threading.Thread(target=self._abort, name=f"abort {self.entry.name}", daemon=True).start()
+
+    def end(self) -> None:
+        """Let the thread end when it has done what it was asked."""
+        self._asks.put(None)
+
+    def _work(self) -> None:
+        with tango.EnsureOmniThread():
+            while ask := self._asks.get():
+                began = time.perf_counter()
+                try:
+                    self._call(ask)
+                except tango.DevFailed as failed:
+                    answer = Answer(self.entry.name, ask.ticket, message_of(failed))
+                else:
+                    answer = Answer(self.entry.name, ask.ticket, None)
+                    if ask.task is Task.TRIGGER:
+                        self.durations.append(time.perf_counter() - began)
+                self._answers.put(answer)
+
+    def _call(self, ask: Ask) -> None:
+        if ask.task is Task.TRIGGER and self._proxy:
+            argument = {
+                "run": self._run.id,
+                "trigger": ask.trigger,
+                "reference_time": ask.reference_time,
+                "attempt": ask.attempt,
+            }
+            self._proxy.command_inout("Trigger", json.dumps(argument))
+            return
+        if ask.task is Task.START:
+            self._proxy = self._connect()
+            self._proxy.write_attribute("Run", self._run.to_json())
+        (self._proxy or self._connect()).command_inout(ask.task.value)
+
+    def _connect(self) -> tango.DeviceProxy:
+        proxy = tango.DeviceProxy(self.entry.device)
+        # The driving thread keeps the time; this lets the thread end some time after a Player fell silent.
+        proxy.set_timeout_millis(round(self.entry.timeout * 1000) + 5000)
+        # With reconnection, a call that was not answered would be sent a second time.
+        proxy.set_transparency_reconnection(False)
+        return proxy
+
+    def _abort(self) -> None:
+        with tango.EnsureOmniThread():
+            try:
+                self._connect().command_inout("Abort")
+            except tango.DevFailed:
+                # It is being given up: who does not answer is named when the sequence ends.
+                return
+
+
+class Conductor:
+    """Conducts one run from its first set-up to its end, in a thread of its own.
+
+    Parameters
+    ----------
+    run
+        the identity of the run
+    entries
+        the Players, disabled ones too
+    triggers, period
+        how many triggers (-1: until Stop), and the ns from one to the next
+    ended
+        called in the conducting thread when the run has ended
+    """
+
+    def __init__(
+        self, run: Run, entries: Iterable[Entry], triggers: int, period: int, ended: Callable[[], None]
+    ) -> None:
+        members = [Member(entry.name, entry.priority, round(entry.timeout * SECOND)) for entry in entries]
+        epoch = time.time_ns() - time.monotonic_ns()
+        self.run = run
+        self.sequence = Sequence(members, triggers, period, epoch)
+        self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
+        self._parts = {entry.name: Part(entry, run, self._inbox) for entry in entries}
+        self._ended = ended
+        self._armed = threading.Event()
+        self._over = threading.Event()
+        self._first = self.sequence.begin(time.monotonic_ns())
+        self._thread = threading.Thread(target=self._conduct, name="conductor", daemon=True)
+
+    def start(self) -> None:
+        """Begin to conduct."""
+        self._thread.start()
+
+    def wait_armed(self, seconds: float) -> bool:
+        """Wait until the Players are set up or could not be; return False where that takes longer."""
+        return self._armed.wait(seconds)
+
+    def wait_ended(self, seconds: float) -> bool:
+        """Wait until the run has ended; return False where that takes longer."""
+        return self._over.wait(seconds)
+
+    def request(self, command: Command) -> None:
+        """Obey a command of the user, or raise NotAllowedError."""
+        self._carry_out(lambda now: self.sequence.request(command, now))
+
+    def change(self, change: Callable[[Sequence], None]) -> None:
+        """Change the rules of the sequence between two of its events."""
+
+        def carry_out(_now: int) -> list[Effect]:
+            change(self.sequence)
+            return []
+
+        self._carry_out(carry_out)
+
+    def times(self, player: str) -> tuple[float, float]:
+        """Return the median and the 99 % time of a Player's last triggers in s; NaN before the first."""
+        part = self._parts.get(player)
+        durations = sorted(part.durations) if part else []
+        if not durations:
+            return (float("nan"), float("nan"))
+        return statistics.median(durations), durations[int(0.99 * (len(durations) - 1))]
+
+    def _carry_out(self, carry_out: Callable[[int], list[Effect]]) -> None:
+        request = Request(carry_out, Future())
+        self._inbox.put(request)
+        if self._over.is_set():
+            self._refuse_the_rest()
+        request.taken.result(timeout=2)
+
+    def _conduct(self) -> None:
+        self._perform(self._first)
+        while self.sequence.phase is not Phase.ENDED:
+            self._perform(self._next())
+            if self.sequence.phase not in (Phase.SETTING_UP, Phase.ENDING):
+                self._armed.set()
+        for part in self._parts.values():
+            part.end()
+        self._over.set()
+        self._refuse_the_rest()
+        self._ended()
+        self._armed.set()
+
+    def _refuse_the_rest(self) -> None:
+        while True:
+            try:
+                event = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(event, Request):
+                event.taken.set_exception(NotAllowedError("the sequence has just ended"))
+
+    def _next(self) -> list[Effect]:
+        """Wait for the next event of the sequence, and return its effects."""
+        deadline = self.sequence.deadline
+        wait = None if deadline is None else max(0, deadline - time.monotonic_ns()) / SECOND
+        try:
+            event = self._inbox.get(timeout=wait)
+        except queue.Empty:
+            return self.sequence.tick(time.monotonic_ns())
+        if isinstance(event, Answer):
+            return self.sequence.replied(event.player, event.ticket, event.error, time.monotonic_ns())
+        try:
+            effects = event.carry_out(time.monotonic_ns())
+        except DonkiError as error:
+            event.taken.set_exception(error)
+            return []
+        event.taken.set_result(None)
+        return effects
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            for player in effect.players:
+                if isinstance(effect, GiveUp):
+                    self._parts[player].give_up()
+                else:
+                    self._parts[player].ask(effect)

@@ -1,0 +1,484 @@
+"""The Tango device of the Director; its rules are in `donki.director.sequence`."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import tango
+from tango import AttrWriteType, DevState
+from tango.server import Device, attribute, command, device_property
+
+from donki.devfailed import as_dev_failed
+from donki.director.check import findings
+from donki.director.conductor import Conductor
+from donki.director.roster import Roster
+from donki.director.sequence import (
+    Command,
+    Sequence,
+    State,
+    check_allowed,
+    check_period,
+    check_triggers,
+)
+from donki.errors import DonkiError, InputError, NotAllowedError
+from donki.publisher import Publisher
+from donki.run import Run
+
+Value = TypeVar("Value")
+
+READ_WRITE: dict[str, Any] = {"access": AttrWriteType.READ_WRITE}
+MEMORIZED: dict[str, Any] = {**READ_WRITE, "memorized": True, "hw_memorized": True}
+
+#: The most Players that an attribute can list.
+MAX_PLAYERS = 4096
+
+#: How long Start waits for the Players' set-up, so that it can say itself what is wrong; a client waits 3 s.
+START_PATIENCE = 2.4
+
+#: How often the Director asks who is there, in s.
+ROSTER_INTERVAL = 1.0
+
+
+class DonkiDirector(Device):
+    """Sends triggers to the Players, one after another, level by level."""
+
+    PlayerDevices = device_property(
+        dtype=(str,),
+        default_value=["donki/player/*"],
+        doc="Names or patterns of devices of class DonkiPlayer in the Tango database, or full names "
+        "tango://host:port/domain/family/member#dbase=no.",
+    )
+
+    def init_device(self) -> None:
+        """Look for Players, and go on doing so."""
+        super().init_device()
+        self._triggers = 1
+        self._period_ns = 0
+        self._period = 0.0
+        self._title = ""
+        self._metadata = "{}"
+        self._seed = -1
+        self._start_error = ""
+        self._conductor: Conductor | None = None
+        self._starting = threading.Lock()
+        self._roster = Roster(list(self.PlayerDevices))
+        self._roster_problem = ""
+        self._ended = threading.Event()
+        self._look_again = threading.Event()
+        threading.Thread(target=self._watch_roster, name="roster", daemon=True).start()
+        names = (
+            *("Triggers", "Period", "CurrentTrigger", "Players", "Priorities", "PlayerStates", "Progress"),
+            *("RemainingTime", "TriggerRate", "Overruns", "RunId", "RunTitle", "RunMetadata", "RunSeed"),
+            *("LastError", "PlayerMedians", "PlayerP99s"),
+        )
+        self._publisher = Publisher(
+            self,
+            {"State": self.dev_state, "Status": self.dev_status}
+            | {name: getattr(self, f"_read_{name}") for name in names},
+        )
+
+    def delete_device(self) -> None:
+        """End a sequence that runs: the Players are told to stop."""
+        self._publisher.end()
+        self._ended.set()
+        self._look_again.set()
+        conductor = self._conductor
+        if conductor and self._state in (State.RUNNING, State.STANDBY):
+            with tango.AutoTangoAllowThreads(self):
+                try:
+                    conductor.request(Command.ABORT)
+                except DonkiError as error:
+                    self.info_stream(str(error))
+                conductor.wait_ended(2)
+        self._roster.close()
+        super().delete_device()
+
+    @property
+    def _state(self) -> State:
+        return self._conductor.sequence.state if self._conductor else State.ON
+
+    def dev_state(self) -> DevState:
+        """Return the state; never waits for a Player."""
+        return getattr(DevState, self._state.name)
+
+    def dev_status(self) -> str:
+        """Return what the state means."""
+        sequence = self._sequence
+        if sequence is None or self._state is State.ON:
+            found = len(self._roster.entries)
+            line = f"ready; {found} Player{'' if found == 1 else 's'} found"
+            return f"{line}\n{self._roster_problem}" if self._roster_problem else line
+        if self._state is State.FAULT:
+            return self._read_LastError()
+        many = "endless" if sequence.triggers < 0 else f"of {sequence.triggers}"
+        acting = ", ".join(sorted(sequence.acting))
+        line = f"{sequence.phase.name.lower().replace('_', ' ')}: trigger {sequence.trigger} {many}"
+        return f"{line}; waiting for {acting}" if acting else line
+
+    def _read_Triggers(self) -> int:
+        return self._triggers
+
+    def _write_Triggers(self, triggers: int) -> None:
+        with as_dev_failed("Triggers"):
+            self._triggers = check_triggers(int(triggers))
+            self._change(lambda sequence: setattr(sequence, "triggers", self._triggers))
+
+    Triggers = attribute(
+        fget=_read_Triggers,
+        fset=_write_Triggers,
+        dtype=int,
+        doc="Triggers in a sequence, from 1; -1: until Stop. A change reaches the sequence in progress.",
+        **MEMORIZED,
+    )
+
+    def _read_Period(self) -> float:
+        return self._period
+
+    def _write_Period(self, period: float) -> None:
+        with as_dev_failed("Period"):
+            self._period_ns = check_period(float(period))
+            self._period = float(period)
+            self._change(lambda sequence: sequence.set_period(self._period_ns))
+
+    Period = attribute(
+        fget=_read_Period,
+        fset=_write_Period,
+        dtype=float,
+        unit="s",
+        format="%.9g",
+        doc="From trigger to trigger, kept to the ns; 0: as fast as the Players answer.",
+        **MEMORIZED,
+    )
+
+    def _read_CurrentTrigger(self) -> int:
+        return self._of_sequence(lambda sequence: sequence.trigger, 0)
+
+    CurrentTrigger = attribute(
+        fget=_read_CurrentTrigger,
+        dtype=int,
+        doc="The trigger in progress or last done, from 1; 0 before the first.",
+    )
+
+    def _read_Players(self) -> list[str]:
+        return [entry.name for entry in self._roster.entries]
+
+    Players = attribute(
+        fget=_read_Players, dtype=(str,), max_dim_x=MAX_PLAYERS, doc="Names of the Players found."
+    )
+
+    def _read_Priorities(self) -> list[int]:
+        return [entry.priority for entry in self._roster.entries]
+
+    Priorities = attribute(
+        fget=_read_Priorities,
+        dtype=(int,),
+        max_dim_x=MAX_PLAYERS,
+        doc="Priorities in the order of Players: lower acts first, the same act in parallel, -1 is left out.",
+    )
+
+    def _read_PlayerStates(self) -> list[str]:
+        return [entry.state for entry in self._roster.entries]
+
+    PlayerStates = attribute(
+        fget=_read_PlayerStates,
+        dtype=(str,),
+        max_dim_x=MAX_PLAYERS,
+        doc="States in the order of Players; UNKNOWN: does not answer.",
+    )
+
+    def _read_PlayerMedians(self) -> list[float]:
+        return [median for median, _ in self._player_times()]
+
+    PlayerMedians = attribute(
+        fget=_read_PlayerMedians,
+        dtype=(float,),
+        max_dim_x=MAX_PLAYERS,
+        unit="s",
+        format="%.4f",
+        doc="Median time of a Player's last 1000 triggers in the order of Players; NaN before the first.",
+    )
+
+    def _read_PlayerP99s(self) -> list[float]:
+        return [p99 for _, p99 in self._player_times()]
+
+    PlayerP99s = attribute(
+        fget=_read_PlayerP99s,
+        dtype=(float,),
+        max_dim_x=MAX_PLAYERS,
+        unit="s",
+        format="%.4f",
+        doc="99 % time of a Player's last 1000 triggers in the order of Players; NaN before the first.",
+    )
+
+    def _read_Progress(self) -> float:
+        return self._of_sequence(lambda sequence: sequence.progress, 0.0)
+
+    Progress = attribute(
+        fget=_read_Progress,
+        dtype=float,
+        unit="%",
+        min_value=0,
+        max_value=100,
+        format="%.1f",
+        doc="How much of the sequence is done; 0 for an endless one.",
+    )
+
+    def _read_RemainingTime(self) -> float:
+        return self._of_sequence(lambda sequence: sequence.remaining(), math.nan)
+
+    RemainingTime = attribute(
+        fget=_read_RemainingTime,
+        dtype=float,
+        unit="s",
+        format="%.1f",
+        doc="Time left, learned from this sequence's own triggers; NaN until known.",
+    )
+
+    def _read_TriggerRate(self) -> float:
+        return self._of_sequence(lambda sequence: sequence.rate(time.monotonic_ns()), 0.0)
+
+    TriggerRate = attribute(
+        fget=_read_TriggerRate, dtype=float, unit="Hz", format="%.1f", doc="Triggers in the last second."
+    )
+
+    def _read_Overruns(self) -> int:
+        return self._of_sequence(lambda sequence: sequence.overruns, 0)
+
+    Overruns = attribute(
+        fget=_read_Overruns, dtype=int, doc="Triggers that started late by more than 10 % of Period."
+    )
+
+    def _read_RunId(self) -> str:
+        return self._conductor.run.id if self._conductor else ""
+
+    RunId = attribute(fget=_read_RunId, dtype=str, doc="Id of the run in progress or last done.")
+
+    def _read_RunTitle(self) -> str:
+        return self._title
+
+    def _write_RunTitle(self, title: str) -> None:
+        self._title = title
+
+    RunTitle = attribute(
+        fget=_read_RunTitle, fset=_write_RunTitle, dtype=str, doc="Title of the next run.", **READ_WRITE
+    )
+
+    def _read_RunMetadata(self) -> str:
+        return self._metadata
+
+    def _write_RunMetadata(self, text: str) -> None:
+        with as_dev_failed("RunMetadata"):
+            try:
+                metadata = json.loads(text)
+            except ValueError:
+                metadata = None
+            if not isinstance(metadata, dict):
+                raise InputError(f'RunMetadata: a JSON object, as {{"sample": "ice"}}; got {text!r:.200}')
+            self._metadata = text
+
+    RunMetadata = attribute(
+        fget=_read_RunMetadata,
+        fset=_write_RunMetadata,
+        dtype=str,
+        doc="JSON object that is kept with the data of the next run.",
+        **READ_WRITE,
+    )
+
+    def _read_RunSeed(self) -> int:
+        return self._seed
+
+    def _write_RunSeed(self, seed: int) -> None:
+        with as_dev_failed("RunSeed"):
+            if seed < -1:
+                raise InputError(
+                    f"RunSeed: a whole number from 0, or -1 to draw one at each Start; got {seed}"
+                )
+            self._seed = int(seed)
+
+    RunSeed = attribute(
+        fget=_read_RunSeed,
+        fset=_write_RunSeed,
+        dtype=int,
+        doc="Seed of the next run's random numbers; -1: another at each Start.",
+        **READ_WRITE,
+    )
+
+    def _read_LastError(self) -> str:
+        sequence = self._sequence
+        if sequence is None or sequence.failure is None:
+            return self._start_error
+        silent = ", ".join(sequence.silent)
+        return f"{sequence.failure}; given up waiting for {silent}" if silent else str(sequence.failure)
+
+    LastError = attribute(
+        fget=_read_LastError, dtype=str, doc="Which Player, which trigger, and what it said; empty if none."
+    )
+
+    @command
+    def Start(self) -> None:
+        """Set the Players up and send the sequence of triggers."""
+        with as_dev_failed("Start"), tango.AutoTangoAllowThreads(self):
+            if not self._starting.acquire(blocking=False):
+                raise NotAllowedError("Start is not allowed: the Director is already starting")
+            try:
+                self._start(time.monotonic() + START_PATIENCE)
+            except DonkiError as error:
+                self._start_error = str(error)
+                raise
+            finally:
+                self._starting.release()
+
+    @command
+    def Stop(self) -> None:
+        """End after the trigger in progress."""
+        self._request(Command.STOP)
+
+    @command
+    def Abort(self) -> None:
+        """Tell the scripts in progress to give up, and end now."""
+        self._request(Command.ABORT)
+
+    @command
+    def Pause(self) -> None:
+        """Pause after the trigger in progress."""
+        self._request(Command.PAUSE)
+
+    @command
+    def Resume(self) -> None:
+        """Go on after a pause; the next trigger is due now."""
+        self._request(Command.RESUME)
+
+    @command
+    def Step(self) -> None:
+        """Send one more trigger, then pause again."""
+        self._request(Command.STEP)
+
+    @command
+    def Reset(self) -> None:
+        """Forget the failure: FAULT becomes ON."""
+        with as_dev_failed("Reset"), tango.AutoTangoAllowThreads(self):
+            check_allowed(Command.RESET, self._state)
+            conductor = self._conductor
+            if conductor and conductor.wait_ended(2):
+                conductor.sequence.failure = None
+            self._start_error = ""
+
+    @command(
+        dtype_in=tango.DevVarLongStringArray,
+        doc_in="[[priority, ...], [player, ...]]: as many priorities as names of Players",
+    )
+    def SetPriority(self, argument: tuple[np.ndarray, list[str]]) -> None:
+        """Set the priorities of Players, from the next trigger on."""
+        with as_dev_failed("SetPriority"), tango.AutoTangoAllowThreads(self):
+            priorities, players = argument
+            if not len(priorities) == len(players) >= 1:
+                raise InputError(
+                    "SetPriority: [[priority, ...], [player, ...]], as many priorities as players; "
+                    f"got {len(priorities)} and {len(players)}"
+                )
+            for name in players:
+                self._roster.find(name)
+            for name, priority in zip(players, priorities, strict=True):
+                entry = self._roster.set_priority(name, int(priority))
+                self._change(
+                    lambda sequence, entry=entry: _take_priority(sequence, entry.name, entry.priority)
+                )
+
+    @command(dtype_out=(str,), doc_out="one line a finding, with its remedy; empty: ready to start")
+    def Check(self) -> list[str]:
+        """Say what stands in the way of Start."""
+        with as_dev_failed("Check"), tango.AutoTangoAllowThreads(self):
+            check_allowed(Command.START, self._state)
+            return findings(self._roster.refresh())
+
+    @property
+    def _sequence(self) -> Sequence | None:
+        return self._conductor.sequence if self._conductor else None
+
+    def _of_sequence(self, read: Callable[[Sequence], Value], otherwise: Value) -> Value:
+        sequence = self._sequence
+        return otherwise if sequence is None else read(sequence)
+
+    def _player_times(self) -> list[tuple[float, float]]:
+        conductor = self._conductor
+        return [
+            conductor.times(entry.name) if conductor else (math.nan, math.nan)
+            for entry in self._roster.entries
+        ]
+
+    def _start(self, limit: float) -> None:
+        check_allowed(Command.START, self._state)
+        last = self._conductor
+        if last and not last.wait_ended(2):
+            raise NotAllowedError("Start is not allowed: the last sequence is still ending; try again")
+        entries = self._roster.refresh()
+        problems = findings(entries)
+        if problems:
+            raise DonkiError("; ".join(problems))
+        seed = None if self._seed < 0 else self._seed
+        identity = Run.new(self._title, json.loads(self._metadata), seed)
+        conductor = Conductor(identity, entries, self._triggers, self._period_ns, self._look_again.set)
+        self._start_error = ""
+        self._conductor = conductor
+        conductor.start()
+        failed = conductor.wait_armed(max(0.1, limit - time.monotonic())) and conductor.sequence.failure
+        if failed and failed.trigger == 0:
+            self._conductor = last
+            raise DonkiError(str(failed))
+
+    def _request(self, request: Command) -> None:
+        with as_dev_failed(request.value), tango.AutoTangoAllowThreads(self):
+            check_allowed(request, self._state)
+            if self._conductor:
+                self._conductor.request(request)
+
+    def _change(self, change: Callable[[Sequence], None]) -> None:
+        """Bring a change to the sequence in progress, if there is one."""
+        if self._conductor and self._state in (State.RUNNING, State.STANDBY):
+            self._conductor.change(change)
+
+    def _watch_roster(self) -> None:
+        with tango.EnsureOmniThread():
+            while not self._ended.is_set():
+                try:
+                    entries = self._roster.refresh()
+                except DonkiError as error:
+                    self._roster_problem = str(error)
+                else:
+                    self._roster_problem = ""
+                    self._follow_priorities({entry.name: entry.priority for entry in entries})
+                self._look_again.wait(ROSTER_INTERVAL)
+                self._look_again.clear()
+
+    def _follow_priorities(self, priorities: dict[str, int]) -> None:
+        """Take over what was written to the Players themselves."""
+        sequence = self._sequence
+        changed = {
+            member.name: priorities[member.name]
+            for member in (sequence.members.values() if sequence else ())
+            if member.name in priorities and member.priority != priorities[member.name]
+        }
+        for name, priority in changed.items():
+            self._change(
+                lambda sequence, name=name, priority=priority: _take_priority(sequence, name, priority)
+            )
+
+
+def _take_priority(name: str, priority: int, sequence: Sequence) -> None:
+    if name in sequence.members:
+        sequence.set_priority(name, priority)
+
+
+def main() -> None:
+    """Run the device server, as every Tango server is run: ``DonkiDirector INSTANCE``."""
+    DonkiDirector.run_server()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,325 @@
+"""The Tango device of a Player; what it does is in `donki.player.performer`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import tango
+from tango import AttrWriteType, DevState, DispLevel
+from tango.server import Device, attribute, command, device_property
+
+from donki.devfailed import as_dev_failed
+from donki.errors import DonkiError, InputError
+from donki.player.performer import Performer
+from donki.player.player import Player
+from donki.player.script import shipped_scripts
+from donki.player.trigger import Trigger
+from donki.priority import check_priority
+from donki.publisher import Publisher
+from donki.run import Run as RunIdentity
+from donki.streams.outlet import Outlet
+
+MEMORIZED: dict[str, Any] = {"access": AttrWriteType.READ_WRITE, "memorized": True, "hw_memorized": True}
+
+
+class DonkiPlayer(Device):
+    """Answers triggers by running an action script."""
+
+    ScriptPath = device_property(
+        dtype=str,
+        default_value="",
+        doc="Folder of the action scripts; nothing outside it is ever loaded. Empty: the shipped scripts.",
+    )
+    KafkaBrokers = device_property(
+        dtype=(str,), default_value=["localhost:9092"], doc="Kafka brokers, host:port each."
+    )
+    KafkaOptions = device_property(
+        dtype=str,
+        default_value="{}",
+        doc="JSON object of options for the Kafka client: security and the like.",
+    )
+    ValuesTopic = device_property(
+        dtype=str, default_value="", doc="Kafka topic of the values that action returns; empty: nowhere."
+    )
+    FileDirectory = device_property(
+        dtype=str, default_value="", doc="Folder of the NeXus/HDF5 files, one a run; empty: no file."
+    )
+
+    def init_device(self) -> None:
+        """Take up the properties; the memorized Script is loaded right after."""
+        super().init_device()
+        self._priority = 0
+        self._script_name = ""
+        self._parameters = "{}"
+        self._next_run: RunIdentity | None = None
+        self._last_log = ""
+        self._player = Player(self.get_name().rsplit("/", 1)[-1])
+        self._player.log.addHandler(_DeviceLog(self))
+        self._performer = Performer(self._player, self._open_outlet)
+        names = ("Priority", "Script", "Parameters", "Timeout", "Run", "LastTrigger", "LastDuration")
+        counters = ("EventsSent", "MessagesSent", "BytesSent", "LastLog")
+        self._publisher = Publisher(
+            self,
+            {"State": self.dev_state, "Status": self.dev_status}
+            | {name: getattr(self, f"_read_{name}") for name in (*names, *counters)},
+        )
+
+    def delete_device(self) -> None:
+        """Stop the script when the server ends or Init is called."""
+        self._publisher.end()
+        try:
+            self._performer.abort()
+        except DonkiError as error:
+            self.error_stream(str(error))
+        super().delete_device()
+
+    def dev_state(self) -> DevState:
+        """Return the state; never waits for the script."""
+        return getattr(DevState, self._performer.state.name)
+
+    def dev_status(self) -> str:
+        """Return what the state means."""
+        return self._performer.status
+
+    def _read_Priority(self) -> int:
+        return self._priority
+
+    def _write_Priority(self, priority: int) -> None:
+        with as_dev_failed("Priority"):
+            self._priority = check_priority(int(priority))
+
+    Priority = attribute(
+        fget=_read_Priority,
+        fset=_write_Priority,
+        dtype=int,
+        doc="Lower acts first at a trigger, the same acts in parallel; -1 leaves the Player out.",
+        **MEMORIZED,
+    )
+
+    def _read_Script(self) -> str:
+        return self._script_name
+
+    def _write_Script(self, name: str) -> None:
+        self._script_name = name
+        if name or self._performer.has_script:
+            self.Reload()
+
+    Script = attribute(
+        fget=_read_Script,
+        fset=_write_Script,
+        dtype=str,
+        doc="File name of the action script under the property ScriptPath; writing it loads the script.",
+        **MEMORIZED,
+    )
+
+    def _read_Parameters(self) -> str:
+        return self._parameters
+
+    def _write_Parameters(self, text: str) -> None:
+        with as_dev_failed("Parameters"):
+            self._player.parameters = _json_object("Parameters", text)
+        self._parameters = text
+
+    Parameters = attribute(
+        fget=_read_Parameters,
+        fset=_write_Parameters,
+        dtype=str,
+        doc="JSON object that is handed to the script.",
+        **MEMORIZED,
+    )
+
+    def _read_Timeout(self) -> float:
+        return self._performer.timeout
+
+    def _write_Timeout(self, seconds: float) -> None:
+        with as_dev_failed("Timeout"):
+            if not (math.isfinite(seconds) and 0 < seconds <= 86_400):
+                raise InputError(f"Timeout: more than 0 s and at most 86400 s; got {seconds}")
+        self._performer.timeout = float(seconds)
+
+    Timeout = attribute(
+        fget=_read_Timeout,
+        fset=_write_Timeout,
+        dtype=float,
+        unit="s",
+        doc="How long one action may take, its data delivered.",
+        **MEMORIZED,
+    )
+
+    def _read_Run(self) -> str:
+        return (self._next_run or self._player.run).to_json()
+
+    def _write_Run(self, text: str) -> None:
+        with as_dev_failed("Run"):
+            self._next_run = RunIdentity.from_json(text)
+
+    Run = attribute(
+        fget=_read_Run,
+        fset=_write_Run,
+        dtype=str,
+        access=AttrWriteType.READ_WRITE,
+        display_level=DispLevel.EXPERT,
+        doc="JSON object with id, title, metadata and seed: the run that the next Start takes up.",
+    )
+
+    def _read_LastTrigger(self) -> int:
+        return self._performer.last.trigger if self._performer.last else 0
+
+    LastTrigger = attribute(
+        fget=_read_LastTrigger,
+        dtype=int,
+        doc="The last trigger that was done in this run; 0 before the first.",
+    )
+
+    def _read_LastDuration(self) -> float:
+        return self._performer.last.duration if self._performer.last else math.nan
+
+    LastDuration = attribute(
+        fget=_read_LastDuration,
+        dtype=float,
+        unit="s",
+        format="%.4f",
+        doc="How long the last trigger took, from its arrival until its data were delivered.",
+    )
+
+    def _read_EventsSent(self) -> int:
+        return self._performer.counts.events
+
+    EventsSent = attribute(fget=_read_EventsSent, dtype=int, doc="Events that were sent in this run.")
+
+    def _read_MessagesSent(self) -> int:
+        return self._performer.counts.messages
+
+    MessagesSent = attribute(
+        fget=_read_MessagesSent, dtype=int, doc="Kafka messages that were sent in this run."
+    )
+
+    def _read_BytesSent(self) -> int:
+        return self._performer.counts.bytes
+
+    BytesSent = attribute(
+        fget=_read_BytesSent,
+        dtype=int,
+        unit="B",
+        doc="Bytes of the Kafka messages that were sent in this run.",
+    )
+
+    def _read_LastLog(self) -> str:
+        return self._last_log
+
+    LastLog = attribute(fget=_read_LastLog, dtype=str, doc="The last line of the script's log.")
+
+    @command
+    def Start(self) -> None:
+        """Take up the run in the attribute Run, or a new one: run the script's setup."""
+        with as_dev_failed("Start"), tango.AutoTangoAllowThreads(self):
+            identity, self._next_run = self._next_run or RunIdentity.new(), None
+            self._performer.start(identity)
+
+    @command
+    def Stop(self) -> None:
+        """Run the script's stop and close what it opened; while it acts, as soon as the action returns."""
+        with as_dev_failed("Stop"), tango.AutoTangoAllowThreads(self):
+            self._performer.stop()
+
+    @command
+    def Abort(self) -> None:
+        """Tell the script to give up (player.aborted), then as Stop."""
+        with as_dev_failed("Abort"), tango.AutoTangoAllowThreads(self):
+            self._performer.abort()
+
+    @command(
+        dtype_in=str,
+        doc_in='JSON: a number, or {"trigger": number, "run": id, "reference_time": ns since 1970 UTC, '
+        '"attempt": number from 1}, of which only the trigger is needed',
+        dtype_out=str,
+        doc_out="JSON object: trigger, attempt, duration in s, events, messages, bytes",
+        display_level=DispLevel.EXPERT,
+    )
+    def Trigger(self, text: str) -> str:
+        """Act at one trigger; returns when the action is done and its data are delivered."""
+        with as_dev_failed("Trigger"), tango.AutoTangoAllowThreads(self):
+            trigger, run_id = _parse_trigger(text)
+            return json.dumps(self._performer.trigger(trigger, run_id).as_dict())
+
+    @command
+    def Reload(self) -> None:
+        """Load the script again, after its file was changed."""
+        with as_dev_failed("Reload"), tango.AutoTangoAllowThreads(self):
+            folder = Path(self.ScriptPath).expanduser() if self.ScriptPath else shipped_scripts()
+            self._performer.load(folder, self._script_name)
+
+    @command
+    def Reset(self) -> None:
+        """Forget the last failure."""
+        self._performer.reset()
+
+    def _open_outlet(self, identity: RunIdentity) -> Outlet:
+        return Outlet(
+            self._player.name,
+            identity,
+            brokers=list(self.KafkaBrokers),
+            kafka_options=_json_object("the property KafkaOptions", self.KafkaOptions, secret=True),
+            values_topic=self.ValuesTopic,
+            file_directory=Path(self.FileDirectory).expanduser() if self.FileDirectory else None,
+        )
+
+    def note_log(self, level: int, line: str) -> None:
+        """Show a line of the script's log as LastLog and in the device's log streams."""
+        self._last_log = line
+        stream = self.error_stream if level >= logging.ERROR else self.info_stream
+        stream(line.replace("%", "%%"))
+
+
+class _DeviceLog(logging.Handler):
+    """Hands the lines of a script's log to its device."""
+
+    def __init__(self, device: DonkiPlayer) -> None:
+        super().__init__()
+        self._device = device
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._device.note_log(record.levelno, self.format(record))
+
+
+def _json_object(name: str, text: str, *, secret: bool = False) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        value = f"text that is no JSON ({error})"
+    if not isinstance(value, dict):
+        shown = "something else" if secret else f"{text!r:.200}"
+        raise InputError(f'{name}: a JSON object, as {{"events": 1000}}; got {shown}')
+    return value
+
+
+def _parse_trigger(text: str) -> tuple[Trigger, str | None]:
+    expected = (
+        'Trigger: a number from 1, or {"trigger": number from 1, "run": id, '
+        '"reference_time": ns since 1970, "attempt": number from 1}'
+    )
+    try:
+        given = json.loads(text)
+    except ValueError:
+        raise InputError(f"{expected}; got {text!r:.200}") from None
+    fields = dict(given) if isinstance(given, dict) else {"trigger": given}
+    number, run_id = fields.pop("trigger", None), fields.pop("run", None)
+    reference, attempt = fields.pop("reference_time", time.time_ns()), fields.pop("attempt", 1)
+    whole = all(type(value) is int and 0 < value < 2**63 for value in (number, reference, attempt))
+    if fields or not whole or not isinstance(run_id, str | None):
+        raise InputError(f"{expected}; got {text!r:.200}")
+    return Trigger(number, reference, attempt), run_id
+
+
+def main() -> None:
+    """Run the device server, as every Tango server is run: ``DonkiPlayer INSTANCE``."""
+    DonkiPlayer.run_server()
+
+
+if __name__ == "__main__":
+    main()

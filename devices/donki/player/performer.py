@@ -1,0 +1,290 @@
+"""How a Player performs: load the script, set up, act at a trigger, stop. No Tango here.
+
+Requests come from several threads. The script runs in one of them at a time; every other request is answered
+at once, and a Stop or Abort that comes while the script runs is carried out by the thread that runs it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from donki.errors import DonkiError, NotAllowedError, ScriptError
+from donki.player.player import Player
+from donki.player.script import LOG_NAME, Script, find_script
+from donki.player.trigger import Trigger
+from donki.run import Run
+from donki.streams.outlet import Counts, Outlet
+
+
+class State(Enum):
+    """What a Player is doing; the names are Tango's."""
+
+    ON = auto()
+    STANDBY = auto()
+    RUNNING = auto()
+    ALARM = auto()
+    FAULT = auto()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a Player did at a trigger; the duration in s, the events, messages and bytes of this trigger."""
+
+    trigger: int
+    attempt: int
+    duration: float
+    events: int
+    messages: int
+    bytes: int
+
+    as_dict = asdict
+
+
+class Performer:
+    """Runs the script of one Player.
+
+    Parameters
+    ----------
+    player
+        the player that the script is given
+    open_outlet
+        makes the outlet of a run
+    """
+
+    def __init__(self, player: Player, open_outlet: Callable[[Run], Outlet]) -> None:
+        self.player = player
+        self.timeout = 60.0
+        self.last: Report | None = None
+        self._open_outlet = open_outlet
+        self._outlet: Outlet | None = None
+        self._script: Script | None = None
+        self._fault = "no script is set"
+        self._failure: str | None = None
+        self._ready = False
+        self._busy_with: str | None = None
+        self._stop_asked = False
+        self._lock = threading.Lock()
+
+    @property
+    def state(self) -> State:
+        """The state to show."""
+        if self._busy_with:
+            return State.RUNNING
+        if self._script is None:
+            return State.FAULT
+        if self._failure:
+            return State.ALARM
+        return State.STANDBY if self._ready else State.ON
+
+    @property
+    def status(self) -> str:
+        """What the state means, in a line or two."""
+        script = self._script.file.name if self._script else ""
+        match self.state:
+            case State.RUNNING:
+                return f"{script}: {self._busy_with}"
+            case State.FAULT:
+                return self._fault
+            case State.ALARM:
+                return str(self._failure)
+            case State.STANDBY:
+                return f"{script}: set up for run {self.player.run.id}, awaiting triggers"
+            case _:
+                return f"{script}: ready"
+
+    @property
+    def has_script(self) -> bool:
+        """True where a usable script is loaded."""
+        return self._script is not None
+
+    @property
+    def counts(self) -> Counts:
+        """What was sent in the run in progress, or in the last one."""
+        return self._outlet.counts if self._outlet else Counts()
+
+    def load(self, script_path: Path, name: str) -> None:
+        """Load a script, or load it again; without a usable one the Player is in FAULT.
+
+        Raises
+        ------
+        ScriptError
+            saying which file and line
+        NotAllowedError
+            while the script acts or is set up
+        """
+        with self._busy("loading the script"):
+            if self._ready:
+                raise NotAllowedError(f"Player {self.player.name} is set up for a run; Stop it first")
+            self._script = None
+            self._failure = None
+            try:
+                self._script = Script(find_script(script_path, name), self.player)
+            except ScriptError as error:
+                self._fault = str(error)
+                raise
+
+    def start(self, run: Run) -> None:
+        """Take up a run: open its outlet, call the script's setup. A run not yet stopped is, first."""
+        with self._busy("setup"):
+            script = self._usable()
+            if self._ready:
+                self._stop(script)
+            self._failure = None
+            self.last = None
+            try:
+                self._outlet = self._open_outlet(run)
+                self.player.begin(run, self._outlet)
+                script.data_names()
+                script.setup()
+            except DonkiError as error:
+                self._fail(f"setup: {error}")
+                self._stop_quietly(script)
+                raise
+            self._ready = True
+
+    def trigger(self, trigger: Trigger, run_id: str | None = None) -> Report:
+        """Act at a trigger; return when the action is done and all it sent is delivered.
+
+        A trigger that was already done, by number and attempt, is answered without acting twice.
+
+        Parameters
+        ----------
+        trigger
+            the trigger
+        run_id
+            the run it belongs to; None is the present one
+
+        Raises
+        ------
+        NotAllowedError
+            before Start, while the script is busy, or for a trigger of another run
+        DonkiError
+            what the script or the delivery said
+        """
+        with self._busy(f"action of trigger {trigger}"):
+            script = self._usable()
+            outlet = self._outlet
+            if not self._ready or outlet is None:
+                raise NotAllowedError(f"Player {self.player.name} is not set up; Start comes before Trigger")
+            if run_id is not None and run_id != self.player.run.id:
+                raise NotAllowedError(
+                    f"Player {self.player.name} plays run {self.player.run.id}; "
+                    f"trigger {trigger} belongs to run {run_id}"
+                )
+            if self.last and (self.last.trigger, self.last.attempt) == (trigger, trigger.attempt):
+                return self.last
+            try:
+                self.last = self._act(script, outlet, trigger)
+            except DonkiError as error:
+                self._fail(f"trigger {trigger}: {error}")
+                outlet.discard()
+                raise
+            self._failure = None
+            return self.last
+
+    def stop(self) -> None:
+        """Leave the run: call the script's stop, close the outlet; now, or when the action returns."""
+        with self._lock:
+            if self._busy_with:
+                self._stop_asked = True
+                return
+            self._claim("stop")
+        with self._claimed():
+            if self._ready and self._script:
+                try:
+                    self._stop(self._script)
+                except DonkiError as error:
+                    self._fail_stop(error)
+                    raise
+
+    def abort(self) -> None:
+        """As `stop`, and tell the script to give up."""
+        self.player.abort()
+        self.stop()
+
+    def reset(self) -> None:
+        """Forget the last failure."""
+        self._failure = None
+
+    def _act(self, script: Script, outlet: Outlet, trigger: Trigger) -> Report:
+        began = time.perf_counter()
+        before = outlet.counts
+        values = dict(script.action(trigger))
+        line = values.pop(LOG_NAME, None)
+        if line is not None:
+            self.player.log.info("%s", line)
+        if values:
+            outlet.values(trigger, trigger.reference_time, values)
+        outlet.deliver(max(0.1, self.timeout - (time.perf_counter() - began)))
+        after = outlet.counts
+        return Report(
+            trigger=int(trigger),
+            attempt=trigger.attempt,
+            duration=time.perf_counter() - began,
+            events=after.events - before.events,
+            messages=after.messages - before.messages,
+            bytes=after.bytes - before.bytes,
+        )
+
+    def _usable(self) -> Script:
+        if self._script is None:
+            raise NotAllowedError(f"Player {self.player.name} has no usable script: {self._fault}")
+        return self._script
+
+    def _fail(self, message: str) -> None:
+        self._failure = message
+        self.player.log.error("%s", message)
+
+    def _stop(self, script: Script) -> None:
+        self._ready = False
+        try:
+            script.stop()
+        finally:
+            self.player.end()
+            if self._outlet:
+                self._outlet.close()
+
+    def _stop_quietly(self, script: Script) -> None:
+        try:
+            self._stop(script)
+        except DonkiError as error:
+            self._fail_stop(error)
+
+    def _fail_stop(self, error: DonkiError) -> None:
+        self._fail(f"{self._failure}; then stop: {error}" if self._failure else f"stop: {error}")
+
+    @contextmanager
+    def _busy(self, what: str) -> Iterator[None]:
+        """Have the script to oneself; refuse to wait for it."""
+        with self._lock:
+            if self._busy_with:
+                raise NotAllowedError(
+                    f"Player {self.player.name} is busy: {self._busy_with}; wait for its end, or Abort it"
+                )
+            self._claim(what)
+        with self._claimed():
+            yield
+
+    def _claim(self, what: str) -> None:
+        self._busy_with = what
+        self._stop_asked = False
+
+    @contextmanager
+    def _claimed(self) -> Iterator[None]:
+        """Give the script back at the end, after a Stop that came meanwhile has been carried out."""
+        try:
+            yield
+        finally:
+            while True:
+                with self._lock:
+                    if not (self._stop_asked and self._ready and self._script):
+                        self._busy_with = None
+                        break
+                    self._claim("stop")
+                self._stop_quietly(self._script)
