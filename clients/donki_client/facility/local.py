@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -68,9 +69,12 @@ class LocalFacility:
         child = self._base.start("embedded-broker", command)
         return Address.parse(child.wait_for(r"listening on (\S+:\d+)", BROKER_LIMIT)[1])
 
-    def start_servers(self, *servers: DeviceServer) -> list[Child]:
-        """Register device servers, start them side by side, and return when every device answers."""
-        return start_servers(self._servers, self.database, servers)
+    def start_servers(self, *servers: DeviceServer, options: Iterable[str] = ()) -> list[Child]:
+        """Register device servers, start them side by side, and return when every device answers.
+
+        The `options`, such as ``-v4``, are added to each server's command line.
+        """
+        return start_servers(self._servers, self.database, servers, options)
 
     def stop(self) -> None:
         """Stop everything that was started here."""

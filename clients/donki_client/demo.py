@@ -1,0 +1,164 @@
+"""The demo: a whole orchestra on this machine, watched, checked and summed up."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import tango
+from rich.console import Console
+from rich.markup import escape
+
+from donki.errors import FileError
+from donki.player.script import shipped_scripts
+from donki_client.director import Director
+from donki_client.facility import Address, DeviceServer, LocalFacility
+from donki_client.progress import follow
+from donki_client.readback import Arrived, TopicReader, stored_events
+from donki_client.summary import Result, problems, table
+
+SCRIPTS = ("run_player_0.py", "run_player_1.py", "run_player_2.py")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What is to be played.
+
+    Attributes
+    ----------
+    players
+        how many; their scripts repeat after three, each has its own topic ``test-topic-0`` and so on
+    triggers
+        how many
+    rate
+        in Hz; 0 is as fast as the Players answer
+    series
+        whether the Players act one after the other (priorities 0, 1, 2 ...) or all at once (all 0)
+    broker
+        ``host:port`` of a Kafka broker; None starts the embedded one
+    folder
+        where each Player writes a NeXus file; None for none
+    """
+
+    players: int = 3
+    triggers: int = 100
+    rate: float = 14.0
+    series: bool = False
+    broker: str | None = None
+    folder: Path | None = None
+
+    @property
+    def period(self) -> float:
+        """From trigger to trigger in s: whole ns, rounded down as at the ESS, 71,428,571 ns at 14 Hz."""
+        return math.floor(1e9 / self.rate) / 1e9 if self.rate else 0.0
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """One Kafka topic a Player."""
+        return tuple(f"test-topic-{number}" for number in range(self.players))
+
+
+def play(demo: Demo, console: Console) -> bool:
+    """Start everything, play, read back, sum up and stop everything.
+
+    Returns
+    -------
+    bool
+        whether the sequence was played to its end and every event arrived
+
+    Raises
+    ------
+    DonkiError
+        when something cannot be started; says what
+    """
+    if demo.folder:
+        check_writable(demo.folder)
+    with TemporaryDirectory(prefix="donki-demo-") as folder, LocalFacility(Path(folder)) as facility:
+        # A broker that is not there shall be known before anything is started.
+        if demo.broker:
+            reader = TopicReader(demo.broker, demo.topics)
+        database = facility.start_database()
+        broker = demo.broker or str(facility.start_broker())
+        if not demo.broker:
+            reader = TopicReader(broker, demo.topics)
+        _say(console, "Tango database", str(database))
+        _say(console, "Kafka broker", broker if demo.broker else f"{broker}, in memory, for this demo alone")
+        facility.start_servers(DeviceServer.director(), *_players(demo, broker))
+        director = Director(database=database)
+        director.triggers, director.period = demo.triggers, demo.period
+        order = "one after the other" if demo.series else "all at once"
+        _say(console, "Director", f"donki/director/1, {demo.triggers} triggers {_pace(demo)}")
+        _say(console, "Players", f"{demo.players}, {order}")
+        with reader:
+            director.start()
+            end = follow(director, console)
+            arrived = reader.read()
+        results = _results(demo, director, database, arrived, end.run_id)
+    console.print(table(results))
+    found = problems(end, results)
+    for problem in found:
+        console.print(f"[bold red]{escape(problem)}[/]", soft_wrap=True)
+    if not found:
+        total = sum(result.sent.events for result in results)
+        files = f" and in the files in {demo.folder}" if demo.folder else ""
+        console.print(f"[bold green]all {total:,} events arrived at Kafka{escape(files)}[/]", soft_wrap=True)
+    return not found
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure that files can be written to a folder; it is made where it is missing.
+
+    Raises
+    ------
+    FileError
+        naming the folder and the reason
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"--hdf5 {folder}: cannot be made ({error.strerror}); choose another folder"
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"--hdf5 {folder}: is not writable; choose another folder")
+
+
+def _players(demo: Demo, broker: str) -> list[DeviceServer]:
+    properties = {"FileDirectory": str(demo.folder.resolve())} if demo.folder else {}
+    return [
+        DeviceServer.player(
+            f"player{number}",
+            shipped_scripts() / SCRIPTS[number % len(SCRIPTS)],
+            priority=number if demo.series else 0,
+            parameters={"topic": topic},
+            KafkaBrokers=broker,
+            **properties,
+        )
+        for number, topic in enumerate(demo.topics)
+    ]
+
+
+def _results(
+    demo: Demo, director: Director, database: Address, arrived: dict[str, Arrived], run_id: str
+) -> list[Result]:
+    results = []
+    players = {player.name: player for player in director.players}
+    for number, topic in enumerate(demo.topics):
+        name = f"player{number}"
+        device = tango.DeviceProxy(f"tango://{database.tango_host}/donki/player/{name}")
+        counts = device.read_attributes(["EventsSent", "MessagesSent", "BytesSent", "LastTrigger"])
+        *sent, last = (int(count.value) for count in counts)
+        stored = stored_events(demo.folder, run_id, name) if demo.folder else None
+        results.append(Result(players[name], last, Arrived(*sent), arrived[topic], stored))
+    return results
+
+
+def _pace(demo: Demo) -> str:
+    return f"at {demo.rate:g} Hz" if demo.rate else "as fast as the Players answer"
+
+
+def _say(console: Console, what: str, text: str) -> None:
+    console.print(f"{what:<16}{text}", markup=False, soft_wrap=True)

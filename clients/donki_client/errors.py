@@ -1,0 +1,63 @@
+"""What can go wrong between a client and the devices."""
+
+from __future__ import annotations
+
+import tango
+
+from donki.errors import (
+    BrokerError,
+    DonkiError,
+    FileError,
+    InputError,
+    NotAllowedError,
+    ScriptError,
+    SourceError,
+)
+
+
+class UnreachableError(DonkiError):
+    """A device that does not answer; names it and the remedy."""
+
+
+class SequenceError(DonkiError):
+    """A sequence that failed; the message is the Director's LastError."""
+
+
+#: The kind of an error by the reason of its DevFailed: what our devices raise, what Tango refuses for them.
+KINDS: dict[str, type[DonkiError]] = {
+    "Donki_InputError": InputError,
+    "Donki_NotAllowedError": NotAllowedError,
+    "Donki_ScriptError": ScriptError,
+    "Donki_BrokerError": BrokerError,
+    "Donki_FileError": FileError,
+    "Donki_SourceError": SourceError,
+    "API_CommandNotAllowed": NotAllowedError,
+    "API_AttrNotAllowed": NotAllowedError,
+    "API_WAttrOutsideLimit": InputError,
+}
+
+
+def from_tango(failed: tango.DevFailed, device: str) -> DonkiError:
+    """Return the error that a DevFailed stands for, with the device's own words and no stack.
+
+    Parameters
+    ----------
+    failed
+        what a Tango call raised
+    device
+        the device that was asked, for the message
+    """
+    first = failed.args[0]
+    reasons = {entry.reason for entry in failed.args}
+    if "API_DeviceTimedOut" in reasons:
+        return UnreachableError(f"{device} did not answer in time; its server may hang: restart it")
+    if "API_CantConnectToDatabase" in reasons:
+        return UnreachableError(
+            f"{device}: no Tango database answers there; start one (donki director HOST:PORT) "
+            "or correct the address"
+        )
+    if "DB_DeviceNotDefined" in reasons:
+        return UnreachableError(f"{device} is not in that Tango database; register it, or correct the name")
+    if isinstance(failed, tango.ConnectionFailed | tango.CommunicationFailed):
+        return UnreachableError(f"{device} does not answer; start its server (donki director HOST:PORT)")
+    return KINDS.get(first.reason, DonkiError)(first.desc.strip())
