@@ -196,20 +196,26 @@ class Conductor:
         self._inbox.put(request)
         if self._over.is_set():
             self._refuse_the_rest()
-        request.taken.result(timeout=2)
+        try:
+            request.taken.result(timeout=2)
+        except TimeoutError:
+            raise DonkiError("the conducting thread does not answer; see the Director's log") from None
 
     def _conduct(self) -> None:
-        self._perform(self._first)
-        while self.sequence.phase is not Phase.ENDED:
-            self._perform(self._next())
-            if self.sequence.phase not in (Phase.SETTING_UP, Phase.ENDING):
-                self._armed.set()
-        for part in self._parts.values():
-            part.end()
-        self._over.set()
-        self._refuse_the_rest()
-        self._ended()
-        self._armed.set()
+        try:
+            self._perform(self._first)
+            while self.sequence.phase is not Phase.ENDED:
+                self._perform(self._next())
+                if self.sequence.phase not in (Phase.SETTING_UP, Phase.ENDING):
+                    self._armed.set()
+        finally:
+            self.sequence.break_off("the conducting thread failed; see the Director's log")
+            for part in self._parts.values():
+                part.end()
+            self._over.set()
+            self._refuse_the_rest()
+            self._ended()
+            self._armed.set()
 
     def _refuse_the_rest(self) -> None:
         while True:

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -386,9 +387,7 @@ class DonkiDirector(Device):
                 self._roster.find(name)
             for name, priority in zip(players, priorities, strict=True):
                 entry = self._roster.set_priority(name, int(priority))
-                self._change(
-                    lambda sequence, entry=entry: _take_priority(sequence, entry.name, entry.priority)
-                )
+                self._change(partial(_take_priority, entry.name, entry.priority))
 
     @command(dtype_out=(str,), doc_out="one line a finding, with its remedy; empty: ready to start")
     def Check(self) -> list[str]:
@@ -465,9 +464,7 @@ class DonkiDirector(Device):
             if member.name in priorities and member.priority != priorities[member.name]
         }
         for name, priority in changed.items():
-            self._change(
-                lambda sequence, name=name, priority=priority: _take_priority(sequence, name, priority)
-            )
+            self._change(partial(_take_priority, name, priority))
 
 
 def _take_priority(name: str, priority: int, sequence: Sequence) -> None:

@@ -118,7 +118,10 @@ class Roster:
         entry = self.find(name)
         check_priority(priority)
         try:
-            self._proxy(entry.device).write_attribute("Priority", priority)
+            proxy = self._proxy(entry.device)
+            # A write alone to a device that was never reached raises a TypeError in PyTango.
+            proxy.ping()
+            proxy.write_attribute("Priority", priority)
         except tango.DevFailed as error:
             self._proxies.pop(entry.device, None)
             if "://" in entry.device or entry.state != "UNKNOWN":

@@ -322,6 +322,12 @@ class Sequence:
             return self._ended_if_quiet()
         return self._fail(late[0], f"no answer within its Timeout of {self._timeout(late[0])}", now)
 
+    def break_off(self, message: str) -> None:
+        """End at once, in failure unless the sequence has ended, because nothing drives it any more."""
+        if self.phase is not Phase.ENDED:
+            self.failure = Failure("(none)", self.trigger, message)
+            self.phase = Phase.ENDED
+
     def set_priority(self, player: str, priority: int) -> None:
         """Give a Player another priority, from the next trigger on."""
         self.members[player].priority = priority

@@ -1,0 +1,49 @@
+"""Does what the Parameters say, and writes down when: one line of JSON for each call of a function.
+
+Parameters: `notes` (file to write to), `sleep` (s), `fail_at` (trigger), `fail_in` ("setup" or "stop"),
+`listen` (give up when aborted), `values` (what action returns).
+"""
+
+import json
+import time
+
+
+def note(player, what, **more):
+    path = player.parameters.get("notes")
+    if path:
+        with open(path, "a") as file:
+            line = {"player": player.name, "what": what, "time": time.time_ns(), "run": player.run.id, **more}
+            file.write(json.dumps(line) + "\n")
+
+
+def setup(player):
+    note(player, "setup", seed=player.run.seed, title=player.run.title, metadata=player.run.metadata)
+    player.wait(player.parameters.get("setup_sleep", 0))
+    if player.parameters.get("fail_in") == "setup":
+        raise RuntimeError("no detector")
+
+
+def action(trigger, player):
+    note(
+        player,
+        "begin",
+        trigger=trigger,
+        reference_time=trigger.reference_time,
+        attempt=trigger.attempt,
+        random=int(player.rng(trigger).integers(2**31)),
+    )
+    if trigger == player.parameters.get("fail_at"):
+        raise ValueError(f"the detector of {player.name} is on fire")
+    seconds = player.parameters.get("sleep", 0)
+    if player.parameters.get("listen"):
+        player.wait(seconds)
+    else:
+        time.sleep(seconds)
+    note(player, "end", trigger=trigger, aborted=player.aborted)
+    return player.parameters.get("values")
+
+
+def stop(player):
+    note(player, "stop", aborted=player.aborted)
+    if player.parameters.get("fail_in") == "stop":
+        raise RuntimeError("cannot stop")

@@ -1,0 +1,125 @@
+"""A real orchestra for tests: a Tango database, a Director and Players, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import tango
+
+from donki_client.facility.local import LocalFacility
+from donki_client.facility.processes import Child
+from donki_client.facility.servers import DeviceServer
+
+SCRIPTS = Path(__file__).parent / "integration" / "scripts"
+
+
+def wait_until(what: str, is_so: Callable[[], object], limit: float = 10.0) -> None:
+    """Wait for a predicate, and fail naming it when the limit has passed."""
+    end = time.monotonic() + limit
+    while not is_so():
+        assert time.monotonic() < end, f"not within {limit} s: {what}"
+        time.sleep(0.005)
+
+
+class Orchestra:
+    """One Director and its Players in a facility; Players of one orchestra share a prefix."""
+
+    def __init__(self, facility: LocalFacility, folder: Path, prefix: str) -> None:
+        self.facility = facility
+        self.folder = folder
+        self.prefix = prefix
+        self.notes_file = folder / "notes.jsonl"
+        self.players: dict[str, tango.DeviceProxy] = {}
+        self.children: dict[str, Child] = {}
+        self.director = None
+        self.director_server = DeviceServer.director(prefix, PlayerDevices=[f"donki/player/{prefix}-*"])
+
+    def proxy(self, device: str) -> tango.DeviceProxy:
+        return tango.DeviceProxy(f"tango://{self.facility.database.tango_host}/{device}")
+
+    def player_server(self, name: str, script: Path = SCRIPTS / "scripted.py", **more) -> DeviceServer:
+        return DeviceServer.player(f"{self.prefix}-{name}", script, priority=0, **more)
+
+    def start(self, *names: str, director: bool = True, **more) -> None:
+        servers = [self.player_server(name, **more) for name in names]
+        if director:
+            servers.append(self.director_server)
+        children = self.facility.start_servers(*servers)
+        for server, child in zip(servers, children, strict=True):
+            proxy = self.proxy(server.device)
+            if server is self.director_server:
+                self.director = proxy
+                self.children["director"] = child
+            else:
+                name = server.instance.removeprefix(f"{self.prefix}-")
+                self.players[name] = proxy
+                self.children[name] = child
+
+    def name(self, player: str) -> str:
+        return f"{self.prefix}-{player}"
+
+    def restart(self, name: str) -> None:
+        self.start(name, director=False)
+
+    def set(self, name: str, **parameters) -> None:
+        self.players[name].Parameters = json.dumps({"notes": str(self.notes_file), **parameters})
+
+    def notes(self, what: str | None = None, player: str | None = None) -> list[dict]:
+        if not self.notes_file.exists():
+            return []
+        lines = [json.loads(line) for line in self.notes_file.read_text().splitlines()]
+        return [
+            line
+            for line in lines
+            if what in (None, line["what"]) and (player is None or line["player"] == self.name(player))
+        ]
+
+    def refresh(self) -> None:
+        self.director.Check()
+
+    def play(self, triggers: int, limit: float = 20.0) -> str:
+        self.director.Triggers = triggers
+        self.director.Start()
+        return self.ended(limit)
+
+    def state(self) -> str:
+        return str(self.director.state())
+
+    def ended(self, limit: float = 20.0) -> str:
+        wait_until("the sequence ends", lambda: self.state() not in ("RUNNING", "STANDBY"), limit)
+        return self.state()
+
+    def reset(self) -> None:
+        """Make all as it was at the start, whatever a test did."""
+        if self.state() in ("RUNNING", "STANDBY"):
+            self.director.Abort()
+        if self.ended() == "FAULT":
+            self.director.Reset()
+        self.director.Period = 0
+        self.director.RunSeed = -1
+        self.notes_file.unlink(missing_ok=True)
+        for name, player in self.players.items():
+            wait_until(f"{name} is idle", lambda player=player: str(player.state()) != "RUNNING")
+            player.Stop()
+            player.Reset()
+            player.Timeout = 60
+            player.Priority = 0
+            self.set(name)
+        self.refresh()
+
+
+@contextmanager
+def an_orchestra(facility: LocalFacility, folder: Path, prefix: str, *names: str, **more):
+    """Start an orchestra, and end its servers when the block ends."""
+    orchestra = Orchestra(facility, folder, prefix)
+    try:
+        orchestra.start(*names, **more)
+        yield orchestra
+    finally:
+        for child in orchestra.children.values():
+            if child.is_alive:
+                child.kill()
