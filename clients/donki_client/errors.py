@@ -36,6 +36,9 @@ KINDS: dict[str, type[DonkiError]] = {
     "API_WAttrOutsideLimit": InputError,
 }
 
+#: Reasons of a DevFailed that mean that no server answers for a device.
+SILENT = {"API_CantConnectToDevice", "API_CorbaException", "API_DeviceNotExported", "API_ServerNotRunning"}
+
 
 def from_tango(failed: tango.DevFailed, device: str) -> DonkiError:
     """Return the error that a DevFailed stands for, with the device's own words and no stack.
@@ -58,6 +61,6 @@ def from_tango(failed: tango.DevFailed, device: str) -> DonkiError:
         )
     if "DB_DeviceNotDefined" in reasons:
         return UnreachableError(f"{device} is not in that Tango database; register it, or correct the name")
-    if isinstance(failed, tango.ConnectionFailed | tango.CommunicationFailed):
+    if reasons & SILENT:
         return UnreachableError(f"{device} does not answer; start its server (donki director HOST:PORT)")
     return KINDS.get(first.reason, DonkiError)(first.desc.strip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,19 +48,22 @@ def run_player(name: str, database: Address, script: Path, console: Console) -> 
         )
     with TemporaryDirectory(prefix="donki-player-") as folder, LocalFacility(Path(folder)) as facility:
         facility.use_database(database)
-        [child] = facility.start_servers(server, options=["-v1"])
-        proxy = tango.DeviceProxy(f"tango://{database.tango_host}/{server.device}")
-        if proxy.state() == tango.DevState.FAULT:
-            raise ScriptError(proxy.status())
-        console.print(
-            f"{server.device} plays {script} in the database {database}; Ctrl-C ends it", soft_wrap=True
-        )
-        try:
-            for line in _lines(child):
-                console.print(_readable(line, server.device), markup=False, soft_wrap=True)
-            child.check_alive()
-        except KeyboardInterrupt:
-            console.print(f"{server.device} ended")
+        with suppress(KeyboardInterrupt):
+            _watch(facility, server, script, console)
+
+
+def _watch(facility: LocalFacility, server: DeviceServer, script: Path, console: Console) -> None:
+    [child] = facility.start_servers(server, options=["-v1"])
+    proxy = tango.DeviceProxy(f"tango://{facility.database.tango_host}/{server.device}")
+    if proxy.state() == tango.DevState.FAULT:
+        raise ScriptError(proxy.status())
+    console.print(
+        f"{server.device} plays {script} in the database {facility.database}; Ctrl-C ends it", soft_wrap=True
+    )
+    for line in _lines(child):
+        if line != "Ready to accept request":
+            console.print(_readable(line, server.device), markup=False, soft_wrap=True)
+    child.check_alive()
 
 
 def _lines(child: Child) -> Iterator[str]:

@@ -91,7 +91,8 @@ class Prompt:
             )
             return False
         done = snapshot.current_trigger == snapshot.triggers
-        self._say(f"{'done' if done else 'stopped'}: {detail(snapshot)}")
+        late = f", {snapshot.overruns} late" if snapshot.overruns else ""
+        self._say(f"{'done' if done else 'stopped'} after trigger {snapshot.current_trigger}{late}")
         return done
 
     def wind_down(self) -> None:
