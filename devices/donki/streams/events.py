@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from donki.errors import InputError
 from donki.streams.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
 from donki.streams.kafka import KafkaSink
+from donki.streams.nexus import NexusFile
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -31,12 +32,14 @@ class EventStream:
         the name of the detector or monitor that the events come from
     """
 
-    def __init__(self, topic: str, source: str, sink: KafkaSink) -> None:
+    def __init__(self, topic: str, source: str, sink: KafkaSink, file: NexusFile | None) -> None:
         self.topic = topic
         self.source = source
         self._sink = sink
+        self._file = file
         self._encoder = Ev44Encoder(source)
         self._message_id = 0
+        self._first_undelivered = 0
 
     def send(
         self,
@@ -49,8 +52,8 @@ class EventStream:
         """Send one pulse; it has arrived when the Player's trigger is done.
 
         A pulse of more than 12,400 events is split over messages, as the ESS event formation unit does; one
-        without events is a message without events that has its reference time. Message ids count up by source.
-        It waits while too much is under way to the broker.
+        without events is a message without events that has its reference time. Message ids count up by
+        source. It waits while too much is under way to the broker.
 
         Parameters
         ----------
@@ -69,6 +72,8 @@ class EventStream:
             when the arrays differ in length, are not integers or do not fit into 32 bits; nothing is sent
         BrokerError
             when this pulse or an earlier one could not be delivered
+        FileError
+            when the file cannot be written
         """
         time = trigger.reference_time if reference_time is None else reference_time
         if not 0 <= time < 2**63:
@@ -84,6 +89,16 @@ class EventStream:
             message = self._encoder.encode(self._message_id, time, tof[part], pixel[part])
             self._sink.send(self.topic, self.source, message, time, events=len(tof[part]))
             self._message_id += 1
+        if self._file is not None:
+            self._file.append_events(self.source, time, tof, pixel)
+
+    def commit(self) -> None:
+        """Note that what was sent so far is delivered."""
+        self._first_undelivered = self._message_id
+
+    def rollback(self) -> None:
+        """Count on from the first message that was not delivered, so that a repeated pulse is the same."""
+        self._message_id = self._first_undelivered
 
     def __str__(self) -> str:
         return f"events of {self.source} to {self.topic}"

@@ -146,20 +146,10 @@ class KafkaSink:
         """End a `send` or `deliver` that waits in another thread with a BrokerError that gives the reason."""
         self._window.fail(reason)
 
-    def close(self, timeout: float) -> None:
-        """Leave the broker; what it has not acknowledged within `timeout` seconds is given up.
-
-        Raises
-        ------
-        BrokerError
-            when something is given up whose failure was not raised before
-        """
+    def close(self) -> None:
+        """Leave the broker; what it has not acknowledged is given up."""
         self._closed = True
-        try:
-            if not self._window.failure:
-                self._window.drain(timeout)
-        finally:
-            self._give_up()
+        self._give_up()
 
     def _refuse_if_closed(self, topic: str) -> None:
         if self._closed:
@@ -211,7 +201,7 @@ class KafkaSink:
         return producer
 
     def _meet(self, topics: Sequence[str], producer: _Producer, deadline: float) -> None:
-        """Make sure that the topics exist and that the producer knows them, so that no `send` asks for them."""
+        """Make sure that the topics exist and that the producer knows them before it sends."""
         admin = {
             **self._settings,
             "bootstrap_timeout_ms": _milliseconds(_left(deadline)),

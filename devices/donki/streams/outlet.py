@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from donki.errors import InputError
 from donki.run import Run
 from donki.streams.events import EventStream
 from donki.streams.kafka import KafkaSink
+from donki.streams.nexus import NexusFile
 from donki.streams.values import as_value, encode_value
 
 
@@ -25,6 +27,9 @@ class Counts:
 class Outlet:
     """The ways out of one Player in one run: Kafka, and a NeXus file where a directory is given.
 
+    What is sent counts once it is delivered, trigger by trigger: after `deliver` it stands in Kafka and in
+    the file; after `discard` it is gone from the file, and the trigger may be done again.
+
     Parameters
     ----------
     player
@@ -32,18 +37,22 @@ class Outlet:
     run
         the run whose data these are
     brokers
-        ``host:port`` of the Kafka brokers; they are first spoken to when a stream is opened
+        ``host:port`` of the Kafka brokers; they are spoken to when the first topic is opened
     kafka_options
         security settings for the Kafka client
     values_topic
-        the Kafka topic of the values that actions return; empty for none
+        the Kafka topic of the values that actions return, opened at once; empty for none
     file_directory
-        where the NeXus file goes; None for no file
+        where the NeXus file ``RUN_PLAYER.nxs`` goes; None for no file
 
     Raises
     ------
     InputError
         when a broker's address or an option is not what it should be
+    BrokerError
+        when there is a topic for values, and no broker answers or the topic cannot be made
+    FileError
+        when the file exists or cannot be made
     """
 
     def __init__(
@@ -58,8 +67,13 @@ class Outlet:
     ) -> None:
         self._player = player
         self._values_topic = values_topic
+        self._streams: dict[str, EventStream] = {}
         self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}")
-        self._streams: dict[tuple[str, str], EventStream] = {}
+        if values_topic:
+            self._sink.open_topic(values_topic)
+        self._file = (
+            NexusFile(file_directory / f"{run.id}_{player}.nxs", run, player) if file_directory else None
+        )
 
     @property
     def counts(self) -> Counts:
@@ -78,20 +92,31 @@ class Outlet:
 
         Raises
         ------
+        InputError
+            when the source's events go to another topic already, or its name cannot be used in the file
         BrokerError
             when no broker answers, or the topic cannot be made
+        FileError
+            when the file cannot be written
         """
-        key = topic, source
-        if key not in self._streams:
+        stream = self._streams.get(source)
+        if stream is None:
             self._sink.open_topic(topic)
-            self._streams[key] = EventStream(topic, source, self._sink)
-        return self._streams[key]
+            if self._file is not None:
+                self._file.open_events(source)
+            stream = self._streams[source] = EventStream(topic, source, self._sink, self._file)
+        if stream.topic != topic:
+            raise InputError(
+                f"the events of {source} go to topic {stream.topic} in this run, not to {topic};"
+                " name the source otherwise"
+            )
+        return stream
 
     def values(self, trigger: int, reference_time: int, values: Mapping[str, object]) -> None:
         """Send what an action returned.
 
-        To Kafka, where a topic for values is set, numbers go as f144, arrays and texts as da00; the source name
-        is ``player/name``.
+        To Kafka, where there is a topic for values, numbers go as f144, arrays and texts as da00; the source
+        name is ``player/name``. To the file they go as ``/player/name``, with the trigger as first axis.
 
         Parameters
         ----------
@@ -105,39 +130,70 @@ class Outlet:
         Raises
         ------
         InputError
-            when a value is of a type that cannot be kept; nothing is sent then
+            when a value cannot be kept, or changed its type or shape; nothing is sent then
         BrokerError
             when a message could not be sent
+        FileError
+            when the file cannot be written
         """
-        taken = {
-            f"{self._player}/{name}": as_value(value, f"{self._player}/{name}")
-            for name, value in values.items()
-        }
+        taken = {name: as_value(value, f"{self._player}/{name}") for name, value in values.items()}
+        if self._file is not None:
+            self._file.append_values(trigger, taken)
         if self._values_topic:
-            self._sink.open_topic(self._values_topic)
-            for source, value in taken.items():
-                self._sink.send(
-                    self._values_topic, source, encode_value(source, value, reference_time), reference_time
-                )
+            for name, value in taken.items():
+                source = f"{self._player}/{name}"
+                message = encode_value(source, value, reference_time)
+                self._sink.send(self._values_topic, source, message, reference_time)
 
     def deliver(self, timeout: float) -> None:
-        """Return when everything sent so far is acknowledged by the broker.
+        """Return when everything sent so far is acknowledged by the broker and written to the file.
 
         Raises
         ------
         BrokerError
-            when that takes longer than `timeout` seconds, or something was lost; `discard` mends the outlet
+            when the broker takes longer than `timeout` seconds, or a message was lost
+        FileError
+            when the file cannot be written
         """
         self._sink.deliver(timeout)
+        if self._file is not None:
+            self._file.commit()
+        for stream in self._streams.values():
+            stream.commit()
 
     def discard(self) -> None:
-        """Forget what was not delivered, after an action or a delivery that failed."""
+        """Take back what was sent since the last `deliver`, after an action or a delivery that failed.
+
+        The file forgets it, and message ids go on from where they were. What reached the broker stays there.
+
+        Raises
+        ------
+        FileError
+            when the file cannot be written
+        """
         self._sink.discard()
+        for stream in self._streams.values():
+            stream.rollback()
+        if self._file is not None:
+            self._file.discard()
 
     def abandon(self, reason: str) -> None:
         """End a wait for the broker in another thread, with a BrokerError that gives the reason."""
         self._sink.abandon(reason)
 
     def close(self, timeout: float = 5.0) -> None:
-        """End the run's data; what the broker does not acknowledge within `timeout` seconds is given up."""
-        self._sink.close(timeout)
+        """Deliver what was sent last and end the run's data.
+
+        Raises
+        ------
+        BrokerError
+            when the broker takes longer than `timeout` seconds, or a message was lost and not discarded
+        FileError
+            when the file cannot be written
+        """
+        try:
+            self.deliver(timeout)
+        finally:
+            self._sink.close()
+            if self._file is not None:
+                self._file.close()

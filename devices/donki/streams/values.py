@@ -21,8 +21,8 @@ def as_value(value: object, source: str) -> Value:
     Parameters
     ----------
     value
-        a bool, an integer or a float of up to 64 bits, Python's or numpy's; an array of them of any shape, or
-        (nested) lists of them; or a text
+        a bool, an integer or a float of up to 64 bits, Python's or numpy's; a non-empty array or (nested)
+        lists of them; or a text
     source
         what to call the value in an error: ``player/name``
 
@@ -44,6 +44,8 @@ def as_value(value: object, source: str) -> Value:
             f"the value {source} is {type(value).__name__} ({array.dtype});"
             " expected a bool, an int or float of up to 64 bits, an array or list of them, or a text"
         )
+    if array.size == 0:
+        raise InputError(f"the value {source} is an empty array; return one that has values, or leave it out")
     if array.dtype == np.float16:
         array = array.astype(np.float32)
     # Kafka's messages and HDF5 readers are little-endian, as this machine.

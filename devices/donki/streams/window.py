@@ -13,8 +13,8 @@ from donki.errors import BrokerError
 class Window:
     """Counts the messages that one producer has taken and its broker has not acknowledged yet.
 
-    A Kafka producer queues without a bound; whoever sends enters the window first, and waits while it is full.
-    The first failure stays and every later call raises it: what follows a lost message is of no use.
+    A Kafka producer queues without a bound; whoever sends enters the window first, and waits while it is
+    full. The first failure stays and every later call raises it: what follows a lost message is of no use.
 
     Parameters
     ----------

@@ -1,0 +1,119 @@
+"""The events of one source as a NeXus event group, laid out as the ESS file writer does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.streams.column import Column
+
+EVENTS_PER_CUE = 100_000_000
+"""Events from cue to cue, as the ESS file writer sets them."""
+
+MOST_PIXELS = 1 << 23
+"""Pixel ids that span more than this are no detector's numbering; none is written then."""
+
+_EVENTS_PER_CHUNK = 1 << 18
+_PULSES_PER_CHUNK = 1 << 14
+_NS = {"units": "ns"}
+_SINCE_1970 = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
+
+
+class EventGroup:
+    """``SOURCE/SOURCE_events`` in the instrument: an NXevent_data in its NXdetector.
+
+    The detector's ``detector_number`` are all numbers from the smallest pixel id seen to the largest.
+
+    Parameters
+    ----------
+    instrument
+        the NXinstrument group
+    source
+        the name of the detector or monitor
+
+    References
+    ----------
+    https://manual.nexusformat.org/classes/base_classes/NXevent_data.html
+    """
+
+    def __init__(self, instrument: h5py.Group, source: str) -> None:
+        self._detector = instrument.create_group(source)
+        self._detector.attrs["NX_class"] = "NXdetector"
+        events = self._detector.create_group(f"{source}_events")
+        events.attrs["NX_class"] = "NXevent_data"
+
+        def per_event(name: str, attributes: Mapping[str, str] | None = None) -> Column:
+            return Column(events, name, np.dtype(np.int32), chunk=_EVENTS_PER_CHUNK, attributes=attributes)
+
+        def per_pulse(
+            name: str, dtype: type[np.generic], attributes: Mapping[str, str] | None = None
+        ) -> Column:
+            return Column(events, name, np.dtype(dtype), chunk=_PULSES_PER_CHUNK, attributes=attributes)
+
+        self._pixels = per_event("event_id")
+        self._times = per_event("event_time_offset", _NS)
+        self._pulses = per_pulse("event_time_zero", np.uint64, _SINCE_1970)
+        self._starts = per_pulse("event_index", np.int64)
+        self._cues = per_pulse("cue_index", np.int64)
+        self._cue_times = per_pulse("cue_timestamp_zero", np.int64, _SINCE_1970)
+        self._columns = self._pixels, self._times, self._pulses, self._starts, self._cues, self._cue_times
+        self._seen: tuple[int, int] | None = None
+        self._numbered: tuple[int, int] | None = None
+
+    def append(
+        self, reference_time: int, time_of_flight: NDArray[np.int32], pixel_id: NDArray[np.int32]
+    ) -> None:
+        """Append one pulse.
+
+        Parameters
+        ----------
+        reference_time
+            of the pulse, ns since 1970 UTC
+        time_of_flight
+            ns, shape (n,)
+        pixel_id
+            shape (n,)
+        """
+        start = self._pixels.rows
+        self._pulses.append_one(reference_time)
+        self._starts.append_one(start)
+        if start >= (self._cues.rows + 1) * EVENTS_PER_CUE:
+            self._cues.append_one(start)
+            self._cue_times.append_one(reference_time)
+        if len(pixel_id):
+            self._pixels.append(pixel_id)
+            self._times.append(time_of_flight)
+            low, high = int(pixel_id.min()), int(pixel_id.max())
+            if self._seen is not None:
+                low, high = min(low, self._seen[0]), max(high, self._seen[1])
+            self._seen = low, high
+
+    def commit(self) -> None:
+        """Write what is buffered; these pulses stay."""
+        for column in self._columns:
+            column.commit()
+        if self._seen != self._numbered:
+            self._number()
+
+    def rollback(self) -> None:
+        """Take back the pulses since the last commit."""
+        for column in self._columns:
+            column.rollback()
+        self._seen = self._numbered
+
+    def _number(self) -> None:
+        """Write the detector's numbering anew, as far as the pixel ids that were seen reach now."""
+        self._numbered = self._seen
+        low, high = self._seen or (0, -1)
+        name = "detector_number"
+        if high - low >= MOST_PIXELS:
+            self._detector.pop(name, None)
+            return
+        numbers = self._detector.require_dataset(
+            name, (0,), np.int32, maxshape=(None,), chunks=(_PULSES_PER_CHUNK,), exact=True
+        )
+        numbers.resize(high - low + 1, axis=0)
+        numbers[:] = np.arange(low, high + 1, dtype=np.int32)

@@ -1,0 +1,219 @@
+"""The NeXus file of one Player in one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.errors import FileError, InputError
+from donki.run import Run
+from donki.streams.event_group import EventGroup
+from donki.streams.value_series import ValueSeries, dataset_names
+from donki.streams.values import Value
+
+
+class NexusFile:
+    """Keeps the events and values of one Player.
+
+    ``/entry`` holds the run's identity and ``/entry/instrument/SOURCE/SOURCE_events`` the events of a source,
+    ``/PLAYER/NAME`` the values that actions return, by trigger.
+
+    Data become part of the file at `commit`; `discard` takes back what came after it. After a ``kill -9`` the
+    file holds what was committed, since HDF5 keeps in memory what it knows of newer data. (A power failure is
+    another matter: the operating system decides when it writes to the disk.)
+
+    Parameters
+    ----------
+    path
+        of the file; one that exists is never overwritten
+    run
+        whose identity goes into the file
+    player
+        the Player's name
+
+    Raises
+    ------
+    FileError
+        when the file exists or cannot be made
+    """
+
+    def __init__(self, path: Path, run: Run, player: str) -> None:
+        self._path = path
+        self._player = player
+        self._groups: dict[str, EventGroup] = {}
+        self._series: dict[str, ValueSeries] = {}
+        with self._named():
+            # Without a chunk cache a commit writes what is new, not the whole chunks that it lies in.
+            self._file = h5py.File(path, "x", rdcc_nbytes=0)
+            _keep_metadata_in_memory(self._file)
+            self._describe(run)
+            self._file.flush()
+
+    def open_events(self, source: str) -> None:
+        """Make the event group of a source.
+
+        Raises
+        ------
+        InputError
+            when the source's name cannot name a group
+        FileError
+            when the file cannot be written
+        """
+        _check_name(source, "source")
+        with self._named():
+            self._groups[source] = EventGroup(self._file["entry/instrument"], source)
+
+    def append_events(
+        self,
+        source: str,
+        reference_time: int,
+        time_of_flight: NDArray[np.int32],
+        pixel_id: NDArray[np.int32],
+    ) -> None:
+        """Append one pulse of a source.
+
+        Parameters
+        ----------
+        source
+            whose group was opened
+        reference_time
+            of the pulse, ns since 1970 UTC
+        time_of_flight
+            ns, shape (n,)
+        pixel_id
+            shape (n,)
+
+        Raises
+        ------
+        FileError
+            when the file cannot be written
+        """
+        with self._named():
+            self._groups[source].append(reference_time, time_of_flight, pixel_id)
+
+    def append_values(self, trigger: int, values: Mapping[str, Value]) -> None:
+        """Append what a trigger returned.
+
+        Raises
+        ------
+        InputError
+            when a name cannot name a data set, or a value changed its type or shape; nothing is appended then
+        FileError
+            when the file cannot be written
+        """
+        with self._named():
+            group = self._file.require_group(self._player)
+        taken = set(group)
+        for name, value in values.items():
+            if name in self._series:
+                self._series[name].check(value)
+                continue
+            _check_name(name, "value")
+            if not taken.isdisjoint(dataset_names(name)):
+                raise InputError(
+                    f"the value {self._player}/{name} needs the names {' and '.join(dataset_names(name))}"
+                    " in the NeXus file, where one of them is taken; call it otherwise"
+                )
+            taken.update(dataset_names(name))
+        with self._named():
+            for name, value in values.items():
+                if name not in self._series:
+                    self._series[name] = ValueSeries(group, name, value)
+                self._series[name].append(trigger, value)
+
+    def commit(self) -> None:
+        """Write everything; it stays.
+
+        Raises
+        ------
+        FileError
+            when the file cannot be written
+        """
+        with self._named():
+            for group in self._groups.values():
+                group.commit()
+            for series in self._series.values():
+                series.commit()
+            self._file.flush()
+
+    def discard(self) -> None:
+        """Take back what came since the last commit.
+
+        Raises
+        ------
+        FileError
+            when the file cannot be written
+        """
+        with self._named():
+            for group in self._groups.values():
+                group.rollback()
+            for name, series in list(self._series.items()):
+                series.rollback()
+                if not series.rows:
+                    self._series.pop(name).remove()
+
+    def close(self) -> None:
+        """Take back what was not committed, note the time and close the file.
+
+        Raises
+        ------
+        FileError
+            when the file cannot be written
+        """
+        with self._named():
+            try:
+                self.discard()
+                self._file["entry/end_time"] = _now()
+            finally:
+                self._file.close()
+
+    def _describe(self, run: Run) -> None:
+        root = self._file
+        root.attrs.update(NX_class="NXroot", default="entry", file_name=self._path.name, file_time=_now())
+        entry = root.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["entry_identifier"] = run.id
+        entry["title"] = run.title
+        entry["start_time"] = _now()
+        entry["program_name"] = "DonkiOrchestra"
+        entry["program_name"].attrs["version"] = version("donkiorchestra")
+        entry["run_metadata"] = json.dumps(dict(run.metadata))
+        entry["run_seed"] = run.seed
+        entry.create_group("instrument").attrs["NX_class"] = "NXinstrument"
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say which file it was that failed."""
+        try:
+            yield
+        except FileExistsError:
+            raise FileError(
+                f"{self._path} exists and is never overwritten; move it, or start a new run"
+            ) from None
+        except (OSError, RuntimeError) as error:
+            raise FileError(f"{self._path} cannot be written: {error}") from error
+
+
+def _check_name(name: str, what: str) -> None:
+    if not name or "/" in name or name in {".", ".."}:
+        raise InputError(f"a {what} cannot be called {name!r} in a NeXus file: empty, a dot or with a slash")
+
+
+def _keep_metadata_in_memory(file: h5py.File) -> None:
+    """Let nothing but a flush write what HDF5 knows of the data sets: a killed writer leaves a whole file."""
+    config = file.id.get_mdc_config()
+    config.incr_mode = config.decr_mode = config.flash_incr_mode = 0
+    config.evictions_enabled = 0
+    file.id.set_mdc_config(config)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
