@@ -1,1 +1,28 @@
-"""Where simulated data come from."""
+"""Where simulated data come from.
+
+A reader turns a file into a `Monitor` (a histogram) or an `EventList` (rays). A source draws from them the
+events of one pulse after another::
+
+    panel = HistogramSource(read_mcstas("tof.dat"), pixels=read_mcstas("psd.dat"))
+    time_of_flight, pixel_id = panel.sample(rng, events=12_000)
+"""
+
+from donki.sources.event_list import EventList
+from donki.sources.event_list_source import EventListSource
+from donki.sources.events import Events, Source
+from donki.sources.histogram_source import HistogramSource
+from donki.sources.mcstas import read_mcstas
+from donki.sources.monitor import Axis, Monitor
+from donki.sources.panel import Panel
+
+__all__ = [
+    "Axis",
+    "EventList",
+    "EventListSource",
+    "Events",
+    "HistogramSource",
+    "Monitor",
+    "Panel",
+    "Source",
+    "read_mcstas",
+]

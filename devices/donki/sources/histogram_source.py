@@ -1,0 +1,171 @@
+"""Events drawn from what simulated monitors counted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.errors import InputError, SourceError
+from donki.sources.alias import AliasTable
+from donki.sources.events import MAX_PIXEL_ID, MAX_TIME_OF_FLIGHT, Events, pulse_size
+from donki.sources.monitor import Monitor
+
+
+class HistogramSource:
+    """Pulses of independent events, drawn from one histogram or from two.
+
+    An event falls into a bin with a probability proportional to the bin's intensity, and anywhere inside the
+    bin alike (for a wavelength or an energy: alike in time). Events come in no order.
+
+    Parameters
+    ----------
+    times : Monitor
+        its axis of time of flight, wavelength or energy gives the times; another axis, where it has one,
+        the pixels together with them
+    pixels : Monitor, optional
+        gives the pixels, independently of the times. Without it, and without another axis of `times`, all
+        events are on `first_pixel`, as in a beam monitor.
+    flight_path : float, optional
+        in m, from where the time is zero to the detector; for wavelengths and energies, where t = L / v
+    first_pixel : int
+        the number of the first pixel. Pixels are numbered as a McStas file lists them: the x of a PSD is the
+        fast axis, ``first_pixel + row * columns + column``, row 0 the lowest y.
+
+    Raises
+    ------
+    SourceError
+        when a monitor cannot be drawn from: no time axis or several; intensities negative, not finite or all
+        zero; intensity at times of flight below 0 or over 2.147 s (what int32 ns can hold)
+    InputError
+        when `flight_path` or `first_pixel` does not fit, both monitors give pixels, or one is no Monitor
+    """
+
+    def __init__(
+        self,
+        times: Monitor,
+        pixels: Monitor | None = None,
+        *,
+        flight_path: float | None = None,
+        first_pixel: int = 1,
+    ) -> None:
+        axis = _time_axis(times)
+        intensity = np.moveaxis(times.intensity, axis, -1)
+        bins = intensity.shape[-1]
+        rows = intensity.size // bins
+        used = np.any(intensity.reshape(rows, bins) != 0, axis=0)
+        begin, width = _time_bins(times, axis, flight_path, used)
+
+        self._table = AliasTable(intensity.ravel(), f"{times.name}: intensities")
+        self._begin = self._table.by_slot(np.tile(begin, rows))
+        self._width = self._table.by_slot(np.tile(width, rows))
+        if pixels is None:
+            self._pixel_table = None
+            self._pixel = self._table.by_slot(np.repeat(_pixel_numbers(first_pixel, rows), bins))
+        else:
+            _check_pixels(pixels, times)
+            self._pixel_table = AliasTable(pixels.intensity.ravel(), f"{pixels.name}: intensities")
+            self._pixel = self._pixel_table.by_slot(_pixel_numbers(first_pixel, pixels.intensity.size))
+
+    def sample(
+        self, rng: np.random.Generator, *, events: int | None = None, rate: float | None = None
+    ) -> Events:
+        """Draw one pulse.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            decides, alone, what is drawn
+        events : int
+            exactly so many events
+        rate : float
+            a Poisson number of events of this mean
+
+        Returns
+        -------
+        Events
+            time_of_flight in ns and pixel_id, int32, shape (n,)
+
+        Raises
+        ------
+        InputError
+            unless exactly one of `events` and `rate` is given, not negative
+        """
+        pulse = Events.empty(pulse_size(rng, events, rate))
+        for time_of_flight, pixel_id in pulse.blocks():
+            size = len(pixel_id)
+            slot = self._table.draw(rng, size)
+            inside = rng.random(size, dtype=np.float32)
+            inside *= self._width.take(slot)
+            np.add(self._begin.take(slot), inside.astype(np.int32), out=time_of_flight)
+            if self._pixel_table is not None:
+                slot = self._pixel_table.draw(rng, size)
+            pixel_id[:] = self._pixel.take(slot)
+        return pulse
+
+
+def _check_is_monitor(monitor: Monitor) -> None:
+    if not isinstance(monitor, Monitor):
+        raise InputError(
+            f"a HistogramSource takes Monitors, not the {type(monitor).__name__} "
+            f"{getattr(monitor, 'name', monitor)}; a list of events goes into an EventListSource"
+        )
+
+
+def _labels(monitor: Monitor) -> str:
+    return " and ".join(repr(axis.label) for axis in monitor.axes)
+
+
+def _time_axis(monitor: Monitor) -> int:
+    _check_is_monitor(monitor)
+    found = [index for index, axis in enumerate(monitor.axes) if axis.is_time or axis.is_speed]
+    if len(found) != 1:
+        raise SourceError(
+            f"{monitor.name} has the axis {_labels(monitor)}, but times of flight need exactly one that is a "
+            f"time ([s], [ms], [us], [\\gms]), a wavelength ([AA], [Angs]) or an energy ([meV])"
+        )
+    return found[0]
+
+
+def _check_pixels(pixels: Monitor, times: Monitor) -> None:
+    _check_is_monitor(pixels)
+    if any(axis.is_time or axis.is_speed for axis in pixels.axes):
+        raise SourceError(f"{pixels.name} has the axis {_labels(pixels)}: pixels need positions or angles")
+    if len(times.axes) > 1:
+        raise InputError(
+            f"{times.name} has the axes {_labels(times)}, so it gives pixels as well: leave {pixels.name} "
+            f"out, or take a monitor of times alone"
+        )
+
+
+def _time_bins(
+    monitor: Monitor, axis: int, flight_path: float | None, used: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the begin of each time bin, and just less than its width, in whole ns; 0 for unused bins."""
+    try:
+        edges = np.rint(monitor.axes[axis].times(flight_path) * 1e9)
+    except InputError as error:
+        raise InputError(f"{monitor.name}: {error}") from None
+    begin, end = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+    limits = (
+        (begin < 0, "below 0"),
+        (end > MAX_TIME_OF_FLIGHT, "over 2.147 s, the most that an event holds"),
+    )
+    for refused, limit in limits:
+        if (refused & used).any():
+            first = np.flatnonzero(refused & used)[0]
+            raise SourceError(
+                f"{monitor.name}: there is intensity at times of flight from {begin[first] * 1e-9:g} to "
+                f"{end[first] * 1e-9:g} s, {limit}; narrow the range of the monitor"
+                + ("" if flight_path is None else f" or check the flight path of {flight_path:g} m")
+            )
+    # The next lower number, so that a random number in [0, 1) times it never rounds up to the whole width.
+    width = np.nextafter(np.where(used, end - begin, 0).astype(np.float32), np.float32(0))
+    return np.where(used, begin, 0).astype(np.int32), width
+
+
+def _pixel_numbers(first_pixel: int, pixels: int) -> NDArray[np.int32]:
+    if not 0 <= first_pixel <= MAX_PIXEL_ID + 1 - pixels:
+        raise InputError(
+            f"first_pixel={first_pixel} with {pixels} pixels: pixel numbers run from 0 to {MAX_PIXEL_ID}"
+        )
+    return np.arange(first_pixel, first_pixel + pixels, dtype=np.int32)

@@ -1,0 +1,159 @@
+"""Reading the text files of McStas monitors, from McStas 1.12 to 3.x.
+
+What they look like follows from ``mcdetector_out_1D``, ``_2D`` and ``_list`` in McCode's ``mccode-r.c``
+(https://github.com/mccode-dev/McCode, common/lib/share). First come lines ``# key: value``, then
+
+- for ``# type: array_1d(n)``, n rows ``x I I_err N``, where x is the centre of a bin;
+- for ``# type: array_2d(m, n)``, n rows of m values, x along the row and y rising from row to row: first of
+  I, then, each after a comment, of I_err and of N;
+- for a list of events, ``# type: array_2d(m, n)`` too (since 2026 ``list(m, n)``) and n rows of m values,
+  whose names are the ylabel. McStas appends more rows than n from further MPI nodes and beyond 10^6 events.
+"""
+
+from __future__ import annotations
+
+import re
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.sources.event_list import EventList
+from donki.sources.monitor import Axis, Monitor
+from donki.sources.text_file import TextFile
+
+_EXPECTED = "a text file of a McStas monitor"
+_2D_BLOCKS = ("I", "I_err", "N")
+_LIST_LABEL = "List of neutron events"
+
+
+def read_mcstas(path: str | PathLike[str]) -> Monitor | EventList:
+    """Read the file of a McStas monitor, of whichever kind its header says.
+
+    Parameters
+    ----------
+    path
+        a text file of a 1-D monitor (L_monitor, TOF_monitor, E_monitor, …), of a 2-D monitor (PSD_monitor,
+        Monitor_nD, …) or of a list of events (Monitor_nD with the option *list*, Virtual_output)
+
+    Returns
+    -------
+    Monitor
+        1-D: `intensity` of shape (n,); 2-D: of shape (n, m) with the axes (y, x)
+    EventList
+        its rows in the order of the file
+
+    Raises
+    ------
+    SourceError
+        when the file cannot be read, is of another kind, was cut short or is damaged; it names the file, the
+        line, what was expected there, what was found, and what to do. (In a list, the loss of whole rows at
+        the end shows only if fewer are left than the header says.)
+    """
+    file = TextFile(Path(path), _EXPECTED)
+    kind, sizes = _type(file)
+    is_list = (
+        kind == "list"
+        or "list" in file.header.get("Format", "") + file.header.get("format", "")
+        or _LIST_LABEL in (file.header.get("xlabel"), file.header.get("ylabel"))
+    )
+    match kind, sizes:
+        case "array_1d", (bins,) if not is_list:
+            return _read_1d(file, bins)
+        case "array_2d", (columns, rows) if not is_list:
+            return _read_2d(file, columns, rows)
+        case "array_2d" | "list", (columns, rows):
+            return _read_list(file, columns, rows)
+    remedy = {
+        "array_0d": "a single number is no distribution; take a monitor with an axis",
+        "array_1d": "a list of one event is no distribution; simulate more rays",
+        "array_3d": "histograms of three dimensions are not read; take a 2-D monitor or a list of events",
+        "multiarray_1d": "the summary of a scan is no distribution; take a monitor in its numbered folders",
+    }
+    raise file.error(
+        file.line_of("type"),
+        "'# type: array_1d(n)' or '# type: array_2d(m, n)'",
+        f"'# type: {file.header['type']}'",
+        remedy.get(kind, "name the file of a single monitor"),
+    )
+
+
+def _type(file: TextFile) -> tuple[str, tuple[int, ...]]:
+    """Return what the line ``# type:`` says: the kind and the sizes in brackets."""
+    expected = "a header with '# type: array_1d(n)' or '# type: array_2d(m, n)'"
+    if "type" not in file.header:
+        if file.blocks and b"begin instrument" in file.blocks[0].text:
+            remedy = "it describes the whole simulation; name the file of one of its monitors"
+            raise file.error(1, _EXPECTED, "a McStas .sim file", remedy)
+        line = file.blocks[0].line if file.blocks else file.lines
+        raise file.error(line, expected, "numbers or text" if file.blocks else "the end of the file")
+    found = re.fullmatch(r"(\w+)\s*(?:\(([\d, ]*)\))?", file.header["type"])
+    sizes = tuple(int(size) for size in re.findall(r"\d+", found[2] or "")) if found else ()
+    if found is None or 0 in sizes:
+        raise file.error(file.line_of("type"), expected, f"'# type: {file.header['type']}'")
+    return found[1], sizes
+
+
+def _read_1d(file: TextFile, bins: int) -> Monitor:
+    rows = _rows(file, 0, bins, 4, file.header.get("variables", "x I I_err N"))
+    _refuse_more_blocks(file, 1)
+    centre = rows[:, 0]
+    step = (centre[-1] - centre[0]) / max(bins - 1, 1)
+    # McStas 2.1 and older round a centre to six digits.
+    astray = ~(np.abs(centre - (centre[0] + step * np.arange(bins))) < step / 2)
+    if astray.any():
+        row = int(np.flatnonzero(astray)[0])
+        line = file.blocks[0].line_of(row)
+        raise file.error(
+            line, f"{bins} bins, 2 at least, at even and rising steps", f"a bin at {centre[row]:g}"
+        )
+    axis = Axis(file.header.get("xlabel", ""), centre[0] + step * (np.arange(bins + 1) - 0.5))
+    return Monitor(str(file.path), file.header.get("title", ""), (axis,), *rows[:, 1:].T.copy())
+
+
+def _read_2d(file: TextFile, columns: int, rows: int) -> Monitor:
+    try:
+        x0, x1, y0, y1 = (float(limit) for limit in file.header.get("xylimits", "").split()[:4])
+    except ValueError:
+        x0 = x1 = y0 = y1 = np.nan
+    if not (x0 < x1 and y0 < y1):
+        found = f"'# xylimits: {file.header['xylimits']}'" if "xylimits" in file.header else "no such line"
+        raise file.error(file.line_of("xylimits"), "'# xylimits: xmin xmax ymin ymax'", found)
+    axes = (
+        Axis(file.header.get("ylabel", ""), np.linspace(y0, y1, rows + 1)),
+        Axis(file.header.get("xlabel", ""), np.linspace(x0, x1, columns + 1)),
+    )
+    values = [_rows(file, block, rows, columns, f"a row of {name}") for block, name in enumerate(_2D_BLOCKS)]
+    _refuse_more_blocks(file, len(_2D_BLOCKS))
+    return Monitor(str(file.path), file.header.get("title", ""), axes, *values)
+
+
+def _read_list(file: TextFile, columns: int, rows: int) -> EventList:
+    labels = (file.header.get(key, "") for key in ("ylabel", "xlabel", "variables"))
+    names = next((tuple(label.split()) for label in labels if label and label != _LIST_LABEL), ())
+    if len(names) != columns or len(set(names)) != columns:
+        expected = f"the names of {columns} columns, in '# ylabel:'"
+        raise file.error(file.line_of("ylabel"), expected, repr(" ".join(names)))
+    events = _rows(file, 0, rows, columns, " ".join(names), more=True)
+    _refuse_more_blocks(file, 1)
+    return EventList(str(file.path), file.header.get("title", ""), names, events)
+
+
+def _rows(
+    file: TextFile, index: int, rows: int, columns: int, meaning: str, *, more: bool = False
+) -> NDArray[np.float64]:
+    """Return a block of numbers, shape (rows, columns); with `more`, of at least so many rows."""
+    expected = f"{rows} lines of {columns} numbers ({meaning})"
+    if index >= len(file.blocks):
+        raise file.error(file.lines, expected, "the end of the file")
+    block = file.blocks[index]
+    table = file.table(block, columns, meaning)
+    if len(table) < rows or (len(table) > rows and not more):
+        raise file.error(block.line_of(min(len(table), rows)), expected, f"{len(table)} lines")
+    return table
+
+
+def _refuse_more_blocks(file: TextFile, blocks: int) -> None:
+    if len(file.blocks) > blocks:
+        raise file.error(file.blocks[blocks].line, "the end of the data", "more numbers")

@@ -1,0 +1,57 @@
+"""The panel of pixels that a list of neutrons is seen on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.errors import InputError
+from donki.sources.events import MAX_PIXEL_ID
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A flat rectangular detector, centred on the origin of x and y.
+
+    Its pixels are numbered by rows from the lower left: ``first_pixel + row * columns + column``, the column
+    rising with x, the row with y.
+
+    Parameters
+    ----------
+    width, height : float
+        in m, along x and y
+    columns, rows : int
+        pixels along x and y
+    first_pixel : int
+        the number of the pixel at the lowest x and y
+
+    Raises
+    ------
+    InputError
+        when a length or a count is not positive or the numbers do not fit into int32
+    """
+
+    width: float
+    height: float
+    columns: int
+    rows: int
+    first_pixel: int = 1
+
+    def __post_init__(self) -> None:
+        if not (0 < self.width < np.inf and 0 < self.height < np.inf and self.columns > 0 and self.rows > 0):
+            raise InputError(
+                f"{self}: width and height are in m, above 0, and there is a pixel each way at least"
+            )
+        if not 0 <= self.first_pixel <= MAX_PIXEL_ID + 1 - self.columns * self.rows:
+            raise InputError(f"{self}: pixel numbers run from 0 to {MAX_PIXEL_ID}")
+
+    def pixel_ids(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Return the pixel that each position (m) falls on, shape as x; -1 beside the panel."""
+        with np.errstate(invalid="ignore"):
+            column = np.floor((x / self.width + 0.5) * self.columns)
+            row = np.floor((y / self.height + 0.5) * self.rows)
+            inside = (column >= 0) & (column < self.columns) & (row >= 0) & (row < self.rows)
+            pixel = np.where(inside, self.first_pixel + row * self.columns + column, -1)
+        return pixel.astype(np.int32)
