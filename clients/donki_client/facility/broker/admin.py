@@ -66,7 +66,7 @@ class Admin:
         try:
             if wanted.replication_factor not in {-1, 1}:
                 raise InvalidReplicationFactorError(
-                    f"topic {wanted.name!r}: replication factor {wanted.replication_factor}, but there is one broker"
+                    f"topic {wanted.name!r}: {wanted.replication_factor} replicas, but there is one broker"
                 )
             self._topics.create(wanted.name, partitions, config, validate_only=validate_only)
         except BrokerResponseError as error:

@@ -1,6 +1,7 @@
 """Which requests the broker serves, in which versions, and who answers them.
 
-Versions end before Kafka's "flexible" encoding, but for the one request in which a client says which it knows.
+Versions end before Kafka's "flexible" encoding, but for the request in which clients ask for the versions, and
+before static group membership and leader epochs, which one broker in memory has no use for.
 """
 
 from __future__ import annotations
@@ -12,12 +13,27 @@ from typing import Any, NamedTuple
 
 from kafka.errors import UnsupportedVersionError
 from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
-from kafka.protocol.consumer import FetchRequest, ListOffsetsRequest
-from kafka.protocol.metadata import ApiVersionsRequest, ApiVersionsResponse, MetadataRequest
+from kafka.protocol.consumer import (
+    FetchRequest,
+    HeartbeatRequest,
+    JoinGroupRequest,
+    LeaveGroupRequest,
+    ListOffsetsRequest,
+    OffsetCommitRequest,
+    OffsetFetchRequest,
+    SyncGroupRequest,
+)
+from kafka.protocol.metadata import (
+    ApiVersionsRequest,
+    ApiVersionsResponse,
+    FindCoordinatorRequest,
+    MetadataRequest,
+)
 from kafka.protocol.producer import InitProducerIdRequest, ProduceRequest
 
 from donki_client.facility.broker.admin import Admin
-from donki_client.facility.broker.connection import Buffer, MalformedRequest
+from donki_client.facility.broker.connection import Buffer, MalformedRequestError
+from donki_client.facility.broker.coordinator import Coordinator
 from donki_client.facility.broker.fetched import Fetched
 from donki_client.facility.broker.records import NO_ERROR, Records
 from donki_client.facility.broker.topics import Topics
@@ -36,6 +52,7 @@ class Api:
     def __init__(self, topics: Topics, host: str, port: int) -> None:
         admin = Admin(topics, host, port)
         records = Records(topics)
+        groups = Coordinator(topics, host, port)
         self._served = {
             served.request.API_KEY: served
             for served in (
@@ -48,6 +65,13 @@ class Api:
                 _Served(FetchRequest, Fetched.LOWEST, Fetched.HIGHEST, records.fetch),
                 _Served(ListOffsetsRequest, 1, 5, records.list_offsets),
                 _Served(InitProducerIdRequest, 0, 1, records.init_producer_id),
+                _Served(FindCoordinatorRequest, 0, 2, groups.find),
+                _Served(JoinGroupRequest, 0, 4, groups.join),
+                _Served(SyncGroupRequest, 0, 2, groups.sync),
+                _Served(HeartbeatRequest, 0, 2, groups.heartbeat),
+                _Served(LeaveGroupRequest, 0, 2, groups.leave),
+                _Served(OffsetCommitRequest, 2, 6, groups.commit),
+                _Served(OffsetFetchRequest, 1, 5, groups.offsets),
             )
         }
 
@@ -56,13 +80,13 @@ class Api:
 
         Raises
         ------
-        MalformedRequest
+        MalformedRequestError
             when the bytes are not a request that is served
         """
         try:
             served, version, correlation, request = self._decode(frame)
         except (ValueError, IndexError, struct.error) as error:
-            raise MalformedRequest(str(error)) from error
+            raise MalformedRequestError(str(error)) from error
         response = served.answer(request)
         if inspect.isawaitable(response):
             response = await response
@@ -77,7 +101,7 @@ class Api:
     def _decode(self, frame: memoryview) -> tuple[_Served, int, int, Any]:
         key, version, correlation, client_id = struct.unpack_from(">hhih", frame)
         if key not in self._served:
-            raise MalformedRequest(f"request {key} is not served")
+            raise MalformedRequestError(f"request {key} is not served")
         served = self._served[key]
         if served.lowest <= version <= served.highest:
             body = 10 + max(client_id, 0)
@@ -86,7 +110,7 @@ class Api:
             return served, version, correlation, served.request.decode(frame[body:], version=version)
         if served.request is ApiVersionsRequest:
             return served._replace(answer=self._other_versions), 0, correlation, None
-        raise MalformedRequest(f"{served.request.name} version {version} is not served")
+        raise MalformedRequestError(f"{served.request.name} version {version} is not served")
 
     def _versions(self, _request: Any) -> Any:
         return ApiVersionsResponse(

@@ -34,7 +34,7 @@ class Header(NamedTuple):
     producer_id: int
     producer_epoch: int
     base_sequence: int
-    count: int
+    records: int
 
 
 class Batch(NamedTuple):
@@ -60,7 +60,7 @@ class Batch(NamedTuple):
         """Give a checked batch its place; the base offset lies outside the checksum."""
         return cls(
             base_offset,
-            base_offset + header.count,
+            base_offset + header.records,
             max(latest, header.max_timestamp),
             b"".join((struct.pack(">q", base_offset), memoryview(records)[8:])),
         )
@@ -83,7 +83,7 @@ class Batch(NamedTuple):
         return self.base_offset, header.first_timestamp
 
 
-def check(records: bytes | None) -> Header:
+def check(records: bytes) -> Header:
     """Return the header of the one batch that `records` must be.
 
     Raises
@@ -91,7 +91,7 @@ def check(records: bytes | None) -> Header:
     kafka.errors.BrokerResponseError
         the subclass that Apache Kafka answers with for the same fault
     """
-    if records is None or len(records) < _HEADER.size:
+    if len(records) < _HEADER.size:
         raise InvalidRecordError("expected one record batch of format 2")
     header = Header._make(_HEADER.unpack_from(records))
     if header.magic != 2:
@@ -100,7 +100,7 @@ def check(records: bytes | None) -> Header:
         )
     if header.length != len(records) - _BEFORE_LENGTH_COUNTS:
         raise InvalidRecordError("expected exactly one record batch for a partition in a request")
-    if header.count < 1 or header.last_offset_delta != header.count - 1:
+    if header.records < 1 or header.last_offset_delta != header.records - 1:
         raise InvalidRecordError("expected as many records in the batch as its offsets say")
     if header.attributes & (DefaultRecordBatch.TRANSACTIONAL_MASK | DefaultRecordBatch.CONTROL_MASK):
         raise InvalidTxnStateError("the in-memory broker has no transactions")

@@ -14,7 +14,7 @@ _KEPT_BUFFER = 4 * 1024 * 1024
 _BUFFERS_A_CALL = 1024  # Linux' IOV_MAX
 
 
-class MalformedRequest(ValueError):
+class MalformedRequestError(ValueError):
     """What a client sent is no request that the broker serves."""
 
 
@@ -34,13 +34,13 @@ class Connection:
         ------
         ConnectionError
             when the client closed the connection
-        MalformedRequest
+        MalformedRequestError
             when the length is not that of a request
         """
         await self._fill(memoryview(self._length))
         (size,) = struct.unpack(">i", self._length)
         if not 0 < size <= _MAX_REQUEST:
-            raise MalformedRequest(f"a request of {size} bytes, expected up to {_MAX_REQUEST}")
+            raise MalformedRequestError(f"a request of {size} bytes, expected up to {_MAX_REQUEST}")
         if size > len(self._buffer) or len(self._buffer) > _KEPT_BUFFER:
             self._buffer = bytearray(size)
         frame = memoryview(self._buffer)[:size]

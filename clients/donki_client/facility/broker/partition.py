@@ -37,7 +37,7 @@ class _Producer:
             when batches before this one are missing
         """
         for sequence, count, offset in self.last:
-            if (sequence, count) == (header.base_sequence, header.count):
+            if (sequence, count) == (header.base_sequence, header.records):
                 return offset
         if self.last:
             sequence, count, _ = self.last[-1]
@@ -69,7 +69,7 @@ class Partition:
         self._batches: list[Batch] = []
         self._producers: dict[int, _Producer] = {}
 
-    def append(self, records: bytes | None, max_message_bytes: int) -> int:
+    def append(self, records: bytes, max_message_bytes: int) -> int:
         """Append the one batch in `records` and return its base offset.
 
         A batch that an idempotent producer sends again is not stored again.
@@ -79,7 +79,7 @@ class Partition:
         kafka.errors.BrokerResponseError
             the batch is malformed, too large, out of sequence, or the memory is full
         """
-        if records is not None and len(records) > max_message_bytes:
+        if len(records) > max_message_bytes:
             raise MessageSizeTooLargeError(
                 f"a batch of {len(records)} bytes is over the topic's max.message.bytes={max_message_bytes}"
             )
@@ -88,13 +88,12 @@ class Partition:
         known = producer.offset_of(header) if producer else None
         if known is not None:
             return known
-        assert records is not None
         self._memory.take(len(records))
         batch = Batch.place(records, header, self.end, self._batches[-1].latest if self._batches else -1)
         self._batches.append(batch)
         self.end = batch.next_offset
         if producer:
-            producer.last.append((header.base_sequence, header.count, batch.base_offset))
+            producer.last.append((header.base_sequence, header.records, batch.base_offset))
             self._producers[header.producer_id] = producer
         for reader in self.readers:
             reader.set()
@@ -140,7 +139,7 @@ class Partition:
         return found
 
     def offset_at(self, timestamp: int) -> tuple[int, int]:
-        """Return offset and time stamp of the first record of `timestamp` (ms since 1970) or later; else -1, -1."""
+        """Return offset and time of the first record of `timestamp` (ms since 1970) or later; else -1, -1."""
         index = bisect_left(self._batches, timestamp, key=attrgetter("latest"))
         return self._batches[index].offset_at(timestamp) if index < len(self._batches) else (-1, -1)
 

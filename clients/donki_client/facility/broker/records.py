@@ -42,7 +42,9 @@ class Records:
         )
         try:
             partition = self._topics.partition(topic, data.index)
-            response.base_offset = partition.append(data.records, self._topics.get(topic).max_message_bytes)
+            response.base_offset = partition.append(
+                data.records or b"", self._topics.get(topic).max_message_bytes
+            )
         except BrokerResponseError as error:
             response.error_code, response.error_message = error.errno, str(error)
         return response

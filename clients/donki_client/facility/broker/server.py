@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from donki.errors import BrokerError
 from donki_client.facility.broker.api import Api
-from donki_client.facility.broker.connection import Connection, MalformedRequest
+from donki_client.facility.broker.connection import Connection, MalformedRequestError
 from donki_client.facility.broker.memory import Memory
 from donki_client.facility.broker.topics import Topics
 
@@ -44,7 +44,8 @@ class MemoryBroker:
         except OSError as error:
             self._listener.close()
             raise BrokerError(
-                f"the in-memory broker cannot listen on {self.HOST}:{port} ({error.strerror}); name another port, or 0"
+                f"the in-memory broker cannot listen on {self.HOST}:{port} ({error.strerror}): "
+                "name another port, or 0 for a free one"
             ) from None
         self._listener.listen(128)
         self._listener.setblocking(False)
@@ -90,5 +91,5 @@ async def _serve(sock: socket.socket, api: Api) -> None:
                 await connection.send(await api.answer(await connection.receive()))
         except ConnectionError:
             pass
-        except MalformedRequest as error:
+        except MalformedRequestError as error:
             _log.warning("closed the connection of a client that sent what is no request: %s", error)
