@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -13,13 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from donki.errors import DonkiError
-from donki_client.demo import Demo, play
-from donki_client.director import Director
-from donki_client.facility import Address, DeviceServer, LocalFacility
-from donki_client.facility.database import answers
-from donki_client.facility.servers import running
-from donki_client.foreground import run_player
-from donki_client.prompt import Prompt, read_pipe, read_terminal
+from donki_client.facility.address import Address
+
+# Each command imports what it needs when it is called: what the others need takes half a second.
 
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
@@ -40,37 +35,10 @@ def director(address: str) -> None:
 
     Commands can also be piped in: printf 'triggers=5\nstart\nquit\n' | donki director
     """
-    console = Console(highlight=False)
-    where = Address.parse(address)
-    folder = data_folder(where)
-    with LocalFacility(folder) as facility:
-        if answers(where):
-            facility.use_database(where)
-            console.print(f"Tango database: {where}", soft_wrap=True)
-        elif where.is_listening():
-            raise DonkiError(
-                f"{where} is used by a program that is not a Tango database; choose another port"
-            )
-        else:
-            facility.start_database(where)
-            console.print(f"Tango database: started at {where}, kept in {folder}", soft_wrap=True)
-        server = DeviceServer.director()
-        elsewhere = running(where, server)
-        if not elsewhere:
-            facility.start_servers(server)
-        console.print(
-            f"Director: {server.device}" + (f", already running ({elsewhere})" if elsewhere else "")
-        )
-        prompt = Prompt(Director(server.device, where), console)
-        good = True
-        if sys.stdin.isatty():
-            console.print("help lists the commands; donki player NAME HOST:PORT SCRIPT starts a Player")
-            read_terminal(prompt, folder / "history")
-        else:
-            good = read_pipe(prompt, sys.stdin)
-        if not elsewhere:
-            prompt.wind_down()
-    sys.exit(0 if good else 1)
+    from donki_client.session import run_director  # noqa: PLC0415
+
+    if not run_director(Address.parse(address), Console(highlight=False)):
+        sys.exit(1)
 
 
 @donki.command()
@@ -83,6 +51,8 @@ def player(name: str, address: str, script: Path) -> None:
     HOST:PORT is the Tango database's, SCRIPT the action script. Nothing outside the script's folder is ever
     loaded as one.
     """
+    from donki_client.foreground import run_player  # noqa: PLC0415
+
     run_player(name, Address.parse(address), script, Console(highlight=False))
 
 
@@ -113,6 +83,8 @@ def demo(**asked: Any) -> None:
     Starts a Tango database, a Kafka broker, a Director and its Players on this machine, plays, reads every
     topic back and counts. The exit status is 0 only if every event arrived. Nothing it starts is left behind.
     """
+    from donki_client.demo import Demo, play  # noqa: PLC0415
+
     if not play(Demo(**asked), Console(highlight=False)):
         sys.exit(1)
 
@@ -137,9 +109,3 @@ def main() -> None:
 def _leave(number: int, _frame: object) -> None:
     # As an exception, so that everything that was started is stopped in order.
     sys.exit(128 + number)
-
-
-def data_folder(database: Address) -> Path:
-    """Return where the Tango database at an address is kept: ``$XDG_DATA_HOME/donkiorchestra/IP-PORT``."""
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser() / "donkiorchestra" / f"{database.ip}-{database.port}"

@@ -80,17 +80,17 @@ def play(demo: Demo, console: Console) -> bool:
         # A broker that is not there shall be known before anything is started.
         if demo.broker:
             reader = TopicReader(demo.broker, demo.topics)
-        database = facility.start_database()
-        broker = demo.broker or str(facility.start_broker())
-        if not demo.broker:
-            reader = TopicReader(broker, demo.topics)
+            database, broker = facility.start_database(), demo.broker
+        else:
+            database, embedded = facility.start_database_and_broker()
+            reader, broker = TopicReader(str(embedded), demo.topics), str(embedded)
         _say(console, "Tango database", str(database))
         _say(console, "Kafka broker", broker if demo.broker else f"{broker}, in memory, for this demo alone")
         facility.start_servers(DeviceServer.director(), *_players(demo, broker))
         director = Director(database=database)
         director.triggers, director.period = demo.triggers, demo.period
         order = "one after the other" if demo.series else "all at once"
-        _say(console, "Director", f"donki/director/1, {demo.triggers} triggers {_pace(demo)}")
+        _say(console, "Director", f"donki/director/1, {_count(demo.triggers, 'trigger')} {_pace(demo)}")
         _say(console, "Players", f"{demo.players}, {order}")
         with reader:
             director.start()
@@ -154,6 +154,10 @@ def _results(
         stored = stored_events(demo.folder, run_id, name) if demo.folder else None
         results.append(Result(players[name], last, Arrived(*sent), arrived[topic], stored))
     return results
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _pace(demo: Demo) -> str:

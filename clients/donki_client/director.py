@@ -98,6 +98,13 @@ class Director:
     database
         ``HOST:PORT`` of the Tango database; by default what ``TANGO_HOST`` names
 
+    Attributes
+    ----------
+    name
+        as it was given
+    device
+        the full name, with the database
+
     Examples
     --------
     ::
@@ -109,6 +116,7 @@ class Director:
     """
 
     def __init__(self, device: str = "donki/director/1", database: str | Address | None = None) -> None:
+        self.name = device
         if database is not None:
             address = database if isinstance(database, Address) else Address.parse(database)
             device = f"tango://{address.tango_host}/{device}"

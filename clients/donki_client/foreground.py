@@ -17,7 +17,7 @@ from donki.errors import DonkiError, ScriptError
 from donki_client.facility import Address, DeviceServer, LocalFacility
 from donki_client.facility.database import answers
 from donki_client.facility.processes import Child
-from donki_client.facility.servers import running
+from donki_client.facility.servers import READY, running
 
 LOOK = 0.1  # s, between two looks at the log
 
@@ -61,7 +61,7 @@ def _watch(facility: LocalFacility, server: DeviceServer, script: Path, console:
         f"{server.device} plays {script} in the database {facility.database}; Ctrl-C ends it", soft_wrap=True
     )
     for line in _lines(child):
-        if line != "Ready to accept request":
+        if line != READY:
             console.print(_readable(line, server.device), markup=False, soft_wrap=True)
     child.check_alive()
 

@@ -231,7 +231,7 @@ class Observer:
             except DonkiError as error:
                 self.line = f" {error}"
                 return
-            self.line = f" {director.device}  {snapshot.state}  {detail(snapshot)}"
+            self.line = f" {director.name}  {snapshot.state}  {detail(snapshot)}"
             ended = self._was_in_progress and not snapshot.in_progress
             self._was_in_progress = snapshot.in_progress
             if ended:

@@ -138,7 +138,7 @@ def _count(arrived: Arrived, message: bytes) -> None:
 
 
 def stored_events(folder: Path, run_id: str, player: str) -> int:
-    """Return how many events the NeXus files of one Player in one run hold, over all NXevent_data groups."""
+    """Return how many events the NeXus file of one Player in one run holds, 0 where there is none."""
     events = 0
 
     def count(_name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -146,7 +146,8 @@ def stored_events(folder: Path, run_id: str, player: str) -> int:
         if item.attrs.get("NX_class") == "NXevent_data":
             events += len(item["event_id"])
 
-    for path in folder.glob(f"*{run_id}*{player}*"):
+    path = folder / f"{run_id}_{player}.nxs"
+    if path.exists():
         with h5py.File(path, "r") as file:
             file.visititems(count)
     return events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,8 +48,8 @@ def table(results: Sequence[Result]) -> Table:
             f"{result.arrived.events:,}",
             *stored,
             f"{result.arrived.bytes / 1e6:.1f}",
-            f"{1e3 * result.player.median:.1f}",
-            f"{1e3 * result.player.p99:.1f}",
+            _milliseconds(result.player.median),
+            _milliseconds(result.player.p99),
             style="" if result.is_whole else "red",
         )
     return shown
@@ -69,3 +70,7 @@ def problems(end: Snapshot, results: Sequence[Result]) -> list[str]:
             if count not in (None, result.sent.events)
         ]
     return found
+
+
+def _milliseconds(seconds: float) -> str:
+    return "-" if math.isnan(seconds) else f"{1e3 * seconds:.1f}"

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 from donki_client.facility.address import Address
-from donki_client.facility.processes import Child, Processes
-
-START_LIMIT = 20.0  # s
+from donki_client.facility.processes import Processes
+from donki_client.facility.starting import Starting
 
 
 def answers(address: Address, timeout: float = 2.0) -> bool:
@@ -44,8 +43,8 @@ def answers(address: Address, timeout: float = 2.0) -> bool:
     return kind == 4 and object_here == 1
 
 
-def start_database(processes: Processes, folder: Path, address: Address | None = None) -> Address:
-    """Start a database that keeps its content in `folder`, and return where it answers.
+def start_database(processes: Processes, folder: Path, address: Address | None = None) -> Starting:
+    """Start a database that keeps its content in `folder`.
 
     Parameters
     ----------
@@ -59,20 +58,15 @@ def start_database(processes: Processes, folder: Path, address: Address | None =
     Raises
     ------
     DonkiError
-        when it cannot listen there, or does not answer
+        when it cannot listen there
     """
     if address is not None:
         address.check_free()
     host, port = (address.ip, address.port) if address else ("127.0.0.1", 0)
-    child = _start(processes, folder, host, port)
-    listening = child.wait_for(r"listening on: host=\S+, port=(\d+)", START_LIMIT)
-    return address or Address(host, int(listening[1]))
-
-
-def _start(processes: Processes, folder: Path, host: str, port: int) -> Child:
     command = [sys.executable, "-m", "tango.databaseds.database", "--print-host-port"]
-    return processes.start(
+    child = processes.start(
         "TangoDatabase",
         [*command, "--host", host, "--port", str(port), "2"],
         {"PYTANGO_DATABASE_NAME": str(folder / "tango_database.db"), "TANGO_HOST": f"{host}:{port}"},
     )
+    return Starting(child, r"listening on: host=(\S+), port=(\d+)")

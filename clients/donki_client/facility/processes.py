@@ -85,7 +85,7 @@ class Child:
             self.check_alive()
             if time.monotonic() > end:
                 raise DonkiError(
-                    f"{self.name} was not ready within {limit:g} s; "
+                    f"{self.name} was not ready within {limit:.3g} s; "
                     f"its last lines ({self.log}):\n{self.tail()}"
                 )
             time.sleep(POLL)

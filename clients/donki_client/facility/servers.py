@@ -18,7 +18,7 @@ from donki_client.facility.address import Address
 from donki_client.facility.processes import Child, Processes
 
 START_LIMIT = 30.0  # s, for all servers that are started together
-POLL = 0.02  # s
+READY = "Ready to accept request"  # what every Tango server writes when its devices answer
 
 
 @dataclass(frozen=True)
@@ -153,30 +153,16 @@ def start_servers(
         command = [sys.executable, "-m", server.module, server.instance, *options, *endpoint]
         child = processes.start(server.name, command, {"TANGO_HOST": address.tango_host})
         starting.append((server, child))
-    children = [child for _, child in starting]
     end = time.monotonic() + START_LIMIT
-    while starting := [pair for pair in starting if not _answers(database, address, *pair)]:
-        if time.monotonic() > end:
-            server, child = starting[0]
+    for server, child in starting:
+        child.wait_for(READY, end - time.monotonic())
+        try:
+            tango.DeviceProxy(f"tango://{address.tango_host}/{server.device}").ping()
+        except tango.DevFailed as failed:
             raise DonkiError(
-                f"{server.device} did not answer within {START_LIMIT:g} s; the last lines of {server.name} "
-                f"({child.log}):\n{child.tail()}"
-            )
-        time.sleep(POLL)
-    return children
-
-
-def _answers(database: tango.Database, address: Address, server: DeviceServer, child: Child) -> bool:
-    child.check_alive()
-    entry = database.get_device_info(server.device)
-    # An entry with another process number was left by a server that was killed.
-    if not entry.exported or entry.pid != child.pid:
-        return False
-    try:
-        tango.DeviceProxy(f"tango://{address.tango_host}/{server.device}").ping()
-    except tango.DevFailed:
-        return False
-    return True
+                f"{server.name} runs, but its device {server.device} does not answer: {failed.args[0].desc}"
+            ) from None
+    return [child for _, child in starting]
 
 
 def _member(name: str) -> str:
