@@ -1,0 +1,20 @@
+"""A beam monitor: about so many neutrons a pulse, their times of flight from the wavelengths of an L_monitor."""
+
+from pathlib import Path
+
+from donki.sources import HistogramSource, read_mcstas
+
+MCSTAS = Path(__file__).parent / "mcstas"
+monitor = HistogramSource(read_mcstas(MCSTAS / "lambda.dat"), flight_path=28.5)
+stream = None
+
+
+def setup(player):
+    global stream
+    stream = player.events("test-topic-1", source="monitor_1")
+
+
+def action(trigger, player):
+    pulse = monitor.sample(player.rng(trigger), rate=player.parameters.get("events", 12_000))
+    stream.send(trigger, pulse.time_of_flight, pulse.pixel_id)
+    return {"playerlog": f"trigger {trigger}: {len(pulse.pixel_id)} neutrons"}
