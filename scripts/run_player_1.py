@@ -1,4 +1,4 @@
-"""A beam monitor: about so many neutrons a pulse, their times of flight from the wavelengths of an L_monitor."""
+"""A beam monitor: a Poisson number of neutrons a pulse, flown from the wavelengths of a McStas L_monitor."""
 
 from pathlib import Path
 

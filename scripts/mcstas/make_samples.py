@@ -1,7 +1,7 @@
 """Make the sample data of this folder: ``python make_samples.py [FOLDER]``; needs numpy alone.
 
-A small ray trace stands in for a McStas simulation of a SANS instrument at ESS. Its rays are written in the text
-format of McStas 3: summed by weight into the histograms of monitors, and one by one into a list of events.
+A small ray trace stands in for a McStas simulation of a SANS instrument at ESS. Its rays are written in the
+text format of McStas 3: summed by weight into histograms, and one by one into a list of events.
 
 - A cold moderator sends pulses of 2.86 ms, 14 a second, of the Maxwellian wavelength spectrum
   2 a² λ⁻⁵ exp(-a / λ²), a = h² / (2 m k T) = 949.2 K Å² / T (that of McStas' Source_Maxwell_3), at T = 50 K.
