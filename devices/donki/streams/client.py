@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from kafka import KafkaAdminClient
 
 from donki.errors import BrokerError, InputError
 
-# On debug level the client logs its configuration, passwords and all.
-logging.getLogger("kafka").setLevel(logging.WARNING)
+# On debug level the client logs its configuration, passwords and all; and what goes wrong is raised anyway.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+_connections = logging.getLogger("kafka.net.manager")
 
 _SECURITY = ("security_protocol", "ssl_", "sasl_", "proxy_url")
 _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
@@ -72,11 +72,10 @@ def knock(addresses: Sequence[tuple[str, int]], timeout: float) -> None:
     BrokerError
         when none does
     """
-    deadline = time.monotonic() + timeout
     refusals = []
     for host, port in addresses:
         try:
-            socket.create_connection((host, port), max(0.1, deadline - time.monotonic())).close()
+            socket.create_connection((host, port), timeout / len(addresses)).close()
         except OSError as error:
             refusals.append(f"{host}:{port} ({error.strerror or error})")
         else:
@@ -84,3 +83,26 @@ def knock(addresses: Sequence[tuple[str, int]], timeout: float) -> None:
     raise BrokerError(
         f"no Kafka broker answers at {', '.join(refusals)}; is it running, is the address right?"
     )
+
+
+class Overheard(logging.Handler):
+    """Catches why a client could not connect: it logs the reason, and raises no more than that time is up."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.reason = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the last message."""
+        self.reason = record.getMessage()
+
+    def __enter__(self) -> Self:
+        _connections.addHandler(self)
+        _connections.setLevel(logging.ERROR)
+        _connections.propagate = False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _connections.removeHandler(self)
+        _connections.setLevel(logging.NOTSET)
+        _connections.propagate = True

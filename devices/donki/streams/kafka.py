@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from donki.errors import BrokerError, InputError, NotAllowedError
-from donki.streams.client import check_options, knock, parse_address
+from donki.streams.client import Overheard, check_options, knock, parse_address
 from donki.streams.topic import check_topic, ensure_topics
 from donki.streams.window import Window
 
@@ -117,9 +117,12 @@ class KafkaSink:
         self._refuse_if_closed(topic)
         window, size = self._window, len(message)
         window.enter(topic, size)
-        producer = self._producer or self._connect(self._topics, time.monotonic() + CONNECT_TIMEOUT)
         try:
+            producer = self._producer or self._connect(self._topics, time.monotonic() + CONNECT_TIMEOUT)
             future = producer.send(topic, message, key=key.encode(), timestamp_ms=timestamp // 1_000_000)
+        except BrokerError as error:
+            window.fail(str(error))
+            raise
         except KafkaError as error:
             self._lose(window, topic, error)
             raise BrokerError(window.failure) from error
@@ -169,29 +172,35 @@ class KafkaSink:
         window.leave(topic, size)
 
     def _lose(self, window: Window, topic: str, error: Exception) -> None:
-        window.fail(f"Kafka broker {self._broker} did not take a message to topic {topic}: {error!r}")
+        if isinstance(error, KafkaTimeoutError):
+            what = f"did not acknowledge messages to topic {topic} within {DELIVERY_TIMEOUT:g} s"
+        else:
+            what = f"did not take a message to topic {topic}: {error}"
+        window.fail(f"Kafka broker {self._broker} {what}")
 
     def _connect(self, topics: Sequence[str], deadline: float) -> _Producer:
         if "proxy_url" not in self._settings:
             knock(self._addresses, _left(deadline))
-        try:
-            producer = _Producer(
-                **self._settings,
-                acks="all",
-                enable_idempotence=True,
-                batch_size=1_000_000,
-                linger_ms=0,
-                max_request_size=16_000_000,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-                bootstrap_timeout_ms=_milliseconds(_left(deadline)),
-                max_block_ms=_milliseconds(CONNECT_TIMEOUT),
-                delivery_timeout_ms=_milliseconds(DELIVERY_TIMEOUT),
-                request_timeout_ms=_milliseconds(DELIVERY_TIMEOUT * 0.9),
-                reconnect_backoff_max_ms=500,
-            )
-        except KafkaError as error:
-            raise BrokerError(f"Kafka broker {self._broker} takes no connection: {error}") from error
+        with Overheard() as overheard:
+            try:
+                producer = _Producer(
+                    **self._settings,
+                    acks="all",
+                    enable_idempotence=True,
+                    batch_size=1_000_000,
+                    linger_ms=0,
+                    max_request_size=16_000_000,
+                    allow_auto_create_topics=False,
+                    metrics_enabled=False,
+                    bootstrap_timeout_ms=_milliseconds(_left(deadline)),
+                    max_block_ms=_milliseconds(CONNECT_TIMEOUT),
+                    delivery_timeout_ms=_milliseconds(DELIVERY_TIMEOUT),
+                    request_timeout_ms=_milliseconds(DELIVERY_TIMEOUT * 0.9),
+                    reconnect_backoff_max_ms=500,
+                )
+            except KafkaError as error:
+                reason = overheard.reason or str(error)
+                raise BrokerError(f"Kafka broker {self._broker} takes no connection: {reason}") from error
         try:
             self._meet(topics, producer, deadline)
         except BrokerError:
