@@ -1,4 +1,4 @@
-"""A detector panel: at each trigger the next rays of a McStas event list, which starts anew after its last."""
+"""A detector panel: at each trigger the next rays of a McStas event list, from its start again after its end."""
 
 from pathlib import Path
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from donki.sources.event_list import EventList
 from donki.sources.monitor import Axis, Monitor
-from donki.sources.text_file import TextFile
+from donki.sources.text_file import TextFile, shortened
 
 _EXPECTED = "a text file of a McStas monitor"
 _2D_BLOCKS = ("I", "I_err", "N")
@@ -86,8 +86,10 @@ def _type(file: TextFile) -> tuple[str, tuple[int, ...]]:
         if file.blocks and b"begin instrument" in file.blocks[0].text:
             remedy = "it describes the whole simulation; name the file of one of its monitors"
             raise file.error(1, _EXPECTED, "a McStas .sim file", remedy)
-        line = file.blocks[0].line if file.blocks else file.lines
-        raise file.error(line, expected, "numbers or text" if file.blocks else "the end of the file")
+        if not file.blocks:
+            raise file.error(file.lines, expected, "the end of the file")
+        line, text = file.blocks[0]
+        raise file.error(line, expected, shortened(text.decode(errors="replace").split("\n")[0]))
     found = re.fullmatch(r"(\w+)\s*(?:\(([\d, ]*)\))?", file.header["type"])
     sizes = tuple(int(size) for size in re.findall(r"\d+", found[2] or "")) if found else ()
     if found is None or 0 in sizes:
@@ -150,7 +152,7 @@ def _rows(
     block = file.blocks[index]
     table = file.table(block, columns, meaning)
     if len(table) < rows or (len(table) > rows and not more):
-        raise file.error(block.line_of(min(len(table), rows)), expected, f"{len(table)} lines")
+        raise file.error(block.line_of(min(len(table), rows)), expected, str(len(table)))
     return table
 
 

@@ -133,12 +133,12 @@ class TextFile:
         for line, text in enumerate(block.text.decode(errors="replace").split("\n"), start=block.line):
             cells = text.split()
             if cells and len(cells) != columns:
-                return self.error(line, expected, f"{len(cells)}: {_shortened(text)}")
+                return self.error(line, expected, f"{len(cells)}: {shortened(text)}")
             for cell in cells:
                 try:
                     float(cell)
                 except ValueError:
-                    return self.error(line, expected, _shortened(cell))
+                    return self.error(line, expected, shortened(cell))
         return None
 
     def error(self, line: int, expected: str, found: str, remedy: str = "") -> SourceError:
@@ -147,6 +147,7 @@ class TextFile:
         return SourceError(f"{self.path}, line {line}: expected {expected}, found {found}; {remedy}")
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Quote a line, or its beginning, for a message."""
     text = text.strip()
     return repr(text if len(text) <= 60 else f"{text[:57]}…")
