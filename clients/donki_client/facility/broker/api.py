@@ -1,7 +1,7 @@
 """Which requests the broker serves, in which versions, and who answers them.
 
-Versions end before Kafka's "flexible" encoding, but for the request in which clients ask for the versions, and
-before static group membership and leader epochs, which one broker in memory has no use for.
+Versions end before Kafka's "flexible" encoding, but for the request in which clients ask for the versions,
+and before static group membership and leader epochs, which one broker in memory has no use for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A consumer group: its members, who of them reads what, and how far they came.
 
-The classic protocol (source: Apache Kafka, KIP-62): members join, the first to join assigns the partitions, all
-learn their part when they sync; whoever joins, leaves or falls silent starts this over.
+The classic protocol (source: Apache Kafka, KIP-62): members join, the first to join assigns the partitions,
+all learn their part when they sync; whoever joins, leaves or falls silent starts this over.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ class Group:
         member.protocols = protocols
         if member.joined and not member.joined.done():
             member.joined.set_exception(RebalanceInProgressError("the member joined again"))
-        joined = member.joined = asyncio.get_running_loop().create_future()
+        joined: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
+        member.joined = joined
         self._touch(member)
         self._begin_joining()
         return await joined
