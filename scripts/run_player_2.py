@@ -1,4 +1,4 @@
-"""A detector panel: at each trigger the next rays of a McStas event list, from its start again after its end."""
+"""A detector panel: at each trigger the next rays of a McStas event list, over and over."""
 
 from pathlib import Path
 

@@ -42,8 +42,8 @@ def text_1d(head, columns):
     low, high = columns[0][0], columns[0][-1]
     return (
         f"{head}# type: array_1d({len(columns[0])})\n# component: monitor\n# title: Time-of-flight monitor\n"
-        f"# xvar: t\n# yvar: (I,I_err)\n# xlabel: Time-of-flight [\\gms]\n# ylabel: Intensity\n# xlimits: {low:g} {high:g}\n"
-        f"# variables: t I I_err N\n{table(np.transpose(columns))}"
+        f"# xvar: t\n# yvar: (I,I_err)\n# xlabel: Time-of-flight [\\gms]\n# ylabel: Intensity\n"
+        f"# xlimits: {low:g} {high:g}\n# variables: t I I_err N\n{table(np.transpose(columns))}"
     )
 
 

@@ -30,11 +30,16 @@ class EventListSource:
     SourceError
         when a column is missing, no ray hits the panel, or one that does has a time of flight below 0 or over
         2.147 s (what int32 ns can hold), or the weights p are negative, not finite or all zero
+    InputError
+        when `events` is no EventList
     """
 
     def __init__(self, events: EventList, panel: Panel | None = None) -> None:
         if not isinstance(events, EventList):
-            raise SourceError(f"{events.name} is a histogram, no list of events: use a HistogramSource")
+            raise InputError(
+                f"an EventListSource takes an EventList, not the {type(events).__name__} "
+                f"{getattr(events, 'name', events)}; a histogram goes into a HistogramSource"
+            )
         pixel = events["id"] if panel is None else panel.pixel_ids(events["x"], events["y"])
         hit = np.flatnonzero((pixel >= 0) & (pixel <= MAX_PIXEL_ID))
         if not len(hit):
