@@ -29,6 +29,18 @@ def as_dev_failed(origin: str) -> Iterator[None]:
         tango.Except.throw_exception(f"Donki_{type(error).__name__}", str(error), origin)
 
 
+def is_lost(error: tango.DevFailed) -> bool:
+    """Return whether a device was not there, or a Player there was not set up for the run."""
+    root = error.args[0]
+    return (
+        root.reason in _UNREACHABLE
+        or root.reason == "Donki_NotSetUpError"
+        or "TRANSIENT" in root.desc
+        or "COMM_FAILURE" in root.desc
+        or ("imeout" in root.desc and root.reason.startswith("API_"))
+    )
+
+
 def message_of(error: tango.DevFailed) -> str:
     """Return what a DevFailed says, in one line: our own message as it was raised, others by their root."""
     root = error.args[0]

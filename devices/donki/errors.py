@@ -25,5 +25,9 @@ class NotAllowedError(DonkiError):
     """A request that the present state refuses; names both."""
 
 
+class NotSetUpError(NotAllowedError):
+    """A trigger for a Player that is not set up for its run."""
+
+
 class InputError(DonkiError):
     """A value that is out of range, of the wrong type or unknown; names the value and what is accepted."""

@@ -8,66 +8,89 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from donki.director.sequence import (
-    ALLOWED,
-    ENDLESS,
-    GRACE,
-    SECOND,
-    Ask,
-    Command,
-    GiveUp,
-    Member,
-    Phase,
-    Sequence,
-    State,
-    Task,
-    check_allowed,
-    check_period,
-    check_triggers,
-)
+from donki.director.effects import Ask, GiveUp, Member, Outcome, Step, Task, TriggerDone
+from donki.director.pace import SECOND, check_period
+from donki.director.sequence import ENDLESS, GRACE, Sequence, check_triggers
+from donki.director.states import ALLOWED, Command, Phase, State, check_allowed
 from donki.errors import InputError, NotAllowedError
+from donki.policy import OnError, check_retries
 from donki.priority import DISABLED, check_priority
 
 EPOCH = 1_700_000_000 * SECOND
 
 
 class Orchestra:
-    """Plays a sequence on a clock of its own: Players answer after a while, or fail, or stay silent."""
+    """Plays a sequence on a clock of its own: Players answer after a while, fail, stay silent, or die.
 
-    def __init__(self, sequence, rng=None, fails=(), silent=(), duration=(1, 1_000)):
+    Parameters
+    ----------
+    fails
+        by (player, trigger): what the script says, at each attempt up to ``fails_for``
+    silent
+        (player, trigger) that are never answered
+    dies
+        by (player, trigger): after how long the Player that died there is found again; None is never
+    """
+
+    def __init__(
+        self, sequence, rng=None, fails=(), silent=(), dies=(), duration=(1, 1_000), fails_for=1_000
+    ):
         self.sequence = sequence
         self.rng = rng or random.Random(1)
         self.fails = dict(fails)
+        self.fails_for = fails_for
         self.silent = set(silent)
+        self.dies = dict(dies)
         self.duration = duration
         self.now = 0
         self.answers = []
         self.history = []  # (time, "sent" or "done", player, task, trigger)
         self.given_up = []
+        self.steps = []
+        self.complete = []
         self.perform(sequence.begin(self.now))
 
     def perform(self, effects):
         for effect in effects:
-            if isinstance(effect, GiveUp):
-                self.given_up += effect.players
-                continue
-            assert isinstance(effect, Ask)
-            for player in effect.players:
-                self.history.append((self.now, "sent", player, effect.task, effect.trigger))
-                if (player, effect.trigger) in self.silent:
-                    continue
-                error = self.fails.get((player, effect.trigger)) if effect.task is Task.TRIGGER else None
-                due = self.now + self.rng.randint(*self.duration)
-                self.answers.append((due, player, effect.ticket, error, effect))
+            match effect:
+                case GiveUp():
+                    self.given_up += effect.players
+                case Step():
+                    self.steps.append(effect)
+                case TriggerDone():
+                    self.complete.append(effect.trigger)
+                case Ask():
+                    for player in effect.players:
+                        self.ask(player, effect)
+
+    def ask(self, player, effect):
+        self.history.append((self.now, "sent", player, effect.task, effect.trigger))
+        if effect.task is Task.TRIGGER and (player, effect.trigger) in self.silent:
+            return
+        error, lost = None, False
+        if effect.task is Task.TRIGGER:
+            if effect.attempt <= self.fails_for:
+                error = self.fails.get((player, effect.trigger))
+            if (player, effect.trigger) in self.dies:
+                error, lost = "gone", True
+                back = self.dies.pop((player, effect.trigger))
+                if back is not None:
+                    self.answers.append((self.now + back, player, None, None, False, None))
+        due = self.now + self.rng.randint(*self.duration)
+        self.answers.append((due, player, effect.ticket, error, lost, effect))
 
     def step(self):
         """Let the next thing happen; False when nothing can."""
         deadline = self.sequence.deadline
         self.answers.sort(key=lambda answer: answer[0])
         if self.answers and (deadline is None or self.answers[0][0] <= deadline):
-            self.now, player, ticket, error, effect = self.answers.pop(0)
+            time, player, ticket, error, lost, effect = self.answers.pop(0)
+            self.now = max(self.now, time)
+            if effect is None:
+                self.perform(self.sequence.found(player, self.now))
+                return True
             self.history.append((self.now, "done", player, effect.task, effect.trigger))
-            self.perform(self.sequence.replied(player, ticket, error, self.now))
+            self.perform(self.sequence.replied(player, ticket, self.now, error, lost=lost))
             return True
         if deadline is None:
             return False
@@ -87,12 +110,11 @@ class Orchestra:
         return [entry for entry in self.history if entry[1] == kind and entry[3] is Task.TRIGGER]
 
 
-def members(*priorities, timeout=10 * SECOND):
-    return [Member(f"p{i}", priority, timeout) for i, priority in enumerate(priorities)]
-
-
-def sequence(*priorities, triggers=3, period=0, timeout=10 * SECOND):
-    return Sequence(members(*priorities, timeout=timeout), triggers, period, EPOCH)
+def sequence(*priorities, triggers=3, period=0, timeout=10 * SECOND, policies=(), retries=0, completed=0):
+    members = [Member(f"p{i}", priority, timeout, retries=retries) for i, priority in enumerate(priorities)]
+    for member, policy in zip(members, policies, strict=False):
+        member.on_error = policy
+    return Sequence(members, triggers, period, EPOCH, completed)
 
 
 priorities = st.lists(st.integers(-1, 4), min_size=1, max_size=8).filter(lambda p: max(p) >= 0)
@@ -173,7 +195,7 @@ def test_the_kth_trigger_is_due_k_periods_after_the_first_whatever_the_actions_t
         assert start >= starts[0] + k * period
         assert reference == references[0] + k * period
     late = sum(start - starts[0] - k * period > period * 0.1 for k, start in enumerate(starts))
-    assert rules.overruns == late
+    assert rules.pace.overruns == late
 
 
 def _references(period, triggers, seed):
@@ -220,7 +242,8 @@ def test_any_command_at_any_moment_is_obeyed_or_refused_and_nothing_hangs(
         try:
             orchestra.perform(rules.request(command, orchestra.now))
         except NotAllowedError as error:
-            assert state not in ALLOWED[command] or phase is Phase.ENDING
+            never = (Command.RESET, Command.START, Command.CHECK, Command.RECOVER)
+            assert state not in ALLOWED[command] or phase is Phase.ENDING or command in never
             assert command.value in str(error)  # noqa: PT017 - either outcome is right, each at its time
             assert rules.phase is phase
     if rules.phase is not Phase.ENDED and State.STANDBY is rules.state:
@@ -274,7 +297,7 @@ def test_pause_step_and_resume():
     orchestra.play()
     starts = [entry[0] for entry in orchestra.triggers("sent") if entry[2] == "p0" and entry[4] > 3]
     assert starts == [resumed, resumed + 10_000]
-    assert rules.overruns == 0
+    assert rules.pace.overruns == 0
 
 
 def test_abort_tells_who_acts_to_give_up_and_stops_the_others_now():
@@ -310,8 +333,8 @@ def test_an_answer_that_comes_after_the_player_was_given_up_changes_nothing():
     orchestra = Orchestra(sequence(0, 0, timeout=SECOND), silent={("p1", 1)}).play()
     rules = orchestra.sequence
     before = (rules.phase, rules.state, rules.failure, rules.completed)
-    assert rules.replied("p1", 2, None, orchestra.now) == []
-    assert rules.replied("p1", 2, "late error", orchestra.now) == []
+    assert rules.replied("p1", 2, orchestra.now) == []
+    assert rules.replied("p1", 2, orchestra.now, "late error") == []
     assert (rules.phase, rules.state, rules.failure, rules.completed) == before
 
 
@@ -341,3 +364,166 @@ def test_the_period_of_14_hz_is_exact():
 def test_wrong_priorities_are_refused(priority):
     with pytest.raises(InputError, match=str(priority)):
         check_priority(priority)
+
+
+@pytest.mark.parametrize("retries", [-1, 1_000_001])
+def test_wrong_retries_are_refused(retries):
+    with pytest.raises(InputError, match=str(retries)):
+        check_retries(retries)
+
+
+def outcomes(orchestra, player):
+    return [(step.trigger, step.attempt, step.outcome) for step in orchestra.steps if step.player == player]
+
+
+def test_skip_lets_the_player_miss_the_trigger_and_the_run_goes_on_in_alarm():
+    orchestra = Orchestra(sequence(0, 1, policies=[OnError.SKIP]), fails={("p0", 2): "boom"})
+    _until_trigger(orchestra, 3)
+    assert orchestra.sequence.state is State.ALARM
+    orchestra.play()
+    assert orchestra.sequence.state is State.ON
+    assert orchestra.complete == [1, 2, 3]
+    assert outcomes(orchestra, "p0") == [(1, 1, Outcome.DONE), (2, 1, Outcome.SKIPPED), (3, 1, Outcome.DONE)]
+    assert [step.error for step in orchestra.steps if step.outcome is Outcome.SKIPPED] == ["boom"]
+    assert orchestra.sequence.members["p0"].skipped == 1
+
+
+def test_disable_leaves_the_player_out_until_its_priority_is_set_again():
+    orchestra = Orchestra(sequence(0, 0, triggers=5, policies=[OnError.DISABLE]), fails={("p0", 2): "boom"})
+    _until_trigger(orchestra, 4)
+    orchestra.sequence.set_priority("p0", 0)
+    orchestra.play()
+    assert orchestra.complete == [1, 2, 3, 4, 5]
+    expected = [(1, 1, Outcome.DONE), (2, 1, Outcome.DISABLED), (5, 1, Outcome.DONE)]
+    assert outcomes(orchestra, "p0") == expected
+
+
+def test_retry_sends_the_trigger_again_with_the_next_attempt():
+    orchestra = Orchestra(
+        sequence(0, 1, policies=[OnError.RETRY], retries=3), fails={("p0", 2): "boom"}, fails_for=2
+    ).play()
+    assert orchestra.sequence.state is State.ON
+    assert outcomes(orchestra, "p0")[1:4] == [
+        (2, 1, Outcome.FAILED),
+        (2, 2, Outcome.FAILED),
+        (2, 3, Outcome.DONE),
+    ]
+
+
+def test_retry_ends_the_sequence_when_the_retries_are_used_up():
+    rules = sequence(0, 1, policies=[OnError.RETRY], retries=2)
+    orchestra = Orchestra(rules, fails={("p0", 2): "boom"}).play()
+    assert rules.state is State.FAULT
+    assert str(rules.failure) == "Player p0, trigger 2: boom"
+    assert [step for step in outcomes(orchestra, "p0") if step[0] == 2] == [
+        (2, attempt, Outcome.FAILED) for attempt in (1, 2, 3)
+    ]
+
+
+def test_retry_waits_for_a_player_that_died_sets_it_up_again_and_sends_the_next_attempt():
+    rules = sequence(0, 1, policies=[OnError.RETRY], retries=1)
+    orchestra = Orchestra(rules, dies={("p0", 2): 3 * SECOND}).play()
+    assert rules.state is State.ON
+    assert orchestra.complete == [1, 2, 3]
+    assert outcomes(orchestra, "p0")[1:3] == [(2, 1, Outcome.FAILED), (2, 2, Outcome.DONE)]
+    set_up = [entry for entry in orchestra.history if entry[1:4] == ("sent", "p0", Task.START)]
+    assert len(set_up) == 2
+
+
+def test_retry_gives_up_a_player_that_does_not_come_back_within_its_timeout():
+    rules = sequence(0, policies=[OnError.RETRY], retries=0, timeout=2 * SECOND)
+    Orchestra(rules, dies={("p0", 2): None}).play()
+    assert str(rules.failure) == "Player p0, trigger 2: gone"
+    rules = sequence(0, policies=[OnError.RETRY], retries=1, timeout=2 * SECOND)
+    orchestra = Orchestra(rules, dies={("p0", 2): None}).play()
+    assert str(rules.failure) == "Player p0, trigger 2: did not come back within its Timeout of 2 s"
+    assert orchestra.now < 3 * SECOND
+
+
+def test_skip_passes_a_dead_player_over_at_once_until_it_is_found():
+    rules = sequence(0, 1, triggers=50, period=SECOND // 10, policies=[OnError.SKIP])
+    orchestra = Orchestra(rules, dies={("p0", 2): SECOND}).play()
+    assert rules.state is State.ON
+    assert orchestra.complete == list(range(1, 51))
+    missed = [trigger for trigger, _, outcome in outcomes(orchestra, "p0") if outcome is Outcome.SKIPPED]
+    assert missed == list(range(2, 12))
+    assert rules.members["p0"].skipped == len(missed)
+    assert rules.pace.overruns == 0
+
+
+def test_without_anybody_there_no_trigger_is_sent_until_somebody_is_found():
+    rules = sequence(0, -1, triggers=4, period=SECOND // 10, policies=[OnError.SKIP])
+    orchestra = Orchestra(rules, dies={("p0", 2): 5 * SECOND}).play()
+    assert outcomes(orchestra, "p0") == [
+        (1, 1, Outcome.DONE),
+        (2, 1, Outcome.SKIPPED),
+        (3, 1, Outcome.DONE),
+        (4, 1, Outcome.DONE),
+    ]
+    assert rules.pace.overruns == 0
+    rules = sequence(0, -1, triggers=4, policies=[OnError.SKIP], timeout=2 * SECOND)
+    Orchestra(rules, dies={("p0", 2): None}).play()
+    assert "no Player is there any more" in str(rules.failure)
+
+
+def test_a_silent_player_that_may_be_skipped_is_told_to_give_up_and_the_run_goes_on():
+    rules = sequence(0, 0, triggers=3, policies=[OnError.SKIP], timeout=2 * SECOND)
+    orchestra = Orchestra(rules, silent={("p0", 2)}).play()
+    assert rules.state is State.ON
+    assert orchestra.given_up == ["p0"]
+    assert orchestra.complete == [1, 2, 3]
+    assert [o for t, _, o in outcomes(orchestra, "p0")] == [Outcome.DONE, Outcome.SKIPPED, Outcome.SKIPPED]
+    assert orchestra.now < 2 * SECOND + 100_000
+
+
+def test_an_interrupted_run_is_taken_up_after_its_last_complete_trigger():
+    orchestra = Orchestra(sequence(0, 1, triggers=7, completed=4)).play()
+    assert orchestra.complete == [5, 6, 7]
+    assert {entry[4] for entry in orchestra.triggers("sent")} == {5, 6, 7}
+
+
+@settings(max_examples=300)
+@given(
+    priorities=priorities,
+    policies=st.lists(st.sampled_from(list(OnError)), min_size=8, max_size=8),
+    retries=st.integers(0, 3),
+    period=st.sampled_from([0, 3_000]),
+    fails=st.sets(st.tuples(st.integers(0, 7), st.integers(1, 6)), max_size=6),
+    silent=st.sets(st.tuples(st.integers(0, 7), st.integers(1, 6)), max_size=3),
+    dies=st.dictionaries(
+        st.tuples(st.integers(0, 7), st.integers(1, 6)),
+        st.one_of(st.none(), st.integers(1, 3 * SECOND)),
+        max_size=4,
+    ),
+    seed=st.integers(0, 99),
+)
+def test_whatever_fails_no_trigger_is_lost_and_none_is_done_twice(
+    priorities, policies, retries, period, fails, silent, dies, seed
+):
+    rules = sequence(
+        *priorities, triggers=6, period=period, policies=policies, retries=retries, timeout=SECOND
+    )
+    orchestra = Orchestra(
+        rules,
+        random.Random(seed),
+        fails={(f"p{i}", trigger): "boom" for i, trigger in fails},
+        silent={(f"p{i}", trigger) for i, trigger in silent},
+        dies={(f"p{i}", trigger): back for (i, trigger), back in dies.items()},
+        fails_for=2,
+    ).play()
+    assert rules.phase is Phase.ENDED
+    assert orchestra.complete == list(range(1, rules.completed + 1))
+    assert (rules.state is State.ON) == (rules.completed == 6)
+    enabled = {f"p{i}" for i, p in enumerate(priorities) if p != DISABLED}
+    final = (Outcome.DONE, Outcome.SKIPPED, Outcome.DISABLED)
+    dropped_at = {s.player: s.trigger for s in orchestra.steps if s.outcome is Outcome.DISABLED}
+    for trigger in orchestra.complete:
+        turns = [step for step in orchestra.steps if step.trigger == trigger and step.outcome in final]
+        there = {name for name in enabled if dropped_at.get(name, 99) >= trigger}
+        assert sorted(step.player for step in turns) == sorted(there)
+    for step in orchestra.steps:
+        turn = (step.player, step.trigger)
+        attempts = [s.attempt for s in orchestra.steps if (s.player, s.trigger) == turn]
+        assert attempts == list(range(1, len(attempts) + 1))
+    if rules.failure and rules.failure.player in enabled:
+        assert policies[int(rules.failure.player[1:])] in (OnError.ABORT, OnError.RETRY)

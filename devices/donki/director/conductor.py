@@ -15,22 +15,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import tango
 
-from donki.devfailed import message_of
+from donki.devfailed import is_lost, message_of
+from donki.director.effects import Ask, Effect, GiveUp, Member, Step, Task, TriggerDone
+from donki.director.pace import SECOND
 from donki.director.roster import Entry
-from donki.director.sequence import (
-    SECOND,
-    Ask,
-    Command,
-    Effect,
-    GiveUp,
-    Member,
-    Phase,
-    Sequence,
-    Task,
-)
+from donki.director.sequence import Sequence
+from donki.director.states import Command, Phase
 from donki.errors import DonkiError, NotAllowedError
 from donki.run import Run
 
@@ -38,13 +32,14 @@ from donki.run import Run
 REMEMBERED = 1_000
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What a Player answered to a ticket; the error is None where it did as asked."""
 
     player: str
     ticket: int
-    error: str | None
+    error: str | None = None
+    lost: bool = False
+    report: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,9 +56,15 @@ class Part:
     A call that never returns blocks this thread alone; it ends with the call.
     """
 
-    def __init__(self, entry: Entry, run: Run, answers: queue.SimpleQueue[Answer | Request]) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        run: Run,
+        answers: queue.SimpleQueue[Answer | Request],
+        durations: deque[float] | None = None,
+    ) -> None:
         self.entry = entry
-        self.durations: deque[float] = deque(maxlen=REMEMBERED)
+        self.durations: deque[float] = deque(maxlen=REMEMBERED) if durations is None else durations
         self._run = run
         self._answers = answers
         self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
@@ -74,9 +75,11 @@ class Part:
         """Have the Player do something; its answer goes to the queue of answers."""
         self._asks.put(ask)
 
-    def give_up(self) -> None:
-        """Tell the Player to give up, past the call it is busy with."""
+    def give_up(self) -> Part:
+        """Tell the Player to give up, past the call it is busy with; return the part that takes over."""
         threading.Thread(target=self._abort, name=f"abort {self.entry.name}", daemon=True).start()
+        self.end()
+        return Part(self.entry, self._run, self._answers, self.durations)
 
     def end(self) -> None:
         """Let the thread end when it has done what it was asked."""
@@ -87,29 +90,32 @@ class Part:
             while ask := self._asks.get():
                 began = time.perf_counter()
                 try:
-                    self._call(ask)
+                    report = self._call(ask)
                 except tango.DevFailed as failed:
-                    answer = Answer(self.entry.name, ask.ticket, message_of(failed))
+                    if lost := is_lost(failed):
+                        self._proxy = None
+                    answer = Answer(self.entry.name, ask.ticket, message_of(failed), lost)
                 else:
-                    answer = Answer(self.entry.name, ask.ticket, None)
+                    answer = Answer(self.entry.name, ask.ticket, report=report)
                     if ask.task is Task.TRIGGER:
                         self.durations.append(time.perf_counter() - began)
                 self._answers.put(answer)
 
-    def _call(self, ask: Ask) -> None:
-        if ask.task is Task.TRIGGER and self._proxy:
+    def _call(self, ask: Ask) -> str | None:
+        self._proxy = proxy = self._proxy or self._connect()
+        if ask.task is Task.TRIGGER:
             argument = {
                 "run": self._run.id,
                 "trigger": ask.trigger,
                 "reference_time": ask.reference_time,
                 "attempt": ask.attempt,
             }
-            self._proxy.command_inout("Trigger", json.dumps(argument))
-            return
+            return str(proxy.command_inout("Trigger", json.dumps(argument)))
         if ask.task is Task.START:
-            self._proxy = self._connect()
-            self._proxy.write_attribute("Run", self._run.to_json())
-        (self._proxy or self._connect()).command_inout(ask.task.value)
+            proxy.ping()
+            proxy.write_attribute("Run", self._run.to_json())
+        proxy.command_inout(ask.task.value)
+        return None
 
     def _connect(self) -> tango.DeviceProxy:
         proxy = tango.DeviceProxy(self.entry.device)
@@ -139,17 +145,32 @@ class Conductor:
         the Players, disabled ones too
     triggers, period
         how many triggers (-1: until Stop), and the ns from one to the next
+    record
+        takes each step and each complete trigger for the journal, in the conducting thread
     ended
         called in the conducting thread when the run has ended
+    completed
+        the last trigger that is complete already, where an interrupted run is taken up
     """
 
     def __init__(
-        self, run: Run, entries: Iterable[Entry], triggers: int, period: int, ended: Callable[[], None]
+        self,
+        run: Run,
+        entries: Iterable[Entry],
+        triggers: int,
+        period: int,
+        record: Callable[[Step | TriggerDone], None],
+        ended: Callable[[], None],
+        completed: int = 0,
     ) -> None:
-        members = [Member(entry.name, entry.priority, round(entry.timeout * SECOND)) for entry in entries]
+        members = [
+            Member(entry.name, entry.priority, round(entry.timeout * SECOND), entry.on_error, entry.retries)
+            for entry in entries
+        ]
         epoch = time.time_ns() - time.monotonic_ns()
         self.run = run
-        self.sequence = Sequence(members, triggers, period, epoch)
+        self.sequence = Sequence(members, triggers, period, epoch, completed)
+        self._record = record
         self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
         self._parts = {entry.name: Part(entry, run, self._inbox) for entry in entries}
         self._ended = ended
@@ -173,6 +194,10 @@ class Conductor:
     def request(self, command: Command) -> None:
         """Obey a command of the user, or raise NotAllowedError."""
         self._carry_out(lambda now: self.sequence.request(command, now))
+
+    def found(self, player: str) -> None:
+        """Tell the sequence that a Player is there and idle."""
+        self._carry_out(lambda now: self.sequence.found(player, now))
 
     def change(self, change: Callable[[Sequence], None]) -> None:
         """Change the rules of the sequence between two of its events."""
@@ -235,7 +260,9 @@ class Conductor:
         except queue.Empty:
             return self.sequence.tick(time.monotonic_ns())
         if isinstance(event, Answer):
-            return self.sequence.replied(event.player, event.ticket, event.error, time.monotonic_ns())
+            player, ticket, error, lost, report = event
+            now = time.monotonic_ns()
+            return self.sequence.replied(player, ticket, now, error, lost=lost, report=report)
         try:
             effects = event.carry_out(time.monotonic_ns())
         except DonkiError as error:
@@ -246,8 +273,12 @@ class Conductor:
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
-            for player in effect.players:
-                if isinstance(effect, GiveUp):
-                    self._parts[player].give_up()
-                else:
-                    self._parts[player].ask(effect)
+            match effect:
+                case Ask():
+                    for player in effect.players:
+                        self._parts[player].ask(effect)
+                case GiveUp():
+                    for player in effect.players:
+                        self._parts[player] = self._parts[player].give_up()
+                case _:
+                    self._record(effect)

@@ -18,15 +18,10 @@ from tango.server import Device, attribute, command, device_property
 from donki.devfailed import as_dev_failed
 from donki.director.check import findings
 from donki.director.conductor import Conductor
-from donki.director.roster import Roster
-from donki.director.sequence import (
-    Command,
-    Sequence,
-    State,
-    check_allowed,
-    check_period,
-    check_triggers,
-)
+from donki.director.pace import check_period
+from donki.director.roster import Entry, Roster
+from donki.director.sequence import Sequence, check_triggers
+from donki.director.states import Command, State, check_allowed
 from donki.errors import DonkiError, InputError, NotAllowedError
 from donki.publisher import Publisher
 from donki.run import Run
@@ -90,7 +85,7 @@ class DonkiDirector(Device):
         self._ended.set()
         self._look_again.set()
         conductor = self._conductor
-        if conductor and self._state in (State.RUNNING, State.STANDBY):
+        if conductor and self._state in (State.RUNNING, State.ALARM, State.STANDBY):
             with tango.AutoTangoAllowThreads(self):
                 try:
                     conductor.request(Command.ABORT)
@@ -145,7 +140,7 @@ class DonkiDirector(Device):
         with as_dev_failed("Period"):
             self._period_ns = check_period(float(period))
             self._period = float(period)
-            self._change(lambda sequence: sequence.set_period(self._period_ns))
+            self._change(lambda sequence: sequence.pace.change(self._period_ns))
 
     Period = attribute(
         fget=_read_Period,
@@ -231,7 +226,7 @@ class DonkiDirector(Device):
     )
 
     def _read_RemainingTime(self) -> float:
-        return self._of_sequence(lambda sequence: sequence.remaining(), math.nan)
+        return self._of_sequence(lambda sequence: sequence.remaining, math.nan)
 
     RemainingTime = attribute(
         fget=_read_RemainingTime,
@@ -242,14 +237,14 @@ class DonkiDirector(Device):
     )
 
     def _read_TriggerRate(self) -> float:
-        return self._of_sequence(lambda sequence: sequence.rate(time.monotonic_ns()), 0.0)
+        return self._of_sequence(lambda sequence: sequence.pace.rate(time.monotonic_ns()), 0.0)
 
     TriggerRate = attribute(
         fget=_read_TriggerRate, dtype=float, unit="Hz", format="%.1f", doc="Triggers in the last second."
     )
 
     def _read_Overruns(self) -> int:
-        return self._of_sequence(lambda sequence: sequence.overruns, 0)
+        return self._of_sequence(lambda sequence: sequence.pace.overruns, 0)
 
     Overruns = attribute(
         fget=_read_Overruns, dtype=int, doc="Triggers that started late by more than 10 % of Period."
@@ -393,7 +388,7 @@ class DonkiDirector(Device):
     def Check(self) -> list[str]:
         """Say what stands in the way of Start."""
         with as_dev_failed("Check"), tango.AutoTangoAllowThreads(self):
-            check_allowed(Command.START, self._state)
+            check_allowed(Command.CHECK, self._state)
             return findings(self._roster.refresh())
 
     @property
@@ -422,7 +417,9 @@ class DonkiDirector(Device):
             raise DonkiError("; ".join(problems))
         seed = None if self._seed < 0 else self._seed
         identity = Run.new(self._title, json.loads(self._metadata), seed)
-        conductor = Conductor(identity, entries, self._triggers, self._period_ns, self._look_again.set)
+        conductor = Conductor(
+            identity, entries, self._triggers, self._period_ns, lambda _: None, self._look_again.set
+        )
         self._start_error = ""
         self._conductor = conductor
         conductor.start()
@@ -439,7 +436,7 @@ class DonkiDirector(Device):
 
     def _change(self, change: Callable[[Sequence], None]) -> None:
         """Bring a change to the sequence in progress, if there is one."""
-        if self._conductor and self._state in (State.RUNNING, State.STANDBY):
+        if self._conductor and self._state in (State.RUNNING, State.ALARM, State.STANDBY):
             self._conductor.change(change)
 
     def _watch_roster(self) -> None:
@@ -451,20 +448,26 @@ class DonkiDirector(Device):
                     self._roster_problem = str(error)
                 else:
                     self._roster_problem = ""
-                    self._follow_priorities({entry.name: entry.priority for entry in entries})
+                    self._follow(entries)
                 self._look_again.wait(ROSTER_INTERVAL)
                 self._look_again.clear()
 
-    def _follow_priorities(self, priorities: dict[str, int]) -> None:
-        """Take over what was written to the Players themselves."""
-        sequence = self._sequence
-        changed = {
-            member.name: priorities[member.name]
-            for member in (sequence.members.values() if sequence else ())
-            if member.name in priorities and member.priority != priorities[member.name]
-        }
-        for name, priority in changed.items():
-            self._change(partial(_take_priority, name, priority))
+    def _follow(self, entries: list[Entry]) -> None:
+        """Tell the sequence what the Players say of themselves: new priorities, and who is there again."""
+        conductor = self._conductor
+        if conductor is None or self._state not in (State.RUNNING, State.ALARM, State.STANDBY):
+            return
+        for entry in entries:
+            member = conductor.sequence.members.get(entry.name)
+            if member is None or entry.state in ("UNKNOWN", "RUNNING", "FAULT"):
+                continue
+            try:
+                if member.lost:
+                    conductor.found(entry.name)
+                if member.priority != entry.priority:
+                    self._change(partial(_take_priority, entry.name, entry.priority))
+            except NotAllowedError:
+                return
 
 
 def _take_priority(name: str, priority: int, sequence: Sequence) -> None:

@@ -12,7 +12,10 @@ import tango
 
 from donki.devfailed import message_of
 from donki.errors import DonkiError, InputError
+from donki.policy import OnError
 from donki.priority import check_priority
+
+ASKED = ["Priority", "Timeout", "OnError", "Retries", "State", "Status"]
 
 PLAYER_CLASS = "DonkiPlayer"
 
@@ -30,7 +33,7 @@ class Entry:
         the last part of the device name
     device
         the device name, as a proxy is opened with it
-    priority, timeout
+    priority, timeout, on_error, retries
         as the Player last said; the timeout in s
     state
         Tango's name of the Player's state; UNKNOWN where it does not answer
@@ -42,6 +45,8 @@ class Entry:
     device: str
     priority: int = 0
     timeout: float = 60.0
+    on_error: OnError = OnError.ABORT
+    retries: int = 0
     state: str = "UNKNOWN"
     status: str = ""
 
@@ -161,12 +166,20 @@ class Roster:
         entry = self._entries.get(device) or Entry(_short_name(device), device)
         with tango.EnsureOmniThread():
             try:
-                answers = self._proxy(device).read_attributes(["Priority", "Timeout", "State", "Status"])
-                priority, timeout, state, status = (answer.value for answer in answers)
+                answers = self._proxy(device).read_attributes(ASKED)
+                priority, timeout, on_error, retries, state, status = (answer.value for answer in answers)
             except tango.DevFailed as error:
                 self._proxies.pop(device, None)
                 return replace(entry, state="UNKNOWN", status=message_of(error))
-        return replace(entry, priority=int(priority), timeout=float(timeout), state=str(state), status=status)
+        return replace(
+            entry,
+            priority=int(priority),
+            timeout=float(timeout),
+            on_error=OnError(on_error),
+            retries=int(retries),
+            state=str(state),
+            status=status,
+        )
 
 
 def _short_name(device: str) -> str:

@@ -1,107 +1,39 @@
-"""The rules of a sequence: which Player acts when, what a failure means, which state follows which.
+"""The rules of a sequence: which Player acts when, and what a failure means.
 
-Two rules hold in this file. It knows no Tango, no thread and no clock: times come in as nanoseconds of a
-monotonic clock, what is to be done goes out as effects. And every transition of state stands in the tables at
-its head.
-
-A sequence is driven by four kinds of events: `begin`, `request` (a command of the user), `replied` (a Player
-answered, or could not) and `tick` (time has passed `deadline`). Each returns the effects to carry out, in
-order.
+It knows no Tango, no thread and no clock: times come in as ns of a monotonic clock, what is to be done goes
+out as effects. A sequence is driven by its events: `begin`, `request` (a command of the user), `replied` (a
+Player answered, or could not), `found` (a Player that was lost is there again) and `tick` (the `deadline` has
+passed). Each returns the effects to carry out, in order. States and transitions: `donki.director.states`.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum, auto
 
+from donki.director.effects import (
+    Ask,
+    Effect,
+    Failure,
+    GiveUp,
+    Member,
+    Outcome,
+    Pending,
+    Step,
+    Task,
+    TriggerDone,
+)
+from donki.director.pace import SECOND, Pace
+from donki.director.states import FOLLOWING, Command, Phase, State, check_allowed, state_of
 from donki.errors import InputError, NotAllowedError
-from donki.priority import DISABLED
+from donki.policy import OnError
 
 ENDLESS = -1
-
-SECOND = 1_000_000_000
 
 #: How long the Players are waited for when a sequence ends because of a failure or an Abort, in ns.
 GRACE = 800_000_000
 
-#: How many of the last triggers the rate and the remaining time are learned from.
-REMEMBERED = 1_000
-
-#: A trigger that starts later than this part of the period is counted as an overrun.
-OVERRUN = 0.1
-
-
-class State(Enum):
-    """What the Director is doing; the names are Tango's."""
-
-    ON = auto()
-    RUNNING = auto()
-    STANDBY = auto()
-    FAULT = auto()
-
-
-class Command(Enum):
-    """What a user may ask of a sequence."""
-
-    START = "Start"
-    STOP = "Stop"
-    ABORT = "Abort"
-    PAUSE = "Pause"
-    RESUME = "Resume"
-    STEP = "Step"
-    RESET = "Reset"
-
-
-#: The states in which each command is obeyed; in any other it is refused.
-ALLOWED: dict[Command, frozenset[State]] = {
-    Command.START: frozenset({State.ON, State.FAULT}),
-    Command.STOP: frozenset({State.RUNNING, State.STANDBY}),
-    Command.ABORT: frozenset({State.RUNNING, State.STANDBY}),
-    Command.PAUSE: frozenset({State.RUNNING}),
-    Command.RESUME: frozenset({State.STANDBY}),
-    Command.STEP: frozenset({State.STANDBY}),
-    Command.RESET: frozenset({State.FAULT}),
-}
-
-
-class Phase(Enum):
-    """Where a sequence stands."""
-
-    SETTING_UP = auto()
-    WAITING = auto()
-    ACTING = auto()
-    PAUSED = auto()
-    ENDING = auto()
-    ENDED = auto()
-
-
-#: The state that a phase shows; a failure shows FAULT from the moment it is known.
-SHOWN: dict[Phase, State] = {
-    Phase.SETTING_UP: State.RUNNING,
-    Phase.WAITING: State.RUNNING,
-    Phase.ACTING: State.RUNNING,
-    Phase.PAUSED: State.STANDBY,
-    Phase.ENDING: State.RUNNING,
-    Phase.ENDED: State.ON,
-}
-
-
-def check_allowed(command: Command, state: State) -> None:
-    """Refuse a command that the state does not allow.
-
-    Raises
-    ------
-    NotAllowedError
-        naming the command, the state and the states in which it is allowed
-    """
-    if state not in ALLOWED[command]:
-        states = " or ".join(sorted(allowed.name for allowed in ALLOWED[command]))
-        raise NotAllowedError(
-            f"{command.value} is not allowed while the Director is {state.name}; it is in {states}"
-        )
+_OUTCOMES = {OnError.SKIP: Outcome.SKIPPED, OnError.DISABLE: Outcome.DISABLED}
 
 
 def check_triggers(triggers: int) -> int:
@@ -109,76 +41,6 @@ def check_triggers(triggers: int) -> int:
     if triggers < 1 and triggers != ENDLESS:
         raise InputError(f"Triggers: a whole number from 1, or -1 for endless; got {triggers}")
     return triggers
-
-
-def check_period(period: float) -> int:
-    """Return the period in ns for one in s, or raise InputError."""
-    if not (math.isfinite(period) and 0 <= period <= 86_400):
-        raise InputError(f"Period: seconds from 0 (as fast as the Players answer) to 86400; got {period}")
-    return round(period * SECOND)
-
-
-@dataclass
-class Member:
-    """A Player as the sequence sees it: its name, its priority, and how long its action may take, in ns."""
-
-    name: str
-    priority: int
-    timeout: int
-
-
-class Task(Enum):
-    """What a Player is asked to do, and answers when it is done; the value is the Player's command."""
-
-    START = "Start"
-    TRIGGER = "Trigger"
-    STOP = "Stop"
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Effect: ask these Players, all at once, and bring each answer back as `replied` with this `ticket`.
-
-    ``trigger``, ``reference_time`` (ns since 1970 UTC) and ``attempt`` go with the task TRIGGER.
-    """
-
-    task: Task
-    players: tuple[str, ...]
-    ticket: int
-    trigger: int = 0
-    reference_time: int = 0
-    attempt: int = 1
-
-
-@dataclass(frozen=True)
-class GiveUp:
-    """Effect: tell these busy Players to give up; their answer to what they do is still awaited."""
-
-    players: tuple[str, ...]
-
-
-Effect = Ask | GiveUp
-
-
-@dataclass
-class Pending:
-    """A Player that has been asked: by which ticket, and until when it is waited for."""
-
-    ticket: int
-    limit: int
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a sequence failed; the trigger is 0 where it failed before the first."""
-
-    player: str
-    trigger: int
-    message: str
-
-    def __str__(self) -> str:
-        when = f"trigger {self.trigger}" if self.trigger else "set-up"
-        return f"Player {self.player}, {when}: {self.message}"
 
 
 class Sequence:
@@ -194,75 +56,72 @@ class Sequence:
         from trigger to trigger in ns; 0 is as fast as the Players answer
     epoch
         ns since 1970 UTC at the zero of the monotonic clock, for reference times
+    completed
+        the last trigger that is complete already, where an interrupted run is taken up
     """
 
-    def __init__(self, members: Iterable[Member], triggers: int, period: int, epoch: int) -> None:
+    def __init__(
+        self, members: Iterable[Member], triggers: int, period: int, epoch: int, completed: int = 0
+    ) -> None:
         self.members = {member.name: member for member in members}
         self.triggers = triggers
-        self.period = period
-        self.epoch = epoch
+        self.pace = Pace(period, epoch)
         self.phase = Phase.ENDED
-        self.trigger = 0
-        self.completed = 0
-        self.overruns = 0
+        self.trigger = completed
+        self.completed = completed
         self.failure: Failure | None = None
         self.silent: list[str] = []
-        self.due = 0
-        self.starts: deque[int] = deque(maxlen=REMEMBERED)
         self._reference = 0
-        self._levels: list[tuple[str, ...]] = []
+        self._sent = 0
+        self._levels: list[list[Member]] = []
         self._pending: dict[str, Pending] = {}
         self._ticket = 0
-        self._set_up: set[str] = set()
+        self._starved_until: int | None = None
         self._stopping = False
         self._pausing = False
-        self._begun = False
 
     @property
     def state(self) -> State:
         """The state to show."""
-        return State.FAULT if self.failure else SHOWN[self.phase]
+        troubled = any(member.skipped or member.dropped for member in self.members.values())
+        return state_of(self.phase, failed=self.failure is not None, troubled=troubled)
 
     @property
     def progress(self) -> float:
         """How much is done, in %; 0 for an endless sequence."""
         return 0.0 if self.triggers == ENDLESS else min(100.0, 100.0 * self.completed / self.triggers)
 
-    def rate(self, now: int) -> float:
-        """Return how many triggers were sent in the second before now, in Hz."""
-        return float(sum(1 for start in self.starts.copy() if now - start <= SECOND))
-
+    @property
     def remaining(self) -> float:
-        """Return the time left in s, learned from the last triggers; NaN until known, 0 at the end."""
+        """The time left in s, learned from the last triggers; NaN until known, 0 at the end."""
         if self.phase is Phase.ENDED:
             return 0.0
-        left = self.triggers - self.completed
-        starts = self.starts.copy()
-        if self.triggers == ENDLESS or len(starts) < 2:
+        if self.triggers == ENDLESS:
             return math.nan
-        return left * (starts[-1] - starts[0]) / (len(starts) - 1) / SECOND
+        return (self.triggers - self.completed) * self.pace.interval()
 
     @property
     def acting(self) -> frozenset[str]:
-        """The Players that are asked and have not answered."""
+        """The Players that are waited for."""
         return frozenset(self._pending)
 
     @property
     def deadline(self) -> int | None:
         """When `tick` must be called at the latest, in ns; None if nothing is due."""
         if self.phase is Phase.WAITING:
-            return self.due
+            return self.pace.due if self._starved_until is None else self._starved_until
         return min((pending.limit for pending in self._pending.values()), default=None)
 
     def begin(self, now: int) -> list[Effect]:
         """Set the enabled Players up; the first trigger follows when all of them are ready."""
-        if not self._enabled():
+        enabled = self._enabled()
+        if not enabled:
             raise InputError(
                 "no Player is enabled: start one (donki player NAME HOST:PORT SCRIPT), "
                 "or give one a priority of 0 or more"
             )
-        self.phase = Phase.SETTING_UP
-        return self._set_up_missing(now)
+        self._enter(Phase.SETTING_UP)
+        return [self._ask(Task.START, enabled, now)]
 
     def request(self, command: Command, now: int) -> list[Effect]:
         """Obey a command of the user.
@@ -275,52 +134,99 @@ class Sequence:
         check_allowed(command, self.state)
         if self.phase is Phase.ENDING and command is not Command.ABORT:
             raise NotAllowedError(f"{command.value} is not allowed: the sequence is already ending")
+        between_triggers = self.phase in (Phase.WAITING, Phase.PAUSED)
         match command:
             case Command.ABORT:
                 return self._end(now, GRACE)
             case Command.STOP:
                 self._stopping = True
-                return self._end(now) if self.phase in (Phase.WAITING, Phase.PAUSED) else []
+                return self._end(now) if between_triggers else []
             case Command.PAUSE:
                 self._pausing = True
-                if self.phase is Phase.WAITING:
-                    self.phase = Phase.PAUSED
+                if between_triggers:
+                    self._enter(Phase.PAUSED)
                 return []
             case Command.RESUME | Command.STEP:
                 self._pausing = command is Command.STEP
-                self.due = now
-                self.starts.clear()
+                self._starved_until = None
+                self.pace.begin(now)
                 return self._next_trigger(now)
             case _:
                 raise NotAllowedError(f"{command.value} is not allowed while a sequence runs")
 
-    def replied(self, player: str, ticket: int, error: str | None, now: int) -> list[Effect]:
-        """Take a Player's answer; one that comes after it was given up is passed over."""
+    def replied(
+        self,
+        player: str,
+        ticket: int,
+        now: int,
+        error: str | None = None,
+        *,
+        lost: bool = False,
+        report: str | None = None,
+    ) -> list[Effect]:
+        """Take a Player's answer; one that comes after it was given up is passed over.
+
+        Parameters
+        ----------
+        player, ticket
+            who answers to what
+        now
+            the time, ns
+        error
+            what went wrong; None where it did as asked
+        lost
+            whether the Player was not there, or is no longer set up
+        report
+            what the Player tells of what it did
+        """
         pending = self._pending.get(player)
         if pending is None or pending.ticket != ticket:
             return []
-        del self._pending[player]
         if self.phase is Phase.ENDING:
-            return self._ended_if_quiet()
+            return self._leave(player)
+        member = self.members[player]
         if error is not None:
-            return self._fail(player, error, now)
-        if self.phase is Phase.SETTING_UP:
-            self._set_up.add(player)
-        return [] if self._pending else self._advance(now)
+            return self._failed(member, error, now, lost=lost)
+        if pending.task is Task.START:
+            member.set_up = True
+            if self.phase is Phase.ACTING:
+                return [self._ask(Task.TRIGGER, [member], now, pending.attempt)]
+            del self._pending[player]
+            return [] if self._pending else self._ready(now)
+        step = self._step(member, pending, Outcome.DONE, now, report=report)
+        return [step, *self._finished_turn(member, now)]
+
+    def found(self, player: str, now: int) -> list[Effect]:
+        """Take a Player that was lost back: it is set up again before its next trigger."""
+        member = self.members.get(player)
+        if member is None or not member.lost:
+            return []
+        member.lost = False
+        pending = self._pending.get(player)
+        if pending is not None and self.phase is Phase.ACTING:
+            return [self._ask(Task.START, [member], now, pending.attempt, pending.limit)]
+        if self._starved_until is not None and self.phase is Phase.WAITING:
+            self._starved_until = None
+            self.pace.begin(now)
+            return self._next_trigger(now)
+        return []
 
     def tick(self, now: int) -> list[Effect]:
-        """Do what is due: send the trigger, or give a Player up that has not answered in time."""
+        """Do what is due: send the trigger, or give up a Player that has not answered in time."""
         if self.phase is Phase.WAITING:
-            return self._next_trigger(now)
-        late = [player for player, pending in self._pending.items() if now >= pending.limit]
+            if self._starved_until is not None and now >= self._starved_until:
+                return self._fail("(all)", "no Player is there any more", now)
+            return self._next_trigger(now) if self._starved_until is None else []
+        late = [name for name, pending in self._pending.items() if now >= pending.limit]
+        if self.phase is Phase.ENDING:
+            self.silent += late
+            return [effect for name in late for effect in self._leave(name)]
         if not late:
             return []
-        if self.phase is Phase.ENDING:
-            for player in late:
-                del self._pending[player]
-            self.silent += late
-            return self._ended_if_quiet()
-        return self._fail(late[0], f"no answer within its Timeout of {self._timeout(late[0])}", now)
+        member = self.members[late[0]]
+        what = "did not come back" if member.lost else "no answer"
+        error = f"{what} within its Timeout of {member.timeout / SECOND:g} s"
+        return self._failed(member, error, now, lost=True, in_flight=not member.lost)
 
     def break_off(self, message: str) -> None:
         """End at once, in failure unless the sequence has ended, because nothing drives it any more."""
@@ -329,86 +235,148 @@ class Sequence:
             self.phase = Phase.ENDED
 
     def set_priority(self, player: str, priority: int) -> None:
-        """Give a Player another priority, from the next trigger on."""
+        """Give a Player another priority, from the next trigger on; one that was dropped is taken back."""
         self.members[player].priority = priority
+        self.members[player].dropped = False
 
-    def set_period(self, period: int) -> None:
-        """Change the pace, from the next trigger on."""
-        if self.phase is Phase.WAITING:
-            self.due += period - self.period
-        self.period = period
+    def _enter(self, phase: Phase) -> None:
+        if phase not in FOLLOWING[self.phase]:
+            raise RuntimeError(f"{self.phase.name} is never followed by {phase.name}")
+        self.phase = phase
 
     def _enabled(self) -> list[Member]:
-        return [member for member in self.members.values() if member.priority != DISABLED]
+        return [member for member in self.members.values() if member.enabled]
 
-    def _timeout(self, player: str) -> str:
-        return f"{self.members[player].timeout / SECOND:g} s"
-
-    def _ask(self, task: Task, players: Iterable[str], now: int) -> Ask:
+    def _ask(
+        self, task: Task, members: list[Member], now: int, attempt: int = 1, limit: int | None = None
+    ) -> Ask:
         self._ticket += 1
-        names = tuple(players)
-        for name in names:
-            self._pending[name] = Pending(self._ticket, now + self.members[name].timeout)
-        if task is not Task.TRIGGER:
-            return Ask(task, names, self._ticket)
-        return Ask(task, names, self._ticket, self.trigger, self._reference)
+        for member in members:
+            until = now + member.timeout if limit is None else limit
+            self._pending[member.name] = Pending(self._ticket, task, attempt, now, until)
+        names = tuple(member.name for member in members)
+        if task is Task.TRIGGER:
+            return Ask(task, names, self._ticket, self.trigger, self._reference, attempt)
+        return Ask(task, names, self._ticket)
 
-    def _set_up_missing(self, now: int) -> list[Effect]:
-        missing = [member.name for member in self._enabled() if member.name not in self._set_up]
-        if not missing:
-            return []
-        self.phase = Phase.SETTING_UP
-        return [self._ask(Task.START, missing, now)]
+    def _ready(self, now: int) -> list[Effect]:
+        """Go on when all Players are set up."""
+        self.pace.begin(now)
+        return self._between(now)
 
-    def _advance(self, now: int) -> list[Effect]:
-        """Go on after all Players asked have answered: the next level, or the next trigger."""
-        if self._levels:
-            return [self._ask(Task.TRIGGER, self._levels.pop(0), now)]
-        if self.phase is Phase.ACTING:
-            self.completed = self.trigger
-            self.due += self.period
-        elif not self._begun:
-            self.due = now
-        # Players that were enabled in mid-run are set up as part of the trigger that a Step asked for.
-        newcomers = self.phase is Phase.SETTING_UP and self._begun
-        self._begun = True
-        if self._stopping:
+    def _between(self, now: int) -> list[Effect]:
+        """Go on between two triggers, or end."""
+        if self._stopping or (self.triggers != ENDLESS and self.completed >= self.triggers):
             return self._end(now)
-        if self._pausing and not newcomers and not self._finished():
-            self.phase = Phase.PAUSED
+        if self._pausing:
+            self._enter(Phase.PAUSED)
             return []
         return self._next_trigger(now)
 
-    def _finished(self) -> bool:
-        return self.triggers != ENDLESS and self.completed >= self.triggers
-
     def _next_trigger(self, now: int) -> list[Effect]:
-        if self._finished():
+        if self.triggers != ENDLESS and self.completed >= self.triggers:
             return self._end(now)
-        if self.period and now < self.due:
-            self.phase = Phase.WAITING
+        if not self.pace.is_due(now):
+            self._enter(Phase.WAITING)
             return []
-        newcomers = self._set_up_missing(now)
-        if newcomers:
-            return newcomers
-        by_priority: dict[int, list[str]] = {}
-        for member in self._enabled():
-            by_priority.setdefault(member.priority, []).append(member.name)
-        self._levels = [tuple(by_priority[priority]) for priority in sorted(by_priority)]
-        if not self._levels:
-            return self._fail("(none)", "every Player is disabled; give one a priority of 0 or more", now)
-        if self.period:
-            self.overruns += now - self.due > self.period * OVERRUN
-        else:
-            self.due = now
-        self.phase = Phase.ACTING
+        enabled = self._enabled()
+        if not enabled:
+            return self._fail("(all)", "every Player is disabled; give one a priority of 0 or more", now)
+        if all(member.lost for member in enabled):
+            self._starved_until = now + max(member.timeout for member in enabled)
+            self._enter(Phase.WAITING)
+            return []
+        by_priority: dict[int, list[Member]] = {}
+        for member in enabled:
+            by_priority.setdefault(member.priority, []).append(member)
+        self._levels = [by_priority[priority] for priority in sorted(by_priority)]
+        self._enter(Phase.ACTING)
         self.trigger = self.completed + 1
-        self._reference = max(self.epoch + self.due, self._reference + 1)
-        self.starts.append(now)
-        return [self._ask(Task.TRIGGER, self._levels.pop(0), now)]
+        self._sent = now
+        self._reference = self.pace.start(now)
+        return self._next_level(now)
 
-    def _fail(self, player: str, message: str, now: int) -> list[Effect]:
-        self.failure = Failure(player, self.trigger, message)
+    def _next_level(self, now: int) -> list[Effect]:
+        effects: list[Effect] = []
+        while self._levels:
+            level = self._levels.pop(0)
+            for member in level:
+                if member.lost:
+                    member.skipped += 1
+                    effects.append(
+                        Step(self.trigger, member.name, 1, Outcome.SKIPPED, now, now, "it is not there")
+                    )
+            new = [member for member in level if not member.lost and not member.set_up]
+            ready = [member for member in level if not member.lost and member.set_up]
+            if new:
+                effects.append(self._ask(Task.START, new, now))
+            if ready:
+                effects.append(self._ask(Task.TRIGGER, ready, now))
+            if self._pending:
+                return effects
+        self.completed = self.trigger
+        effects.append(TriggerDone(self.trigger, self._reference, self._sent, now))
+        return effects + self._between(now)
+
+    def _finished_turn(self, member: Member, now: int) -> list[Effect]:
+        del self._pending[member.name]
+        return [] if self._pending else self._next_level(now)
+
+    def _failed(
+        self, member: Member, error: str, now: int, *, lost: bool, in_flight: bool = False
+    ) -> list[Effect]:
+        """Do as the Player's policy says; a failure before the first trigger ends the sequence.
+
+        ``lost``: it must be found and set up again; ``in_flight``: its call has not ended.
+        """
+        pending = self._pending[member.name]
+        if lost:
+            member.set_up = False
+        if self.phase is Phase.SETTING_UP:
+            return self._fail(member.name, error, now, in_flight=in_flight)
+        retry = member.on_error is OnError.RETRY
+        if retry and lost and pending.task is Task.START and now < pending.limit:
+            member.lost = True
+            return []
+        outcome = _OUTCOMES.get(member.on_error, Outcome.FAILED)
+        step = self._step(member, pending, outcome, now, error)
+        if outcome is Outcome.FAILED and not (retry and pending.attempt <= member.retries):
+            return [step, *self._fail(member.name, error, now, in_flight=in_flight)]
+        effects: list[Effect] = [GiveUp((member.name,)), step] if in_flight else [step]
+        if retry:
+            return effects + self._retry(member, pending.attempt + 1, now, lost=lost)
+        member.lost = lost
+        member.dropped = outcome is Outcome.DISABLED
+        member.skipped += outcome is Outcome.SKIPPED
+        return effects + self._finished_turn(member, now)
+
+    def _retry(self, member: Member, attempt: int, now: int, *, lost: bool) -> list[Effect]:
+        if lost:
+            member.lost = True
+            self._ticket += 1
+            limit = now + member.timeout
+            self._pending[member.name] = Pending(self._ticket, Task.START, attempt, now, limit)
+            return []
+        return [self._ask(Task.TRIGGER if member.set_up else Task.START, [member], now, attempt)]
+
+    def _step(
+        self,
+        member: Member,
+        pending: Pending,
+        outcome: Outcome,
+        now: int,
+        error: str = "",
+        report: str | None = None,
+    ) -> Step:
+        pending.noted = True
+        return Step(
+            self.trigger, member.name, pending.attempt, outcome, pending.sent, now, error, report or ""
+        )
+
+    def _fail(self, player: str, message: str, now: int, *, in_flight: bool = False) -> list[Effect]:
+        if not in_flight:
+            self._pending.pop(player, None)
+        self.failure = Failure(player, 0 if self.phase is Phase.SETTING_UP else self.trigger, message)
         return self._end(now, GRACE)
 
     def _end(self, now: int, grace: int | None = None) -> list[Effect]:
@@ -417,21 +385,32 @@ class Sequence:
         Each is waited for as long as its Timeout, or no longer than the grace.
         """
         effects: list[Effect] = []
-        busy = tuple(self._pending)
-        if busy:
-            effects.append(GiveUp(busy))
-        idle = [name for name in self.members if name in self._set_up and name not in self._pending]
-        if self.phase is not Phase.ENDING and idle:
-            effects.append(self._ask(Task.STOP, idle, now))
-        self.phase = Phase.ENDING
+        ending = self.phase is Phase.ENDING
+        acting = self.phase is Phase.ACTING
+        self._enter(Phase.ENDING)
         self._levels = []
+        busy = [self.members[name] for name in self._pending if not self.members[name].lost]
+        self._pending = {member.name: self._pending[member.name] for member in busy}
+        if busy:
+            effects.append(GiveUp(tuple(member.name for member in busy)))
+        if acting:
+            effects += [
+                self._step(member, self._pending[member.name], Outcome.ABORTED, now)
+                for member in busy
+                if not self._pending[member.name].noted
+            ]
+        idle = [m for m in self.members.values() if m.set_up and m.name not in self._pending]
+        if idle and not ending:
+            effects.append(self._ask(Task.STOP, idle, now))
         if grace is not None:
             for pending in self._pending.values():
                 pending.limit = now + grace
-        self._ended_if_quiet()
+        if not self._pending:
+            self._enter(Phase.ENDED)
         return effects
 
-    def _ended_if_quiet(self) -> list[Effect]:
+    def _leave(self, player: str) -> list[Effect]:
+        del self._pending[player]
         if not self._pending:
-            self.phase = Phase.ENDED
+            self._enter(Phase.ENDED)
         return []

@@ -19,6 +19,7 @@ from donki.player.performer import Performer
 from donki.player.player import Player
 from donki.player.script import shipped_scripts
 from donki.player.trigger import Trigger
+from donki.policy import OnError, check_retries
 from donki.priority import check_priority
 from donki.publisher import Publisher
 from donki.run import Run as RunIdentity
@@ -56,13 +57,15 @@ class DonkiPlayer(Device):
         self._priority = 0
         self._script_name = ""
         self._parameters = "{}"
+        self._on_error = OnError.ABORT
+        self._retries = 0
         self._next_run: RunIdentity | None = None
         self._last_log = ""
         self._player = Player(self.get_name().rsplit("/", 1)[-1])
         self._player.log.addHandler(_DeviceLog(self))
         self._performer = Performer(self._player, self._open_outlet)
-        names = ("Priority", "Script", "Parameters", "Timeout", "Run", "LastTrigger", "LastDuration")
-        counters = ("EventsSent", "MessagesSent", "BytesSent", "LastLog")
+        names = ("Priority", "Script", "Parameters", "Timeout", "OnError", "Retries", "Run")
+        counters = ("LastTrigger", "LastDuration", "EventsSent", "MessagesSent", "BytesSent", "LastLog")
         self._publisher = Publisher(
             self,
             {"State": self.dev_state, "Status": self.dev_status}
@@ -148,6 +151,36 @@ class DonkiPlayer(Device):
         dtype=float,
         unit="s",
         doc="How long one action may take, its data delivered.",
+        **MEMORIZED,
+    )
+
+    def _read_OnError(self) -> OnError:
+        return self._on_error
+
+    def _write_OnError(self, policy: int) -> None:
+        self._on_error = OnError(policy)
+
+    OnError = attribute(
+        fget=_read_OnError,
+        fset=_write_OnError,
+        dtype=OnError,
+        doc="What the Director does when an action fails or times out: end the sequence (ABORT), let this "
+        "Player miss the trigger (SKIP), send it again (RETRY), leave the Player out from then on (DISABLE).",
+        **MEMORIZED,
+    )
+
+    def _read_Retries(self) -> int:
+        return self._retries
+
+    def _write_Retries(self, retries: int) -> None:
+        with as_dev_failed("Retries"):
+            self._retries = check_retries(int(retries))
+
+    Retries = attribute(
+        fget=_read_Retries,
+        fset=_write_Retries,
+        dtype=int,
+        doc="How often a failed trigger is sent again with the policy RETRY; then as with ABORT.",
         **MEMORIZED,
     )
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from donki.errors import DonkiError, NotAllowedError, ScriptError
+from donki.errors import DonkiError, NotAllowedError, NotSetUpError, ScriptError
 from donki.player.player import Player
 from donki.player.script import LOG_NAME, Script, find_script
 from donki.player.trigger import Trigger
@@ -171,9 +171,9 @@ class Performer:
             script = self._usable()
             outlet = self._outlet
             if not self._ready or outlet is None:
-                raise NotAllowedError(f"Player {self.player.name} is not set up; Start comes before Trigger")
+                raise NotSetUpError(f"Player {self.player.name} is not set up; Start comes before Trigger")
             if run_id is not None and run_id != self.player.run.id:
-                raise NotAllowedError(
+                raise NotSetUpError(
                     f"Player {self.player.name} plays run {self.player.run.id}; "
                     f"trigger {trigger} belongs to run {run_id}"
                 )
