@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -16,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from tango import DevState
 
-from donki.errors import DonkiError
+from donki.errors import DonkiError, NotAllowedError
 from donki_client.director import Director, Snapshot
 from donki_client.grammar import (
     SETTINGS,
@@ -100,7 +101,8 @@ class Prompt:
         if not self.director.snapshot().in_progress:
             return
         self._say("stopping the sequence after the trigger in progress")
-        self.director.stop()
+        with suppress(NotAllowedError):  # it has ended meanwhile, or is about to
+            self.director.stop()
         try:
             self.director.wait(STOP_LIMIT)
         except TimeoutError:

@@ -19,8 +19,8 @@ from donki_client.prompt import Prompt, read_pipe, read_terminal
 def run_director(database: Address, console: Console) -> bool:
     """Run the Director donki/director/1 and its prompt, on a terminal or through a pipe.
 
-    A Tango database is started where none answers; both end with the prompt. A Director that runs there already
-    is used, and goes on afterwards.
+    A Tango database is started where none answers; both end with the prompt. A Director that runs there
+    already is used, and goes on afterwards.
 
     Returns
     -------

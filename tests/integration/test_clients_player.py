@@ -1,0 +1,98 @@
+"""`donki player`: a Player in the foreground."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+import tango
+
+from donki_command import Command, descendants, free_port, press_ctrl_c, read_until
+from orchestra import SCRIPTS, wait_until
+
+SCRIPT = str(SCRIPTS / "scripted.py")
+
+
+@pytest.fixture
+def command(tmp_path):
+    return Command(tmp_path / "data")
+
+
+def test_it_plays_shows_its_log_and_ends_with_ctrl_c(command, facility, tmp_path):
+    script = tmp_path / "ring.py"
+    script.write_text("def action(trigger):\n    return {'playerlog': f'ding {trigger} 100%'}\n")
+    with command.running("player", "ringer", str(facility.database), str(script)) as player:
+        read_until(player, f"donki/player/ringer plays {script}")
+        device = tango.DeviceProxy(f"tango://{facility.database}/donki/player/ringer")
+        device.Start()
+        device.Trigger("1")
+        assert read_until(player, "ding 1 100%")[:9].count(":") == 2
+        children = descendants(player.pid)
+        press_ctrl_c(player)
+        output, _ = player.communicate(timeout=20)
+        assert player.returncode == 0
+        assert "Traceback" not in output
+        assert not any(child.is_running() for child in children)
+
+
+def test_a_name_that_plays_already_is_refused(command, facility):
+    with command.running("player", "unique", str(facility.database), SCRIPT) as player:
+        read_until(player, "plays")
+        done = command.run("player", "unique", str(facility.database), SCRIPT)
+        assert done.returncode == 1
+        assert "donki/player/unique is already running (host" in done.stderr
+        assert player.poll() is None
+
+
+def test_a_script_that_is_not_usable_is_refused_by_file_and_line(command, facility, tmp_path):
+    script = tmp_path / "broken.py"
+    script.write_text("def action(trigger):\n    return (\n")
+    done = command.run("player", "broken", str(facility.database), str(script))
+    assert done.returncode == 1
+    assert f"{script}, line 2" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_dies_is_an_error(command, facility):
+    with command.running("player", "dier", str(facility.database), SCRIPT) as player:
+        read_until(player, "plays")
+        [server] = descendants(player.pid)
+        server.send_signal(signal.SIGKILL)
+        output, _ = player.communicate(timeout=20)
+        assert player.returncode == 1
+        assert "DonkiPlayer/dier was ended by signal 9" in output
+
+
+def test_kill_9_leaves_no_server_behind(command, facility):
+    with command.running("player", "orphan", str(facility.database), SCRIPT) as player:
+        read_until(player, "plays")
+        children = descendants(player.pid)
+        player.send_signal(signal.SIGKILL)
+        player.wait()
+        wait_until("the server is gone", lambda: not any(child.is_running() for child in children), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("p", "nowhere.invalid:50010", SCRIPT), "the host 'nowhere.invalid' is not known"),
+        (("p", "localhost", SCRIPT), "HOST:PORT is expected"),
+        (("p/q", "localhost:50010", SCRIPT), "name 'p/q': letters, digits"),
+        (("p", "localhost:50010", "nowhere.py"), "script 'nowhere.py': there is no such file"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(command, arguments, message):
+    done = command.run("player", *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_no_database_is_said_with_the_remedy(command):
+    address = f"localhost:{free_port()}"
+    began = time.monotonic()
+    done = command.run("player", "p", address, SCRIPT)
+    assert time.monotonic() - began < 5
+    assert done.returncode == 1
+    assert f"no Tango database answers at {address}; start one (donki director {address})" in done.stderr
