@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -53,7 +53,6 @@ class NexusFile:
         with self._named():
             # Without a chunk cache a commit writes what is new, not the whole chunks that it lies in.
             self._file = h5py.File(path, "x", rdcc_nbytes=0)
-            _keep_metadata_in_memory(self._file)
             self._describe(run)
             self._file.flush()
 
@@ -109,24 +108,16 @@ class NexusFile:
         FileError
             when the file cannot be written
         """
+        new = values.keys() - self._series.keys()
+        for name in values.keys() - new:
+            self._series[name].check(values[name])
         with self._named():
-            group = self._file.require_group(self._player)
-        taken = set(group)
-        for name, value in values.items():
-            if name in self._series:
-                self._series[name].check(value)
-                continue
-            _check_name(name, "value")
-            if not taken.isdisjoint(dataset_names(name)):
-                raise InputError(
-                    f"the value {self._player}/{name} needs the names {' and '.join(dataset_names(name))}"
-                    " in the NeXus file, where one of them is taken; call it otherwise"
-                )
-            taken.update(dataset_names(name))
-        with self._named():
+            if new:
+                group = self._file.require_group(self._player)
+                self._check_new(new, group)
+                for name in sorted(new):
+                    self._series[name] = ValueSeries(group, name, values[name])
             for name, value in values.items():
-                if name not in self._series:
-                    self._series[name] = ValueSeries(group, name, value)
                 self._series[name].append(trigger, value)
 
     def commit(self) -> None:
@@ -175,6 +166,17 @@ class NexusFile:
             finally:
                 self._file.close()
 
+    def _check_new(self, names: Iterable[str], group: h5py.Group) -> None:
+        taken = set(group)
+        for name in names:
+            _check_name(name, "value")
+            if not taken.isdisjoint(dataset_names(name)):
+                raise InputError(
+                    f"the value {self._player}/{name} needs the names {' and '.join(dataset_names(name))}"
+                    " in the NeXus file, where one of them is taken; call it otherwise"
+                )
+            taken.update(dataset_names(name))
+
     def _describe(self, run: Run) -> None:
         root = self._file
         root.attrs.update(NX_class="NXroot", default="entry", file_name=self._path.name, file_time=_now())
@@ -205,14 +207,6 @@ class NexusFile:
 def _check_name(name: str, what: str) -> None:
     if not name or "/" in name or name in {".", ".."}:
         raise InputError(f"a {what} cannot be called {name!r} in a NeXus file: empty, a dot or with a slash")
-
-
-def _keep_metadata_in_memory(file: h5py.File) -> None:
-    """Let nothing but a flush write what HDF5 knows of the data sets: a killed writer leaves a whole file."""
-    config = file.id.get_mdc_config()
-    config.incr_mode = config.decr_mode = config.flash_incr_mode = 0
-    config.evictions_enabled = 0
-    file.id.set_mdc_config(config)
 
 
 def _now() -> str:
