@@ -1,0 +1,217 @@
+"""Kafka brokers for tests: the in-memory one, and a genuine Apache Kafka."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Self
+
+from donki_client.facility.processes import Child
+from support import free_port, needs
+
+KAFKA = "4.1.1"
+_POM = f"""\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>donki</groupId> <artifactId>kafka-for-tests</artifactId> <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId> <artifactId>kafka_2.13</artifactId> <version>{KAFKA}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId> <artifactId>slf4j-simple</artifactId> <version>1.7.36</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+
+
+class Broker:
+    """A broker in a process of its own, gone when the `with` block ends.
+
+    Attributes
+    ----------
+    address
+        ``127.0.0.1:PORT``, the same after a restart
+    """
+
+    kind: str
+    ready: str
+    start_limit: float
+
+    def __init__(self) -> None:
+        self._port = free_port()
+        self.address = f"127.0.0.1:{self._port}"
+        self._child: Child | None = None
+        self._starts = 0
+
+    def command(self) -> list[str]:
+        """Return the program and its arguments."""
+        raise NotImplementedError
+
+    @property
+    def process(self) -> Child:
+        assert self._child, f"{self.kind} broker is not running"
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix=f"donki-{self.kind}-"))
+        try:
+            self.prepare(self._folder)
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self._folder)
+
+    def prepare(self, folder: Path) -> None:
+        """Make what the broker needs before it starts for the first time."""
+
+    def start(self) -> None:
+        """Start it and wait until clients can use it; a failure shows the end of its log."""
+        self._starts += 1
+        log = self._folder / f"{self._starts}.log"
+        self._child = Child(f"{self.kind} broker", self.command(), log, {})
+        self._child.wait_for(self.ready, self.start_limit)
+
+    def stop(self) -> None:
+        """Let it end properly (SIGTERM)."""
+        self.process.terminate()
+        assert self.process.wait(20) is not None, f"{self.kind} broker did not end within 20 s of SIGTERM"
+        self._child = None
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        if self._child:
+            self._child.kill()
+            self._child = None
+
+    def pause(self) -> None:
+        """Freeze it (SIGSTOP): connections stay open, nothing is answered."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a frozen broker go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Kill it if it still runs, and start it again at the same address."""
+        self.kill()
+        self.start()
+
+
+class EmbeddedBroker(Broker):
+    """The in-memory broker; empty again after a restart."""
+
+    kind = "embedded"
+    ready = r"listening on 127\.0\.0\.1:\d+\n"
+    start_limit = 20.0
+
+    def __init__(self, max_bytes: int = 1 << 30) -> None:
+        super().__init__()
+        self._max_bytes = max_bytes
+
+    def command(self) -> list[str]:
+        module = "donki_client.facility.broker"
+        arguments = ["--port", str(self._port), "--max-bytes", str(self._max_bytes)]
+        return [sys.executable, "-m", module, *arguments]
+
+
+class ApacheBroker(Broker):
+    """Apache Kafka as its makers set it, but for one node, and quick to restart; it keeps its data then."""
+
+    kind = "apache"
+    ready = r"Kafka Server started"
+    start_limit = 60.0
+
+    def command(self) -> list[str]:
+        return [*_java("-Xmx768m"), "kafka.Kafka", str(self._properties)]
+
+    @property
+    def _properties(self) -> Path:
+        return self._folder / "server.properties"
+
+    def prepare(self, folder: Path) -> None:
+        controller = free_port()
+        self._properties.write_text(
+            "process.roles=broker,controller\n"
+            "node.id=1\n"
+            f"controller.quorum.voters=1@127.0.0.1:{controller}\n"
+            f"listeners=PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}\n"
+            "controller.listener.names=CONTROLLER\n"
+            f"log.dirs={folder / 'data'}\n"
+            "offsets.topic.replication.factor=1\n"
+            "offsets.topic.num.partitions=1\n"
+            "transaction.state.log.replication.factor=1\n"
+            "transaction.state.log.min.isr=1\n"
+            "group.initial.rebalance.delay.ms=0\n"
+            # a broker that was killed may come back when its session is over
+            "broker.heartbeat.interval.ms=500\n"
+            "broker.session.timeout.ms=2000\n"
+        )
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        format_storage = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
+        _run([*_java(), *format_storage], limit=60)
+
+
+def _java(*options: str) -> list[str]:
+    # the quick compiler alone starts in half the time
+    quick = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+    logs = ("defaultLogLevel=warn", "log.kafka.server.KafkaRaftServer=info", "showDateTime=true")
+    properties = (f"-Dorg.slf4j.simpleLogger.{setting}" for setting in logs)
+    return [shutil.which("java") or "java", *quick, *options, *properties, "-cp", f"{_jars()}/*"]
+
+
+def _jars() -> Path:
+    """Return the folder of Apache Kafka's jars, fetched from Maven Central where they are not there yet."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "donkiorchestra"
+    jars = cache / f"kafka-{KAFKA}"
+    if jars.is_dir():
+        return jars
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one test run fetches, any other waits for it
+        if not jars.is_dir():
+            with tempfile.TemporaryDirectory(dir=cache) as folder:
+                pom = Path(folder) / "pom.xml"
+                pom.write_text(_POM)
+                fetched = Path(folder) / "jars"
+                _run(["mvn", "-B", "-q", "-f", str(pom), _COPY, f"-DoutputDirectory={fetched}"], limit=600)
+                fetched.rename(jars)
+    return jars
+
+
+def _run(command: list[str], limit: float) -> None:
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit, check=False
+    )
+    assert done.returncode == 0, f"{command[0]} failed:\n" + "\n".join(done.stdout.splitlines()[-20:])
+
+
+BROKERS: dict[str, type[Broker]] = {broker.kind: broker for broker in (EmbeddedBroker, ApacheBroker)}
+
+
+def new_broker(kind: str) -> Broker:
+    """Return a broker of a kind, not started; a test that asks for one that cannot be had is left out."""
+    if kind == ApacheBroker.kind:
+        remedy = "install Java 17 and Maven to test against Apache Kafka too, not the in-memory broker alone"
+        needs("java or mvn", shutil.which("java") and shutil.which("mvn"), remedy)
+    return BROKERS[kind]()

@@ -1,0 +1,46 @@
+"""What tests of every kind share: what they need, where they listen, how they wait."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+
+
+def needs(what: str, present: object, remedy: str) -> None:
+    """Leave a test out where something is missing, in one line of the summary; on CI nothing is left out."""
+    if present:
+        return
+    message = f"{what} is missing: {remedy}"
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def free_port() -> int:
+    """Return a TCP port that nothing listens on, and that the kernel gives to no outgoing connection.
+
+    A client that keeps trying a port of the kernel's own range, while its server is down, can end up
+    connected to itself.
+    """
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free TCP port among 100 from 20000 to 32000")
+
+
+def wait_until(what: str, is_so: Callable[[], object], limit: float = 10.0) -> None:
+    """Wait for a predicate, and fail naming it when the limit has passed."""
+    end = time.monotonic() + limit
+    while not is_so():
+        assert time.monotonic() < end, f"not within {limit} s: {what}"
+        time.sleep(0.005)
