@@ -21,6 +21,13 @@ from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.outlet import Counts, Outlet
 
+#: How many of a run's triggers a Player remembers having done.
+REMEMBERED = 4096
+
+
+#: How long after an Abort the broker may still take what an action has sent, in s.
+PATIENCE = 0.4
+
 
 class State(Enum):
     """What a Player is doing; the names are Tango's."""
@@ -60,7 +67,6 @@ class Performer:
     def __init__(self, player: Player, open_outlet: Callable[[Run], Outlet]) -> None:
         self.player = player
         self.timeout = 60.0
-        self.last: Report | None = None
         self._open_outlet = open_outlet
         self._outlet: Outlet | None = None
         self._script: Script | None = None
@@ -68,8 +74,11 @@ class Performer:
         self._failure: str | None = None
         self._ready = False
         self._busy_with: str | None = None
+        self._acting_at = 0
         self._stop_asked = False
+        self._reports: dict[int, Report] = {}
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
 
     @property
     def state(self) -> State:
@@ -97,6 +106,12 @@ class Performer:
                 return f"{script}: set up for run {self.player.run.id}, awaiting triggers"
             case _:
                 return f"{script}: ready"
+
+    @property
+    def last(self) -> Report | None:
+        """What was done at the last trigger of this run; None before the first."""
+        newest = next(reversed(self._reports), None)
+        return self._reports.get(newest) if newest else None
 
     @property
     def has_script(self) -> bool:
@@ -130,13 +145,19 @@ class Performer:
                 raise
 
     def start(self, run: Run) -> None:
-        """Take up a run: open its outlet, call the script's setup. A run not yet stopped is, first."""
+        """Take up a run: open its outlet and call the script's setup.
+
+        Another run that was not stopped is, first; a run that this Player plays already goes on, so that a
+        Director that died can take it up again.
+        """
         with self._busy("setup"):
             script = self._usable()
             if self._ready:
+                if run.id == self.player.run.id:
+                    return
                 self._stop(script)
             self._failure = None
-            self.last = None
+            self._reports.clear()
             try:
                 self._outlet = self._open_outlet(run)
                 self.player.begin(run, self._outlet)
@@ -151,7 +172,8 @@ class Performer:
     def trigger(self, trigger: Trigger, run_id: str | None = None) -> Report:
         """Act at a trigger; return when the action is done and all it sent is delivered.
 
-        A trigger that was already done, by number and attempt, is answered without acting twice.
+        A trigger that was already done, by number and attempt, is answered without acting twice; one that is
+        being done is waited for.
 
         Parameters
         ----------
@@ -167,7 +189,8 @@ class Performer:
         DonkiError
             what the script or the delivery said
         """
-        with self._busy(f"action of trigger {trigger}"):
+        self._wait_while_acting_at(int(trigger))
+        with self._busy(f"action of trigger {trigger}", int(trigger)):
             script = self._usable()
             outlet = self._outlet
             if not self._ready or outlet is None:
@@ -177,16 +200,19 @@ class Performer:
                     f"Player {self.player.name} plays run {self.player.run.id}; "
                     f"trigger {trigger} belongs to run {run_id}"
                 )
-            if self.last and (self.last.trigger, self.last.attempt) == (trigger, trigger.attempt):
-                return self.last
+            report = self._reports.get(trigger)
+            if report and report.attempt >= trigger.attempt:
+                return report
             try:
-                self.last = self._act(script, outlet, trigger)
+                report = self._act(script, outlet, trigger)
             except DonkiError as error:
-                self._fail(f"trigger {trigger}: {error}")
                 outlet.discard()
+                if not self.player.aborted:
+                    self._fail(f"trigger {trigger}: {error}")
                 raise
             self._failure = None
-            return self.last
+            self._remember(report)
+            return report
 
     def stop(self) -> None:
         """Leave the run: call the script's stop, close the outlet; now, or when the action returns."""
@@ -204,8 +230,12 @@ class Performer:
                     raise
 
     def abort(self) -> None:
-        """As `stop`, and tell the script to give up."""
+        """As `stop`, and tell the script to give up, also where it waits for the broker."""
         self.player.abort()
+        if self._outlet and self._busy_with:
+            patience = threading.Timer(PATIENCE, self._outlet.abandon, ["the Player was told to abort"])
+            patience.daemon = True
+            patience.start()
         self.stop()
 
     def reset(self) -> None:
@@ -231,6 +261,16 @@ class Performer:
             messages=after.messages - before.messages,
             bytes=after.bytes - before.bytes,
         )
+
+    def _remember(self, report: Report) -> None:
+        self._reports.pop(report.trigger, None)
+        self._reports[report.trigger] = report
+        if len(self._reports) > REMEMBERED:
+            del self._reports[next(iter(self._reports))]
+
+    def _wait_while_acting_at(self, trigger: int) -> None:
+        with self._idle:
+            self._idle.wait_for(lambda: self._acting_at != trigger, self.timeout)
 
     def _usable(self) -> Script:
         if self._script is None:
@@ -260,7 +300,7 @@ class Performer:
         self._fail(f"{self._failure}; then stop: {error}" if self._failure else f"stop: {error}")
 
     @contextmanager
-    def _busy(self, what: str) -> Iterator[None]:
+    def _busy(self, what: str, trigger: int = 0) -> Iterator[None]:
         """Have the script to oneself; refuse to wait for it."""
         with self._lock:
             if self._busy_with:
@@ -268,6 +308,7 @@ class Performer:
                     f"Player {self.player.name} is busy: {self._busy_with}; wait for its end, or Abort it"
                 )
             self._claim(what)
+            self._acting_at = trigger
         with self._claimed():
             yield
 
@@ -285,6 +326,8 @@ class Performer:
                 with self._lock:
                     if not (self._stop_asked and self._ready and self._script):
                         self._busy_with = None
+                        self._acting_at = 0
+                        self._idle.notify_all()
                         break
                     self._claim("stop")
                 self._stop_quietly(self._script)
