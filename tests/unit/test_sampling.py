@@ -136,6 +136,20 @@ def test_no_event_falls_outside_the_bins_with_intensity(intensity, events):
     assert np.take([intensity, intensity], pulse.pixel_id - 1).all()
 
 
+class Largest(np.random.Generator):
+    """Draws the largest number below 1."""
+
+    def random(self, size, dtype):
+        return np.full(size, np.nextafter(dtype(1), dtype(0)))
+
+
+@pytest.mark.parametrize("width", [1, 3, 16_777_219, 71_428_571, 1_999_999_999])
+def test_the_last_ns_of_a_bin_is_still_inside_it(width):
+    source = HistogramSource(tof([1], 0, width, label="t [ns]"))
+    pulse = source.sample(Largest(np.random.PCG64(0)), events=1)
+    assert pulse.time_of_flight[0] < width
+
+
 def sources():
     return {
         "times": HistogramSource(tof([1, 2, 3])),
@@ -153,6 +167,11 @@ def test_the_same_generator_gives_the_same_pulse(name):
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+def test_a_seed_gives_the_same_pulse_in_every_version():
+    pulse = sources()["times and pixels"].sample(np.random.default_rng(1), events=70_000)
+    assert [column.sum(dtype=np.int64) for column in pulse] == [42_699_766_951, 210_178]
 
 
 @pytest.mark.parametrize("name", sources())
@@ -215,8 +234,8 @@ def test_times_that_int32_ns_cannot_hold_are_refused():
     with pytest.raises(SourceError, match=r"from .* to inf s"):
         HistogramSource(monitor([1, 1], ("Energy [meV]", 0, 10)), flight_path=1)
     # Without intensity there, the range alone does no harm.
-    late = HistogramSource(tof([0, 1, 0], -2_147_000, 3 * 2_147_000 - 2_147_000))
-    assert late.sample(np.random.default_rng(0), events=1000).time_of_flight.min() >= 0
+    wide = HistogramSource(tof([0, 1, 0, 0], -2e6, 6e6))
+    assert wide.sample(np.random.default_rng(0), events=1000).time_of_flight.max() < 2_000_000_000
 
 
 @pytest.mark.parametrize("flight_path", [None, 0, -1, float("nan"), float("inf")])

@@ -35,7 +35,7 @@ def shares(table, cells, capacity, shift):
 
 
 weights = st.lists(
-    st.one_of(st.just(0.0), st.floats(1e-300, 1e300), st.floats(0.5, 1.0), st.just(1.0)),
+    st.one_of(st.just(0.0), st.floats(1e-300, 1e300), st.just(1.7e308), st.floats(0.5, 1.0), st.just(1.0)),
     min_size=1,
     max_size=64,
 ).filter(any)

@@ -67,9 +67,9 @@ def test_a_slice_that_is_none_is_refused(trigger, size):
 
 
 def test_times_are_rounded_to_ns_and_rays_beside_the_panel_left_out():
-    source = EventListSource(events(p=1, x=[-1.5, 9, 1.5], y=0.5, t=[0.0123456784, 1, 0.07]), PANEL)
+    source = EventListSource(events(p=1, x=[-1.5, 9, 1.5], y=0.5, t=[0.0123456788, 1, 0.07]), PANEL)
     pulse = source.replay(1, 2)
-    assert list(pulse.time_of_flight) == [12_345_678, 70_000_000]
+    assert list(pulse.time_of_flight) == [12_345_679, 70_000_000]
     assert list(pulse.pixel_id) == [14, 17]
 
 

@@ -15,7 +15,7 @@ class HistogramSource:
     """Pulses of independent events, drawn from one histogram or from two.
 
     An event falls into a bin with a probability proportional to the bin's intensity, and anywhere inside the
-    bin alike (for a wavelength or an energy: alike in time). Events come in no order.
+    bin alike (for a wavelength or an energy: alike in time), to 2^-24 of its width. Events come in no order.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _check_pixels(pixels: Monitor, times: Monitor) -> None:
 def _time_bins(
     monitor: Monitor, axis: int, flight_path: float | None, used: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return the begin of each time bin, and just less than its width, in whole ns; 0 for unused bins."""
+    """Return the begin and the width of each time bin in whole ns; 0 for unused bins."""
     try:
         edges = np.rint(monitor.axes[axis].times(flight_path) * 1e9)
     except InputError as error:
@@ -158,8 +158,8 @@ def _time_bins(
                 f"{end[first] * 1e-9:g} s, {limit}; narrow the range of the monitor"
                 + ("" if flight_path is None else f" or check the flight path of {flight_path:g} m")
             )
-    # The next lower number, so that a random number in [0, 1) times it never rounds up to the whole width.
-    width = np.nextafter(np.where(used, end - begin, 0).astype(np.float32), np.float32(0))
+    # A float32 below 1 times a width is a unit in the last place below it, or more: no event leaves its bin.
+    width = np.where(used, end - begin, 0).astype(np.float32)
     return np.where(used, begin, 0).astype(np.int32), width
 
 
