@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import os
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import tango
 from rich.console import Console
 from rich.markup import escape
 
 from donki.errors import FileError
 from donki.player.script import shipped_scripts
 from donki_client.director import Director
-from donki_client.facility import Address, DeviceServer, LocalFacility
+from donki_client.errors import UnreachableError
+from donki_client.facility import DeviceServer, LocalFacility
+from donki_client.player import read_sent
 from donki_client.progress import follow
 from donki_client.readback import Arrived, TopicReader, stored_events
 from donki_client.summary import Result, problems, table
@@ -77,35 +80,32 @@ def play(demo: Demo, console: Console) -> bool:
     if demo.folder:
         check_writable(demo.folder)
     with TemporaryDirectory(prefix="donki-demo-") as folder, LocalFacility(Path(folder)) as facility:
-        # A broker that is not there shall be known before anything is started.
-        if demo.broker:
-            reader = TopicReader(demo.broker, demo.topics)
-            database, broker = facility.start_database(), demo.broker
-        else:
-            database, embedded = facility.start_database_and_broker()
-            reader, broker = TopicReader(str(embedded), demo.topics), str(embedded)
-        _say(console, "Tango database", str(database))
-        _say(console, "Kafka broker", broker if demo.broker else f"{broker}, in memory, for this demo alone")
-        facility.start_servers(DeviceServer.director(), *_players(demo, broker))
-        director = Director(database=database)
-        director.triggers, director.period = demo.triggers, demo.period
-        order = "one after the other" if demo.series else "all at once"
-        _say(console, "Director", f"donki/director/1, {_count(demo.triggers, 'trigger')} {_pace(demo)}")
-        _say(console, "Players", f"{demo.players}, {order}")
+        with console.status("starting the Tango database and the Kafka broker"):
+            reader = _broker(demo, facility)
+        _say(console, "Tango database", str(facility.database))
+        _say(console, "Kafka broker", f"{reader.broker}{'' if demo.broker else ', in memory, for this demo'}")
         with reader:
+            with console.status(f"starting the Director and {_count(demo.players, 'Player')}"):
+                facility.start_servers(DeviceServer.director(), *_players(demo, reader.broker))
+            director = Director(database=facility.database)
+            director.triggers, director.period = demo.triggers, demo.period
+            _say(console, "Director", f"{_count(demo.triggers, 'trigger')} {_pace(demo)}")
+            _say(
+                console,
+                "Players",
+                f"{demo.players}, {'one after the other' if demo.series else 'all at once'}",
+            )
             director.start()
+            began = time.monotonic()
+            _say(console, "Run", director.run_id)
             end = follow(director, console)
+            late = f", {_count(end.overruns, 'trigger')} late" if end.overruns else ""
+            _say(console, "Played", f"{time.monotonic() - began:.1f} s{late}")
             arrived = reader.read()
-        results = _results(demo, director, database, arrived, end.run_id)
+        results = _results(demo, director, arrived, end.run_id)
+    console.print()
     console.print(table(results))
-    found = problems(end, results)
-    for problem in found:
-        console.print(f"[bold red]{escape(problem)}[/]", soft_wrap=True)
-    if not found:
-        total = sum(result.sent.events for result in results)
-        files = f" and in the files in {demo.folder}" if demo.folder else ""
-        console.print(f"[bold green]all {total:,} events arrived at Kafka{escape(files)}[/]", soft_wrap=True)
-    return not found
+    return _judge(demo, problems(end, results), results, console)
 
 
 def check_writable(folder: Path) -> None:
@@ -126,6 +126,17 @@ def check_writable(folder: Path) -> None:
         raise FileError(f"--hdf5 {folder}: is not writable; choose another folder")
 
 
+def _broker(demo: Demo, facility: LocalFacility) -> TopicReader:
+    """Start the database, and the broker where none is given; return a reader of the broker's topics."""
+    if demo.broker is None:
+        _, broker = facility.start_database_and_broker()
+        return TopicReader(str(broker), demo.topics)
+    # A broker that is not there shall be known before anything is started.
+    reader = TopicReader(demo.broker, demo.topics)
+    facility.start_database()
+    return reader
+
+
 def _players(demo: Demo, broker: str) -> list[DeviceServer]:
     properties = {"FileDirectory": str(demo.folder.resolve())} if demo.folder else {}
     return [
@@ -141,19 +152,27 @@ def _players(demo: Demo, broker: str) -> list[DeviceServer]:
     ]
 
 
-def _results(
-    demo: Demo, director: Director, database: Address, arrived: dict[str, Arrived], run_id: str
-) -> list[Result]:
+def _results(demo: Demo, director: Director, arrived: Mapping[str, Arrived], run_id: str) -> list[Result]:
     results = []
-    players = {player.name: player for player in director.players}
-    for number, topic in enumerate(demo.topics):
-        name = f"player{number}"
-        device = tango.DeviceProxy(f"tango://{database.tango_host}/donki/player/{name}")
-        counts = device.read_attributes(["EventsSent", "MessagesSent", "BytesSent", "LastTrigger"])
-        *sent, last = (int(count.value) for count in counts)
-        stored = stored_events(demo.folder, run_id, name) if demo.folder else None
-        results.append(Result(players[name], last, Arrived(*sent), arrived[topic], stored))
+    for player in director.players:
+        topic = demo.topics[int(player.name.removeprefix("player"))]
+        try:
+            sent = read_sent(director.device.replace(director.name, f"donki/player/{player.name}"))
+        except UnreachableError:
+            sent = None
+        stored = stored_events(demo.folder, run_id, player.name) if demo.folder else None
+        results.append(Result(player, sent, arrived[topic], stored))
     return results
+
+
+def _judge(demo: Demo, found: Sequence[str], results: Sequence[Result], console: Console) -> bool:
+    for problem in found:
+        console.print(f"[bold red]{escape(problem)}[/]", soft_wrap=True)
+    if not found:
+        total = sum(result.arrived.events for result in results)
+        files = f" and in the files in {demo.folder}" if demo.folder else ""
+        console.print(f"[bold green]all {total:,} events arrived at Kafka{escape(files)}[/]", soft_wrap=True)
+    return not found
 
 
 def _count(number: int, what: str) -> str:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import tango
 
-from donki.errors import (
-    BrokerError,
-    DonkiError,
-    FileError,
-    InputError,
-    NotAllowedError,
-    ScriptError,
-    SourceError,
-)
+from donki import errors
+from donki.errors import DonkiError, InputError, NotAllowedError
 
 
 class UnreachableError(DonkiError):
@@ -25,12 +18,10 @@ class SequenceError(DonkiError):
 
 #: The kind of an error by the reason of its DevFailed: what our devices raise, what Tango refuses for them.
 KINDS: dict[str, type[DonkiError]] = {
-    "Donki_InputError": InputError,
-    "Donki_NotAllowedError": NotAllowedError,
-    "Donki_ScriptError": ScriptError,
-    "Donki_BrokerError": BrokerError,
-    "Donki_FileError": FileError,
-    "Donki_SourceError": SourceError,
+    f"Donki_{name}": kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, DonkiError)
+} | {
     "API_CommandNotAllowed": NotAllowedError,
     "API_AttrNotAllowed": NotAllowedError,
     "API_WAttrOutsideLimit": InputError,
@@ -62,5 +53,5 @@ def from_tango(failed: tango.DevFailed, device: str) -> DonkiError:
     if "DB_DeviceNotDefined" in reasons:
         return UnreachableError(f"{device} is not in that Tango database; register it, or correct the name")
     if reasons & SILENT:
-        return UnreachableError(f"{device} does not answer; start its server (donki director HOST:PORT)")
+        return UnreachableError(f"{device} does not answer; start its server, or correct the name")
     return KINDS.get(first.reason, DonkiError)(first.desc.strip())

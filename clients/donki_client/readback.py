@@ -17,7 +17,7 @@ from streaming_data_types import deserialise_ev44
 from donki.errors import BrokerError
 from donki.streams.client import knock, parse_address
 
-CONNECT_LIMIT = 4.0  # s
+CONNECT_LIMIT = 3.0  # s
 SILENCE_LIMIT = 10.0  # s without a record before the reading is given up
 
 
@@ -45,11 +45,11 @@ class TopicReader:
     InputError
         when `broker` is no ``host:port``
     BrokerError
-        when no Kafka broker answers there within 4 s
+        when no Kafka broker answers there within 3 s
     """
 
     def __init__(self, broker: str, topics: Iterable[str]) -> None:
-        self._broker = broker
+        self.broker = broker
         self._topics = tuple(topics)
         end = time.monotonic() + CONNECT_LIMIT
         knock([parse_address(broker)], CONNECT_LIMIT / 2)
@@ -81,7 +81,7 @@ class TopicReader:
         try:
             return self._read()
         except KafkaError as error:
-            raise BrokerError(f"Kafka broker {self._broker}: reading back failed: {error}") from None
+            raise BrokerError(f"Kafka broker {self.broker}: reading back failed: {error}") from None
 
     def close(self) -> None:
         """Leave the broker."""
@@ -119,7 +119,7 @@ class TopicReader:
             elif time.monotonic() - last > SILENCE_LIMIT:
                 names = ", ".join(sorted({part.topic for part in behind}))
                 raise BrokerError(
-                    f"Kafka broker {self._broker} sent nothing of {names} for {SILENCE_LIMIT:g} s"
+                    f"Kafka broker {self.broker} sent nothing of {names} for {SILENCE_LIMIT:g} s"
                 )
             for partition, records in batches.items():
                 for record in records:

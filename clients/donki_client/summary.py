@@ -10,24 +10,37 @@ from rich.table import Table
 from tango import DevState
 
 from donki_client.director import PlayerStatus, Snapshot
+from donki_client.player import Sent
 from donki_client.readback import Arrived
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one Player did: its triggers, what it sent, what was read back, and the events in its file."""
+    """What one Player did.
+
+    Attributes
+    ----------
+    player
+        as the Director sees it
+    sent
+        what the Player says that it sent; None where it does not answer
+    arrived
+        what was read back from its topic
+    stored
+        the events in its file; None where it writes none
+    """
 
     player: PlayerStatus
-    triggers: int
-    sent: Arrived
+    sent: Sent | None
     arrived: Arrived
     stored: int | None
 
     @property
     def is_whole(self) -> bool:
         """Whether everything that was sent is where it belongs, once."""
-        stored = self.sent.events if self.stored is None else self.stored
-        return self.sent.events == self.arrived.events == stored
+        if self.sent is None:
+            return False
+        return self.sent.events == self.arrived.events and self.stored in (None, self.sent.events)
 
 
 def table(results: Sequence[Result]) -> Table:
@@ -43,8 +56,8 @@ def table(results: Sequence[Result]) -> Table:
         shown.add_row(
             result.player.name,
             str(result.player.priority),
-            f"{result.triggers:,}",
-            f"{result.sent.events:,}",
+            f"{result.sent.last_trigger:,}" if result.sent else "-",
+            f"{result.sent.events:,}" if result.sent else "-",
             f"{result.arrived.events:,}",
             *stored,
             f"{result.arrived.bytes / 1e6:.1f}",
@@ -63,6 +76,9 @@ def problems(end: Snapshot, results: Sequence[Result]) -> list[str]:
     elif end.current_trigger != end.triggers:
         found.append(f"the sequence was stopped at trigger {end.current_trigger} of {end.triggers}")
     for result in results:
+        if result.sent is None:
+            found.append(f"Player {result.player.name} does not answer; what it sent is not known")
+            continue
         places = {"read back from Kafka": result.arrived.events, "in the file": result.stored}
         found += [
             f"Player {result.player.name}: {result.sent.events:,} events sent, {count:,} {place}"

@@ -12,13 +12,14 @@ from tango import DevState
 
 from donki_client.demo import Demo
 from donki_client.director import PlayerStatus, Snapshot
+from donki_client.player import Sent
 from donki_client.readback import Arrived
 from donki_client.summary import Result, problems, table
 
 PLAYER = PlayerStatus("player0", 0, "ON", 0.0123, 0.0456)
 END = Snapshot(DevState.ON, 100, 100, 100.0, 0.0, 14.0, 0, "run", "")
-SENT = Arrived(1_240_000, 100, 9_930_000)
-WHOLE = Result(PLAYER, 100, SENT, SENT, None)
+ARRIVED = Arrived(1_240_000, 100, 9_930_000)
+WHOLE = Result(PLAYER, Sent(100, 1_240_000, 100, 9_930_000), ARRIVED, None)
 
 
 def test_a_whole_run_has_no_problems():
@@ -26,7 +27,7 @@ def test_a_whole_run_has_no_problems():
 
 
 def test_events_that_are_missing_are_counted_by_player():
-    result = replace(WHOLE, arrived=replace(SENT, events=1_239_999))
+    result = replace(WHOLE, arrived=replace(ARRIVED, events=1_239_999))
     assert problems(END, [result]) == [
         "Player player0: 1,240,000 events sent, 1,239,999 read back from Kafka"
     ]
@@ -36,7 +37,13 @@ def test_events_that_are_missing_are_counted_by_player():
 
 
 def test_events_that_came_twice_are_a_problem():
-    assert problems(END, [replace(WHOLE, arrived=replace(SENT, events=1_240_001))])
+    assert problems(END, [replace(WHOLE, arrived=replace(ARRIVED, events=1_240_001))])
+
+
+def test_a_player_that_is_gone_is_a_problem():
+    result = replace(WHOLE, sent=None)
+    assert problems(END, [result]) == ["Player player0 does not answer; what it sent is not known"]
+    assert not result.is_whole
 
 
 def test_a_sequence_that_failed_or_was_stopped_is_a_problem():

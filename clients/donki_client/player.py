@@ -1,0 +1,39 @@
+"""What a Player tells of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tango
+
+from donki_client.errors import from_tango
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a Player has done in its run: its last trigger, and the events, messages and bytes it sent."""
+
+    last_trigger: int
+    events: int
+    messages: int
+    bytes: int
+
+
+def read_sent(device: str) -> Sent:
+    """Ask a Player what it has sent.
+
+    Parameters
+    ----------
+    device
+        its name in the Tango database, or a full ``tango://host:port/...`` name
+
+    Raises
+    ------
+    UnreachableError
+        when it does not answer
+    """
+    names = ["LastTrigger", "EventsSent", "MessagesSent", "BytesSent"]
+    try:
+        return Sent(*(int(answer.value) for answer in tango.DeviceProxy(device).read_attributes(names)))
+    except tango.DevFailed as failed:
+        raise from_tango(failed, device) from None
