@@ -36,7 +36,10 @@ class Orchestra:
         self.players: dict[str, tango.DeviceProxy] = {}
         self.children: dict[str, Child] = {}
         self.director = None
-        self.director_server = DeviceServer.director(prefix, PlayerDevices=[f"donki/player/{prefix}-*"])
+        self.journal = folder / "runs" / "journal.sqlite"
+        self.director_server = DeviceServer.director(
+            prefix, PlayerDevices=[f"donki/player/{prefix}-*"], RunDirectory=str(self.journal.parent)
+        )
 
     def proxy(self, device: str) -> tango.DeviceProxy:
         return tango.DeviceProxy(f"tango://{self.facility.database.tango_host}/{device}")
@@ -63,7 +66,10 @@ class Orchestra:
         return f"{self.prefix}-{player}"
 
     def restart(self, name: str) -> None:
-        self.start(name, director=False)
+        if name == "director":
+            self.start()
+        else:
+            self.start(name, director=False)
 
     def set(self, name: str, **parameters) -> None:
         self.players[name].Parameters = json.dumps({"notes": str(self.notes_file), **parameters})
@@ -93,11 +99,16 @@ class Orchestra:
         wait_until("the sequence ends", lambda: self.state() not in ("RUNNING", "STANDBY"), limit)
         return self.state()
 
+    def ended_in_alarm(self, limit: float = 20.0) -> str:
+        going_on = ("RUNNING", "ALARM", "STANDBY")
+        wait_until("the sequence ends", lambda: self.state() not in going_on, limit)
+        return self.state()
+
     def reset(self) -> None:
         """Make all as it was at the start, whatever a test did."""
-        if self.state() in ("RUNNING", "STANDBY"):
+        if self.state() in ("RUNNING", "ALARM", "STANDBY"):
             self.director.Abort()
-        if self.ended() == "FAULT":
+        if self.ended_in_alarm() == "FAULT":
             self.director.Reset()
         self.director.Period = 0
         self.director.RunSeed = -1

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from donki.director.roster import Entry
 from donki.priority import DISABLED
 
 
-def findings(entries: Sequence[Entry]) -> list[str]:
-    """Return one line for each thing that must be mended before Start, with its remedy; empty is ready."""
+def findings(entries: Sequence[Entry], lived: Container[str] = ()) -> list[str]:
+    """Return one line for each thing that must be mended before Start, with its remedy; empty is ready.
+
+    A Player that lived through an interrupted run may still act at its trigger.
+    """
     enabled = [entry for entry in entries if entry.priority != DISABLED]
     if not entries:
         return [
@@ -32,6 +35,6 @@ def findings(entries: Sequence[Entry]) -> list[str]:
             )
         elif entry.state == "FAULT":
             lines.append(f"Player {entry.name}: {entry.status} - mend the script and Reload")
-        elif entry.state == "RUNNING":
+        elif entry.state == "RUNNING" and entry.name not in lived:
             lines.append(f"Player {entry.name}: busy, {entry.status} - wait, or Abort it")
     return lines

@@ -12,7 +12,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,6 +30,17 @@ from donki.run import Run
 
 #: How many of a Player's last durations its median and 99 % time are taken from.
 REMEMBERED = 1_000
+
+
+def epoch() -> int:
+    """Return ns since 1970 UTC at the zero of the monotonic clock."""
+    return time.time_ns() - time.monotonic_ns()
+
+
+def member_of(entry: Entry, attempts: Mapping[int, int] | None = None) -> Member:
+    """Return a Player of the roster as the sequence sees it."""
+    timeout = round(entry.timeout * SECOND)
+    return Member(entry.name, entry.priority, timeout, entry.on_error, entry.retries, attempts=attempts or {})
 
 
 class Answer(NamedTuple):
@@ -143,33 +154,24 @@ class Conductor:
         the identity of the run
     entries
         the Players, disabled ones too
-    triggers, period
-        how many triggers (-1: until Stop), and the ns from one to the next
+    sequence
+        the rules of this run, not begun
     record
         takes each step and each complete trigger for the journal, in the conducting thread
     ended
         called in the conducting thread when the run has ended
-    completed
-        the last trigger that is complete already, where an interrupted run is taken up
     """
 
     def __init__(
         self,
         run: Run,
         entries: Iterable[Entry],
-        triggers: int,
-        period: int,
+        sequence: Sequence,
         record: Callable[[Step | TriggerDone], None],
         ended: Callable[[], None],
-        completed: int = 0,
     ) -> None:
-        members = [
-            Member(entry.name, entry.priority, round(entry.timeout * SECOND), entry.on_error, entry.retries)
-            for entry in entries
-        ]
-        epoch = time.time_ns() - time.monotonic_ns()
         self.run = run
-        self.sequence = Sequence(members, triggers, period, epoch, completed)
+        self.sequence = sequence
         self._record = record
         self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
         self._parts = {entry.name: Part(entry, run, self._inbox) for entry in entries}

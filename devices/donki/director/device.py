@@ -6,8 +6,10 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,12 +19,13 @@ from tango.server import Device, attribute, command, device_property
 
 from donki.devfailed import as_dev_failed
 from donki.director.check import findings
-from donki.director.conductor import Conductor
+from donki.director.conductor import Conductor, epoch, member_of
+from donki.director.journal import Journal, default_directory
 from donki.director.pace import check_period
 from donki.director.roster import Entry, Roster
 from donki.director.sequence import Sequence, check_triggers
 from donki.director.states import Command, State, check_allowed
-from donki.errors import DonkiError, InputError, NotAllowedError
+from donki.errors import DonkiError, FileError, InputError, NotAllowedError
 from donki.publisher import Publisher
 from donki.run import Run
 
@@ -51,6 +54,13 @@ class DonkiDirector(Device):
         "tango://host:port/domain/family/member#dbase=no.",
     )
 
+    RunDirectory = device_property(
+        dtype=str,
+        default_value="",
+        doc="Folder of the journal of all runs; empty: donkiorchestra/runs under XDG_DATA_HOME "
+        "(~/.local/share).",
+    )
+
     def init_device(self) -> None:
         """Look for Players, and go on doing so."""
         super().init_device()
@@ -62,16 +72,18 @@ class DonkiDirector(Device):
         self._seed = -1
         self._start_error = ""
         self._conductor: Conductor | None = None
+        self._journal: Journal | None = None
         self._starting = threading.Lock()
         self._roster = Roster(list(self.PlayerDevices))
         self._roster_problem = ""
+        self._interrupted = self._look_for_interrupted()
         self._ended = threading.Event()
         self._look_again = threading.Event()
         threading.Thread(target=self._watch_roster, name="roster", daemon=True).start()
         names = (
             *("Triggers", "Period", "CurrentTrigger", "Players", "Priorities", "PlayerStates", "Progress"),
             *("RemainingTime", "TriggerRate", "Overruns", "RunId", "RunTitle", "RunMetadata", "RunSeed"),
-            *("LastError", "PlayerMedians", "PlayerP99s"),
+            *("LastError", "PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers"),
         )
         self._publisher = Publisher(
             self,
@@ -93,6 +105,8 @@ class DonkiDirector(Device):
                     self.info_stream(str(error))
                 conductor.wait_ended(2)
         self._roster.close()
+        if self._journal:
+            self._journal.close()
         super().delete_device()
 
     @property
@@ -108,14 +122,45 @@ class DonkiDirector(Device):
         sequence = self._sequence
         if sequence is None or self._state is State.ON:
             found = len(self._roster.entries)
-            line = f"ready; {found} Player{'' if found == 1 else 's'} found"
-            return f"{line}\n{self._roster_problem}" if self._roster_problem else line
+            lines = [
+                f"ready; {found} Player{'' if found == 1 else 's'} found",
+                self._roster_problem,
+                self._interrupted,
+                self._troubles(),
+            ]
+            return "\n".join(line for line in lines if line)
         if self._state is State.FAULT:
             return self._read_LastError()
         many = "endless" if sequence.triggers < 0 else f"of {sequence.triggers}"
         acting = ", ".join(sorted(sequence.acting))
         line = f"{sequence.phase.name.lower().replace('_', ' ')}: trigger {sequence.trigger} {many}"
-        return f"{line}; waiting for {acting}" if acting else line
+        lines = [f"{line}; waiting for {acting}" if acting else line, self._troubles()]
+        if self._journal:
+            lines.append(self._journal.problem)
+        return "\n".join(line for line in lines if line)
+
+    def _look_for_interrupted(self) -> str:
+        """Say whether a run of this Director was interrupted, when it starts again."""
+        try:
+            interrupted = self._open_journal().interrupted()
+        except FileError as error:
+            return str(error)
+        if interrupted is None:
+            return ""
+        return (
+            f"run {interrupted.run.id} was interrupted after trigger {interrupted.completed}: "
+            "Recover takes it up, Start begins a new one"
+        )
+
+    def _troubles(self) -> str:
+        """Name the Players that were skipped or disabled in this run, or the last one."""
+        members = self._sequence.members.values() if self._sequence else ()
+        skipped = [f"{member.name} {member.skipped}" for member in members if member.skipped]
+        missed = f"triggers missed: {', '.join(skipped)}" if skipped else ""
+        dropped = [
+            f"{member.name} is left out for the rest of the run" for member in members if member.dropped
+        ]
+        return "; ".join(filter(None, (missed, *dropped)))
 
     def _read_Triggers(self) -> int:
         return self._triggers
@@ -316,19 +361,38 @@ class DonkiDirector(Device):
         fget=_read_LastError, dtype=str, doc="Which Player, which trigger, and what it said; empty if none."
     )
 
+    def _read_SkippedTriggers(self) -> list[int]:
+        members = self._sequence.members if self._sequence else {}
+        return [members[entry.name].skipped if entry.name in members else 0 for entry in self._roster.entries]
+
+    SkippedTriggers = attribute(
+        fget=_read_SkippedTriggers,
+        dtype=(int,),
+        max_dim_x=MAX_PLAYERS,
+        doc="How many triggers of this run each Player missed, in the order of Players.",
+    )
+
+    def _read_DroppedPlayers(self) -> list[str]:
+        return [m.name for m in (self._sequence.members.values() if self._sequence else ()) if m.dropped]
+
+    DroppedPlayers = attribute(
+        fget=_read_DroppedPlayers,
+        dtype=(str,),
+        max_dim_x=MAX_PLAYERS,
+        doc="Players that their policy DISABLE left out for the rest of this run.",
+    )
+
     @command
     def Start(self) -> None:
         """Set the Players up and send the sequence of triggers."""
-        with as_dev_failed("Start"), tango.AutoTangoAllowThreads(self):
-            if not self._starting.acquire(blocking=False):
-                raise NotAllowedError("Start is not allowed: the Director is already starting")
-            try:
-                self._start(time.monotonic() + START_PATIENCE)
-            except DonkiError as error:
-                self._start_error = str(error)
-                raise
-            finally:
-                self._starting.release()
+        with as_dev_failed("Start"), tango.AutoTangoAllowThreads(self), self._alone():
+            self._start(time.monotonic() + START_PATIENCE)
+
+    @command
+    def Recover(self) -> None:
+        """Take up the last run, if it was interrupted or failed, after its last complete trigger."""
+        with as_dev_failed("Recover"), tango.AutoTangoAllowThreads(self), self._alone():
+            self._recover(time.monotonic() + START_PATIENCE)
 
     @command
     def Stop(self) -> None:
@@ -407,23 +471,83 @@ class DonkiDirector(Device):
         ]
 
     def _start(self, limit: float) -> None:
-        check_allowed(Command.START, self._state)
-        last = self._conductor
-        if last and not last.wait_ended(2):
-            raise NotAllowedError("Start is not allowed: the last sequence is still ending; try again")
+        self._check_idle(Command.START)
         entries = self._roster.refresh()
         problems = findings(entries)
         if problems:
             raise DonkiError("; ".join(problems))
         seed = None if self._seed < 0 else self._seed
         identity = Run.new(self._title, json.loads(self._metadata), seed)
-        conductor = Conductor(
-            identity, entries, self._triggers, self._period_ns, lambda _: None, self._look_again.set
+        members = [member_of(entry) for entry in entries]
+        self._launch(limit, identity, entries, Sequence(members, self._triggers, self._period_ns, epoch()))
+
+    def _recover(self, limit: float) -> None:
+        self._check_idle(Command.RECOVER)
+        interrupted = self._open_journal().interrupted()
+        if interrupted is None:
+            raise NotAllowedError("there is no interrupted run to recover; Start begins a new one")
+        entries = self._roster.refresh()
+        lived = self._roster.lived_through(interrupted.run.id)
+        problems = findings(entries, lived)
+        if problems:
+            raise DonkiError("; ".join(problems))
+        members = [
+            member_of(entry, interrupted.first_attempts(entry.name, lived=entry.name in lived))
+            for entry in entries
+        ]
+        sequence = Sequence(members, interrupted.triggers, interrupted.period, epoch(), interrupted.completed)
+        died = sorted({entry.name for entry in entries} - lived)
+        remark = f"taken up after trigger {interrupted.completed}" + (
+            f"; died meanwhile: {', '.join(died)}" if died else ""
         )
+        self._launch(limit, interrupted.run, entries, sequence, remark)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one Start or Recover through at a time, and keep what it says."""
+        if not self._starting.acquire(blocking=False):
+            raise NotAllowedError("the Director is already starting")
+        try:
+            yield
+        except DonkiError as error:
+            self._start_error = str(error)
+            raise
+        finally:
+            self._starting.release()
+
+    def _check_idle(self, command: Command) -> None:
+        check_allowed(command, self._state)
+        last = self._conductor
+        if last and not last.wait_ended(2):
+            raise NotAllowedError(
+                f"{command.value} is not allowed: the last sequence is still ending; try again"
+            )
+
+    def _open_journal(self) -> Journal:
+        if self._journal is None:
+            directory = Path(self.RunDirectory).expanduser() if self.RunDirectory else default_directory()
+            self._journal = Journal(directory, self.get_name())
+        return self._journal
+
+    def _launch(
+        self, limit: float, identity: Run, entries: list[Entry], sequence: Sequence, remark: str = ""
+    ) -> None:
+        """Conduct a run; raise where the Players cannot be set up, with the state as it was."""
+        journal = self._open_journal()
+        journal.begin(identity, sequence, entries)
+        if remark:
+            journal.remark(remark)
+
+        def ended() -> None:
+            journal.end(sequence.outcome, self._read_LastError())
+            self._look_again.set()
+
+        last, conductor = self._conductor, Conductor(identity, entries, sequence, journal.note, ended)
         self._start_error = ""
+        self._interrupted = ""
         self._conductor = conductor
         conductor.start()
-        failed = conductor.wait_armed(max(0.1, limit - time.monotonic())) and conductor.sequence.failure
+        failed = conductor.wait_armed(max(0.1, limit - time.monotonic())) and sequence.failure
         if failed and failed.trigger == 0:
             self._conductor = last
             raise DonkiError(str(failed))

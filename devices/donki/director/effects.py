@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ class Member:
         whether it is left out for the rest of the run
     skipped
         how many triggers it missed
+    attempts
+        by trigger: its first attempt, where that is not 1 because the trigger may have been done before
     """
 
     name: str
@@ -41,6 +44,7 @@ class Member:
     lost: bool = False
     dropped: bool = False
     skipped: int = 0
+    attempts: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def enabled(self) -> bool:
@@ -115,10 +119,11 @@ class Step(NamedTuple):
 
 
 class TriggerDone(NamedTuple):
-    """Effect, for the journal: a trigger is complete; ``sent`` and ``done`` are ns, monotonic."""
+    """Effect, for the journal: a trigger is complete; ``due``, ``sent`` and ``done`` are ns, monotonic."""
 
     trigger: int
     reference_time: int
+    due: int
     sent: int
     done: int
 

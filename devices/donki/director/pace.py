@@ -42,13 +42,15 @@ class Pace:
         when the next trigger is due
     overruns
         how many triggers started late by more than 10 % of the period
+    epoch
+        as given
     """
 
     def __init__(self, period: int, epoch: int) -> None:
         self.period = period
         self.due = 0
         self.overruns = 0
-        self._epoch = epoch
+        self.epoch = epoch
         self._reference = 0
         self._starts: deque[int] = deque(maxlen=REMEMBERED)
 
@@ -71,7 +73,7 @@ class Pace:
         else:
             self.due = now
         self._starts.append(now)
-        self._reference = max(self._epoch + self.due, self._reference + 1)
+        self._reference = max(self.epoch + self.due, self._reference + 1)
         self.due += self.period
         return self._reference
 

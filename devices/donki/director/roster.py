@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,10 @@ from donki.errors import DonkiError, InputError
 from donki.policy import OnError
 from donki.priority import check_priority
 
-ASKED = ["Priority", "Timeout", "OnError", "Retries", "State", "Status"]
+ASKED = [
+    *("Priority", "Timeout", "OnError", "Retries", "Script", "ScriptHash", "Parameters"),
+    *("State", "Status"),
+]
 
 PLAYER_CLASS = "DonkiPlayer"
 
@@ -33,7 +37,7 @@ class Entry:
         the last part of the device name
     device
         the device name, as a proxy is opened with it
-    priority, timeout, on_error, retries
+    priority, timeout, on_error, retries, script, script_hash, parameters
         as the Player last said; the timeout in s
     state
         Tango's name of the Player's state; UNKNOWN where it does not answer
@@ -47,6 +51,9 @@ class Entry:
     timeout: float = 60.0
     on_error: OnError = OnError.ABORT
     retries: int = 0
+    script: str = ""
+    script_hash: str = ""
+    parameters: str = "{}"
     state: str = "UNKNOWN"
     status: str = ""
 
@@ -90,6 +97,19 @@ class Roster:
             for gone in set(self._proxies) - set(devices):
                 del self._proxies[gone]
         return self.entries
+
+    def lived_through(self, run_id: str) -> set[str]:
+        """Return the names of the Players that played a run and know what they have done in it."""
+        lived = set()
+        for entry in self.entries:
+            if entry.state != "UNKNOWN":
+                try:
+                    run = json.loads(self._proxy(entry.device).read_attribute("Run").value)
+                except tango.DevFailed:
+                    continue
+                if run["id"] == run_id:
+                    lived.add(entry.name)
+        return lived
 
     def find(self, name: str) -> Entry:
         """Return the Player of that name or device name.
@@ -167,18 +187,21 @@ class Roster:
         with tango.EnsureOmniThread():
             try:
                 answers = self._proxy(device).read_attributes(ASKED)
-                priority, timeout, on_error, retries, state, status = (answer.value for answer in answers)
+                said = {answer.name: answer.value for answer in answers}
             except tango.DevFailed as error:
                 self._proxies.pop(device, None)
                 return replace(entry, state="UNKNOWN", status=message_of(error))
         return replace(
             entry,
-            priority=int(priority),
-            timeout=float(timeout),
-            on_error=OnError(on_error),
-            retries=int(retries),
-            state=str(state),
-            status=status,
+            priority=int(said["Priority"]),
+            timeout=float(said["Timeout"]),
+            on_error=OnError(said["OnError"]),
+            retries=int(said["Retries"]),
+            script=said["Script"],
+            script_hash=said["ScriptHash"],
+            parameters=said["Parameters"],
+            state=str(said["State"]),
+            status=said["Status"],
         )
 
 

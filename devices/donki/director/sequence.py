@@ -73,12 +73,14 @@ class Sequence:
         self.silent: list[str] = []
         self._reference = 0
         self._sent = 0
+        self._due = 0
         self._levels: list[list[Member]] = []
         self._pending: dict[str, Pending] = {}
         self._ticket = 0
         self._starved_until: int | None = None
         self._stopping = False
         self._pausing = False
+        self._aborted = False
 
     @property
     def state(self) -> State:
@@ -99,6 +101,15 @@ class Sequence:
         if self.triggers == ENDLESS:
             return math.nan
         return (self.triggers - self.completed) * self.pace.interval()
+
+    @property
+    def outcome(self) -> str:
+        """How the sequence ended: done, stopped, aborted or failed."""
+        if self.failure:
+            return "failed"
+        if self._aborted:
+            return "aborted"
+        return "done" if self.completed == self.triggers else "stopped"
 
     @property
     def acting(self) -> frozenset[str]:
@@ -137,6 +148,7 @@ class Sequence:
         between_triggers = self.phase in (Phase.WAITING, Phase.PAUSED)
         match command:
             case Command.ABORT:
+                self._aborted = True
                 return self._end(now, GRACE)
             case Command.STOP:
                 self._stopping = True
@@ -259,6 +271,12 @@ class Sequence:
             return Ask(task, names, self._ticket, self.trigger, self._reference, attempt)
         return Ask(task, names, self._ticket)
 
+    def _ask_first(self, task: Task, members: list[Member], now: int) -> list[Effect]:
+        again = [member for member in members if self.trigger in member.attempts]
+        usual = [member for member in members if member not in again] if again else members
+        asks: list[Effect] = [self._ask(task, usual, now)] if usual else []
+        return asks + [self._ask(task, [member], now, member.attempts[self.trigger]) for member in again]
+
     def _ready(self, now: int) -> list[Effect]:
         """Go on when all Players are set up."""
         self.pace.begin(now)
@@ -293,6 +311,7 @@ class Sequence:
         self._enter(Phase.ACTING)
         self.trigger = self.completed + 1
         self._sent = now
+        self._due = self.pace.due if self.pace.period else now
         self._reference = self.pace.start(now)
         return self._next_level(now)
 
@@ -308,14 +327,12 @@ class Sequence:
                     )
             new = [member for member in level if not member.lost and not member.set_up]
             ready = [member for member in level if not member.lost and member.set_up]
-            if new:
-                effects.append(self._ask(Task.START, new, now))
-            if ready:
-                effects.append(self._ask(Task.TRIGGER, ready, now))
+            effects += self._ask_first(Task.START, new, now)
+            effects += self._ask_first(Task.TRIGGER, ready, now)
             if self._pending:
                 return effects
         self.completed = self.trigger
-        effects.append(TriggerDone(self.trigger, self._reference, self._sent, now))
+        effects.append(TriggerDone(self.trigger, self._reference, self._due, self._sent, now))
         return effects + self._between(now)
 
     def _finished_turn(self, member: Member, now: int) -> list[Effect]:
@@ -340,7 +357,8 @@ class Sequence:
             return []
         outcome = _OUTCOMES.get(member.on_error, Outcome.FAILED)
         step = self._step(member, pending, outcome, now, error)
-        if outcome is Outcome.FAILED and not (retry and pending.attempt <= member.retries):
+        retried = pending.attempt - member.attempts.get(self.trigger, 1)
+        if outcome is Outcome.FAILED and not (retry and retried < member.retries):
             return [step, *self._fail(member.name, error, now, in_flight=in_flight)]
         effects: list[Effect] = [GiveUp((member.name,)), step] if in_flight else [step]
         if retry:

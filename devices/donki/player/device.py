@@ -64,7 +64,7 @@ class DonkiPlayer(Device):
         self._player = Player(self.get_name().rsplit("/", 1)[-1])
         self._player.log.addHandler(_DeviceLog(self))
         self._performer = Performer(self._player, self._open_outlet)
-        names = ("Priority", "Script", "Parameters", "Timeout", "OnError", "Retries", "Run")
+        names = ("Priority", "Script", "ScriptHash", "Parameters", "Timeout", "OnError", "Retries", "Run")
         counters = ("LastTrigger", "LastDuration", "EventsSent", "MessagesSent", "BytesSent", "LastLog")
         self._publisher = Publisher(
             self,
@@ -118,6 +118,16 @@ class DonkiPlayer(Device):
         dtype=str,
         doc="File name of the action script under the property ScriptPath; writing it loads the script.",
         **MEMORIZED,
+    )
+
+    def _read_ScriptHash(self) -> str:
+        return self._performer.script_hash
+
+    ScriptHash = attribute(
+        fget=_read_ScriptHash,
+        dtype=str,
+        display_level=DispLevel.EXPERT,
+        doc="SHA-256 of the script that is loaded; empty where there is none.",
     )
 
     def _read_Parameters(self) -> str:

@@ -119,6 +119,11 @@ class Performer:
         return self._script is not None
 
     @property
+    def script_hash(self) -> str:
+        """The SHA-256 of the script that is loaded, in hexadecimal; empty where there is none."""
+        return self._script.hash if self._script else ""
+
+    @property
     def counts(self) -> Counts:
         """What was sent in the run in progress, or in the last one."""
         return self._outlet.counts if self._outlet else Counts()
@@ -157,7 +162,8 @@ class Performer:
                     return
                 self._stop(script)
             self._failure = None
-            self._reports.clear()
+            if run.id != self.player.run.id:
+                self._reports.clear()
             try:
                 self._outlet = self._open_outlet(run)
                 self.player.begin(run, self._outlet)

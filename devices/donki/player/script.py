@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import sys
 import traceback
@@ -62,6 +63,11 @@ class Script:
     player
         what the functions of the script are given as their last argument if they take it
 
+    Attributes
+    ----------
+    hash
+        SHA-256 of the file as it was loaded, in hexadecimal
+
     Raises
     ------
     ScriptError
@@ -76,7 +82,9 @@ class Script:
         module.__file__ = str(file)
         # Dataclasses and pickling look a class's module up by name.
         sys.modules[module.__name__] = module
-        code = _compile(file)
+        source = _read(file)
+        self.hash = hashlib.sha256(source).hexdigest()
+        code = _compile(file, source)
         try:
             exec(code, module.__dict__)  # noqa: S102 - running the user's script is what a Player is for
         except (Exception, SystemExit) as error:
@@ -153,10 +161,17 @@ class Script:
         return lambda *given: function(*given, self._player)
 
 
-def _compile(file: Path) -> CodeType:
+def _read(file: Path) -> bytes:
     try:
-        return compile(file.read_bytes(), str(file), "exec")
+        return file.read_bytes()
+    except OSError as error:
+        raise ScriptError(f"{file}: cannot be read: {error}") from None
+
+
+def _compile(file: Path, source: bytes) -> CodeType:
+    try:
+        return compile(source, str(file), "exec")
     except SyntaxError as error:
         raise ScriptError(f"{file}, line {error.lineno}: {error.msg}") from None
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ScriptError(f"{file}: cannot be read: {error}") from None

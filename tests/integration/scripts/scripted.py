@@ -1,6 +1,7 @@
 """Does what the Parameters say, and writes down when: one line of JSON for each call of a function.
 
-Parameters: `notes` (file to write to), `sleep` (s), `fail_at` (trigger), `fail_in` ("setup" or "stop"),
+Parameters: `notes` (file to write to), `sleep` (s), `fail_at` (trigger) and `fails_for` (attempts), `fail_in`
+("setup" or "stop"),
 `listen` (give up when aborted), `values` (what action returns).
 """
 
@@ -32,7 +33,9 @@ def action(trigger, player):
         attempt=trigger.attempt,
         random=int(player.rng(trigger).integers(2**31)),
     )
-    if trigger == player.parameters.get("fail_at"):
+    if trigger == player.parameters.get("fail_at") and trigger.attempt <= player.parameters.get(
+        "fails_for", 99
+    ):
         raise ValueError(f"the detector of {player.name} is on fire")
     seconds = player.parameters.get("sleep", 0)
     if player.parameters.get("listen"):

@@ -1,0 +1,353 @@
+"""The journal: every run recorded as it goes, in SQLite under the RunDirectory.
+
+What the conducting thread notes is put on a queue; a thread of the journal's own commits it in groups, ten
+times a second. A commit is durable (write-ahead log, synced), so that a Director that dies loses at most the
+last tenth of a second of notes, and `Director.Recover` asks the Players for what they hold.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from donki.director.effects import Outcome, Step, TriggerDone
+from donki.director.roster import Entry
+from donki.director.sequence import Sequence
+from donki.errors import FileError
+from donki.run import Run
+
+FILE_NAME = "journal.sqlite"
+
+#: How often notes are committed, in s.
+GROUP = 0.1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS run (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    director TEXT NOT NULL,
+    title TEXT NOT NULL,
+    metadata TEXT NOT NULL,            -- JSON object
+    seed INTEGER NOT NULL,
+    triggers INTEGER NOT NULL,         -- -1: endless
+    period INTEGER NOT NULL,           -- ns
+    versions TEXT NOT NULL,            -- JSON object: name -> version
+    began INTEGER NOT NULL,            -- ns since 1970 UTC, as all times here
+    ended INTEGER,
+    outcome TEXT,                      -- done, stopped, aborted or failed; NULL while it runs
+    error TEXT
+);
+CREATE TABLE IF NOT EXISTS player (
+    key INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES run,
+    name TEXT NOT NULL,
+    device TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    timeout REAL NOT NULL,             -- s
+    on_error TEXT NOT NULL,
+    retries INTEGER NOT NULL,
+    script TEXT NOT NULL,
+    script_hash TEXT NOT NULL,         -- SHA-256 of the script's file
+    parameters TEXT NOT NULL,          -- JSON object
+    UNIQUE (run, name)
+);
+CREATE TABLE IF NOT EXISTS step (
+    run INTEGER NOT NULL REFERENCES run,
+    trigger INTEGER NOT NULL,
+    player INTEGER NOT NULL REFERENCES player,
+    attempt INTEGER NOT NULL,
+    outcome TEXT NOT NULL,             -- done, failed, skipped, disabled or aborted
+    sent INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    duration REAL,                     -- s, at the Player
+    events INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (run, trigger, player, attempt)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS trigger (
+    run INTEGER NOT NULL REFERENCES run,
+    number INTEGER NOT NULL,
+    reference_time INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    sent INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS remark (
+    run INTEGER NOT NULL REFERENCES run,
+    time INTEGER NOT NULL,
+    text TEXT NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A run that can be taken up.
+
+    Attributes
+    ----------
+    run, triggers, period
+        as it was started; the period in ns
+    completed
+        its last complete trigger; 0 if none
+    attempts
+        by Player: the attempts of the trigger after it that are noted as failed
+    unsure
+        how many triggers after the last complete one may have been done without a note
+    """
+
+    run: Run
+    triggers: int
+    period: int
+    completed: int
+    attempts: Mapping[str, int]
+    unsure: int
+
+    def first_attempts(self, player: str, *, lived: bool) -> dict[int, int]:
+        """Return by trigger at which attempt a Player begins, where that is not 1.
+
+        A Player that lived knows what it has done and is sent the same attempt again. One that died may have
+        done any of the triggers that are not noted: those are marked by a second attempt.
+        """
+        first = self.completed + 1
+        attempts = {} if lived else dict.fromkeys(range(first, first + self.unsure), 2)
+        if player in self.attempts:
+            attempts[first] = self.attempts[player] + 1
+        return attempts
+
+
+class Journal:
+    """Writes the journal of one Director.
+
+    Parameters
+    ----------
+    directory
+        where the file ``journal.sqlite`` is kept; made where it is missing
+    director
+        the Director's device name
+
+    Raises
+    ------
+    FileError
+        if the journal cannot be opened or written
+    """
+
+    def __init__(self, directory: Path, director: str) -> None:
+        self.path = directory / FILE_NAME
+        self.problem = ""
+        self._director = director
+        self._notes: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
+        self._unwritten: list[tuple[str, tuple[object, ...]]] = []
+        self._run_key = 0
+        self._player_keys: dict[str, int] = {}
+        self._epoch = 0
+        self._closing = threading.Event()
+        self._writing = threading.Lock()
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            self._connection.executescript(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;" + SCHEMA
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise FileError(
+                f"the journal {self.path} cannot be written ({error}); mend the property RunDirectory"
+            ) from None
+        self._thread = threading.Thread(target=self._write_groups, name="journal", daemon=True)
+        self._thread.start()
+
+    def begin(self, run: Run, sequence: Sequence, entries: Iterable[Entry]) -> None:
+        """Note that a run begins, or is taken up; committed when this returns."""
+        self.flush()
+        self._epoch = sequence.pace.epoch
+        now = time.time_ns()
+        with self._writing, self._transaction():
+            self._connection.execute(
+                _RUN,
+                {
+                    "id": run.id,
+                    "director": self._director,
+                    "title": run.title,
+                    "metadata": json.dumps(dict(run.metadata)),
+                    "seed": run.seed,
+                    "triggers": sequence.triggers,
+                    "period": sequence.pace.period,
+                    "versions": json.dumps(_versions()),
+                    "began": now,
+                },
+            )
+            (self._run_key,) = self._connection.execute(
+                "SELECT key FROM run WHERE id = ?", (run.id,)
+            ).fetchone()
+            players = [
+                {**vars(entry), "run": self._run_key, "on_error": entry.on_error.name} for entry in entries
+            ]
+            self._connection.executemany(_PLAYER, players)
+            self._player_keys = dict(
+                self._connection.execute("SELECT name, key FROM player WHERE run = ?", (self._run_key,))
+            )
+
+    def note(self, effect: Step | TriggerDone) -> None:
+        """Take a step or a complete trigger; returns at once."""
+        if isinstance(effect, TriggerDone):
+            self._notes.put((_TRIGGER, (self._run_key, *self._dated(effect))))
+            return
+        self._notes.put((_STEP, (effect, self._run_key, self._player_keys[effect.player], self._epoch)))
+
+    def remark(self, text: str) -> None:
+        """Note something that happened to the run."""
+        self._notes.put((_REMARK, (self._run_key, time.time_ns(), text)))
+
+    def end(self, outcome: str, error: str) -> None:
+        """Note that the run has ended."""
+        self._notes.put((_END, (time.time_ns(), outcome, error, self._run_key)))
+
+    def flush(self, limit: float = 2.0) -> bool:
+        """Commit what is noted; return False where that was not possible within the limit, in s."""
+        if not self._writing.acquire(timeout=limit):
+            return False
+        try:
+            return self._commit()
+        finally:
+            self._writing.release()
+
+    def interrupted(self) -> Interrupted | None:
+        """Return this Director's last run if it was interrupted or failed, else None."""
+        self.flush()
+        with self._writing:
+            row = self._connection.execute(
+                "SELECT key, id, title, metadata, seed, triggers, period, outcome FROM run WHERE director = ?"
+                " ORDER BY key DESC LIMIT 1",
+                (self._director,),
+            ).fetchone()
+            if row is None or row[-1] not in (None, "failed"):
+                return None
+            key, run_id, title, metadata, seed, triggers, period, _ = row
+            completed, last = self._connection.execute(
+                "SELECT COALESCE(MAX(number), 0), COALESCE(MAX(done), 0) FROM trigger WHERE run = ?", (key,)
+            ).fetchone()
+            (recent,) = self._connection.execute(
+                "SELECT COUNT(*) FROM trigger WHERE run = ? AND done > ?", (key, last - 1_000_000_000)
+            ).fetchone()
+            attempts = self._connection.execute(
+                "SELECT name, MAX(attempt) FROM step JOIN player ON step.player = player.key"
+                " WHERE step.run = ? AND trigger = ? AND outcome != ? GROUP BY name",
+                (key, completed + 1, Outcome.DONE.value),
+            ).fetchall()
+        run = Run(run_id, title, json.loads(metadata), seed)
+        return Interrupted(run, triggers, period, completed, dict(attempts), recent + 1)
+
+    def close(self) -> None:
+        """Commit what is noted and close the file."""
+        self._closing.set()
+        self._thread.join(5)
+        with self._writing:
+            self._connection.close()
+
+    def _dated(self, effect: TriggerDone) -> tuple[int, ...]:
+        number, reference_time, due, sent, done = effect
+        return (number, reference_time, due + self._epoch, sent + self._epoch, done + self._epoch)
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._connection)
+
+    def _write_groups(self) -> None:
+        while not self._closing.wait(GROUP):
+            self.flush()
+        self.flush()
+
+    def _commit(self) -> bool:
+        try:
+            while True:
+                self._unwritten.append(self._notes.get_nowait())
+        except queue.Empty:
+            pass
+        if not self._unwritten:
+            return True
+        groups: dict[str, list[tuple[object, ...]]] = {}
+        for statement, values in self._unwritten:
+            row = _step_row(*values) if statement is _STEP else values  # type: ignore[arg-type]
+            groups.setdefault(statement, []).append(row)
+        try:
+            with self._transaction():
+                for statement, rows in groups.items():
+                    self._connection.executemany(statement, rows)
+        except sqlite3.Error as error:
+            # The disk may be full for a while: nothing is thrown away, and the Director's Status says so.
+            self.problem = f"the journal {self.path} cannot be written: {error}"
+            return False
+        self.problem = ""
+        self._unwritten.clear()
+        return True
+
+
+def default_directory() -> Path:
+    """Return the folder of runs where the property RunDirectory does not say."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "donkiorchestra" / "runs"
+
+
+def _versions() -> dict[str, str]:
+    names = ("donkiorchestra", "pytango", "kafka-python", "ess-streaming-data-types", "h5py", "numpy")
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}
+
+
+class _Transaction:
+    """A transaction that is rolled back on any error."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._connection.execute("ROLLBACK" if kind else "COMMIT")
+
+
+_RUN = """
+INSERT INTO run (id, director, title, metadata, seed, triggers, period, versions, began)
+VALUES (:id, :director, :title, :metadata, :seed, :triggers, :period, :versions, :began)
+ON CONFLICT (id) DO UPDATE SET ended = NULL, outcome = NULL, error = NULL
+"""
+_PLAYER = """
+INSERT INTO player (run, name, device, priority, timeout, on_error, retries, script, script_hash, parameters)
+VALUES (:run, :name, :device, :priority, :timeout, :on_error, :retries, :script, :script_hash, :parameters)
+ON CONFLICT (run, name) DO UPDATE SET device = excluded.device, priority = excluded.priority,
+    timeout = excluded.timeout, on_error = excluded.on_error, retries = excluded.retries,
+    script = excluded.script, script_hash = excluded.script_hash, parameters = excluded.parameters
+"""
+_STEP = "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_TRIGGER = "INSERT OR IGNORE INTO trigger VALUES (?, ?, ?, ?, ?, ?)"
+_REMARK = "INSERT INTO remark VALUES (?, ?, ?)"
+_END = "UPDATE run SET ended = ?, outcome = ?, error = ? WHERE key = ?"
+
+
+def _step_row(step: Step, run_key: int, player_key: int, epoch: int) -> tuple[object, ...]:
+    report = json.loads(step.report) if step.report else {}
+    return (
+        run_key,
+        step.trigger,
+        player_key,
+        step.attempt,
+        step.outcome.value,
+        step.sent + epoch,
+        step.done + epoch,
+        step.error,
+        report.get("duration"),
+        report.get("events", 0),
+        report.get("messages", 0),
+        report.get("bytes", 0),
+    )
