@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,16 +11,9 @@ import tango
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Child
 from donki_client.facility.servers import DeviceServer
+from support import wait_until
 
 SCRIPTS = Path(__file__).parent / "integration" / "scripts"
-
-
-def wait_until(what: str, is_so: Callable[[], object], limit: float = 10.0) -> None:
-    """Wait for a predicate, and fail naming it when the limit has passed."""
-    end = time.monotonic() + limit
-    while not is_so():
-        assert time.monotonic() < end, f"not within {limit} s: {what}"
-        time.sleep(0.005)
 
 
 class Orchestra:

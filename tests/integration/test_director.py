@@ -10,7 +10,8 @@ from itertools import pairwise
 import pytest
 import tango
 
-from orchestra import an_orchestra, wait_until
+from orchestra import an_orchestra
+from support import wait_until
 
 NAMES = ("a", "b", "c")
 

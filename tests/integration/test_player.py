@@ -14,7 +14,8 @@ import pytest
 import tango
 
 from donki.run import Run
-from orchestra import SCRIPTS, an_orchestra, wait_until
+from orchestra import SCRIPTS, an_orchestra
+from support import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ import pytest
 import tango
 
 from donki.policy import OnError
-from orchestra import an_orchestra, wait_until
+from orchestra import an_orchestra
+from support import wait_until
 
 
 def refused(call, *arguments):
