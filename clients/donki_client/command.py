@@ -92,7 +92,8 @@ def demo(**asked: Any) -> None:
 def main() -> None:
     """Run the command line; the exit status is 0 only if what was asked for happened."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, _leave)
     try:
         donki.main(standalone_mode=False)
     except click.ClickException as error:

@@ -17,7 +17,7 @@ from donki.errors import FileError
 from donki.player.script import shipped_scripts
 from donki_client.director import Director
 from donki_client.errors import UnreachableError
-from donki_client.facility import DeviceServer, LocalFacility
+from donki_client.facility import Address, DeviceServer, LocalFacility
 from donki_client.player import read_sent
 from donki_client.progress import follow
 from donki_client.readback import Arrived, TopicReader, stored_events
@@ -90,11 +90,8 @@ def play(demo: Demo, console: Console) -> bool:
             director = Director(database=facility.database)
             director.triggers, director.period = demo.triggers, demo.period
             _say(console, "Director", f"{_count(demo.triggers, 'trigger')} {_pace(demo)}")
-            _say(
-                console,
-                "Players",
-                f"{demo.players}, {'one after the other' if demo.series else 'all at once'}",
-            )
+            order = "one after the other" if demo.series else "all at once"
+            _say(console, "Players", f"{demo.players}, {order}")
             director.start()
             began = time.monotonic()
             _say(console, "Run", director.run_id)
@@ -102,7 +99,7 @@ def play(demo: Demo, console: Console) -> bool:
             late = f", {_count(end.overruns, 'trigger')} late" if end.overruns else ""
             _say(console, "Played", f"{time.monotonic() - began:.1f} s{late}")
             arrived = reader.read()
-        results = _results(demo, director, arrived, end.run_id)
+        results = _results(demo, director, facility.database, arrived, end.run_id)
     console.print()
     console.print(table(results))
     return _judge(demo, problems(end, results), results, console)
@@ -152,12 +149,14 @@ def _players(demo: Demo, broker: str) -> list[DeviceServer]:
     ]
 
 
-def _results(demo: Demo, director: Director, arrived: Mapping[str, Arrived], run_id: str) -> list[Result]:
+def _results(
+    demo: Demo, director: Director, database: Address, arrived: Mapping[str, Arrived], run_id: str
+) -> list[Result]:
     results = []
     for player in director.players:
         topic = demo.topics[int(player.name.removeprefix("player"))]
         try:
-            sent = read_sent(director.device.replace(director.name, f"donki/player/{player.name}"))
+            sent = read_sent(f"tango://{database.tango_host}/donki/player/{player.name}")
         except UnreachableError:
             sent = None
         stored = stored_events(demo.folder, run_id, player.name) if demo.folder else None

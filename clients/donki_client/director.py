@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import tango
 from tango import DevState
 
-from donki_client.errors import SequenceError, from_tango
+from donki_client.errors import SequenceError, translated
 from donki_client.facility.address import Address
 
 POLL = 0.05  # s
@@ -121,7 +120,7 @@ class Director:
             address = database if isinstance(database, Address) else Address.parse(database)
             device = f"tango://{address.tango_host}/{device}"
         self.device = device
-        with self._translated():
+        with translated(self.device):
             self._proxy = tango.DeviceProxy(device)
             self._proxy.ping()
 
@@ -131,13 +130,13 @@ class Director:
     @property
     def state(self) -> DevState:
         """The Director's state."""
-        with self._translated():
+        with translated(self.device):
             return self._proxy.state()
 
     @property
     def status(self) -> str:
         """The state in words."""
-        with self._translated():
+        with translated(self.device):
             return str(self._proxy.status())
 
     @property
@@ -300,7 +299,7 @@ class Director:
         return snapshot
 
     def _read(self, *attributes: str) -> list[Any]:
-        with self._translated():
+        with translated(self.device):
             answers = self._proxy.read_attributes(list(attributes))
             for answer in answers:
                 if answer.has_failed:
@@ -308,16 +307,9 @@ class Director:
         return [answer.value for answer in answers]
 
     def _write(self, attribute: str, value: object) -> None:
-        with self._translated():
+        with translated(self.device):
             self._proxy.write_attribute(attribute, value)
 
     def _command(self, name: str, argument: object = None) -> Any:
-        with self._translated():
+        with translated(self.device):
             return self._proxy.command_inout(name, argument)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except tango.DevFailed as failed:
-            raise from_tango(failed, self.device) from None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import tango
 
 from donki import errors
@@ -55,3 +58,12 @@ def from_tango(failed: tango.DevFailed, device: str) -> DonkiError:
     if reasons & SILENT:
         return UnreachableError(f"{device} does not answer; start its server, or correct the name")
     return KINDS.get(first.reason, DonkiError)(first.desc.strip())
+
+
+@contextmanager
+def translated(device: str) -> Iterator[None]:
+    """Raise a DevFailed as the error that it stands for."""
+    try:
+        yield
+    except tango.DevFailed as failed:
+        raise from_tango(failed, device) from None

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator
+import subprocess
+import threading
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import tango
 from rich.console import Console
 
 from donki.errors import DonkiError, ScriptError
-from donki_client.facility import Address, DeviceServer, LocalFacility
+from donki_client.errors import translated
+from donki_client.facility import Address, DeviceServer
 from donki_client.facility.database import answers
-from donki_client.facility.processes import Child
-from donki_client.facility.servers import READY, running
+from donki_client.facility.processes import ending, spawn
+from donki_client.facility.servers import READY, START_LIMIT, command_line, register, running
 
-LOOK = 0.1  # s, between two looks at the log
+STOP_LIMIT = 3.0  # s
 
 #: A line of PyTango's console log: 2026-11-22T17:27:32,267773+0000 INFO (file.py:6) donki/player/p0 text
 LOG_LINE = re.compile(
@@ -46,43 +46,55 @@ def run_player(name: str, database: Address, script: Path, console: Console) -> 
         raise DonkiError(
             f"{server.device} is already running ({elsewhere}); stop it there or choose another name"
         )
-    with TemporaryDirectory(prefix="donki-player-") as folder, LocalFacility(Path(folder)) as facility:
-        facility.use_database(database)
-        with suppress(KeyboardInterrupt):
-            _watch(facility, server, script, console)
+    register(database, server)
+    log = ["-v1"]  # the script's lines are on Tango's level INFO
+    with (
+        suppress(KeyboardInterrupt),
+        spawn(*command_line(database, server, log), output=subprocess.PIPE) as process,
+    ):
+        try:
+            _await_ready(process, server, database)
+            console.print(
+                f"{server.device} plays {script} in the database {database}; Ctrl-C ends it", soft_wrap=True
+            )
+            for line in process.stdout or ():
+                console.print(_readable(line, server.device), markup=False, soft_wrap=True)
+            raise DonkiError(f"{server.name} {ending(process.wait())}")
+        finally:
+            _end(process)
 
 
-def _watch(facility: LocalFacility, server: DeviceServer, script: Path, console: Console) -> None:
-    [child] = facility.start_servers(server, options=["-v1"])
-    proxy = tango.DeviceProxy(f"tango://{facility.database.tango_host}/{server.device}")
-    if proxy.state() == tango.DevState.FAULT:
-        raise ScriptError(proxy.status())
-    console.print(
-        f"{server.device} plays {script} in the database {facility.database}; Ctrl-C ends it", soft_wrap=True
-    )
-    for line in _lines(child):
-        if line != READY:
-            console.print(_readable(line, server.device), markup=False, soft_wrap=True)
-    child.check_alive()
+def _await_ready(process: subprocess.Popen[bytes], server: DeviceServer, database: Address) -> None:
+    """Wait until the device answers, with a usable script."""
+    watchdog = threading.Timer(START_LIMIT, process.kill)
+    watchdog.start()
+    written = []
+    try:
+        for line in process.stdout or ():
+            written.append(line.decode(errors="replace"))
+            if READY in written[-1]:
+                break
+        else:
+            raise DonkiError(f"{server.name} {ending(process.wait())}; it wrote:\n{''.join(written)}")
+    finally:
+        watchdog.cancel()
+    device = f"tango://{database.tango_host}/{server.device}"
+    with translated(device):
+        player = tango.DeviceProxy(device)
+        if player.state() == tango.DevState.FAULT:
+            raise ScriptError(player.status())
 
 
-def _lines(child: Child) -> Iterator[str]:
-    """Yield what a child writes, line by line, until it has ended."""
-    with child.log.open(errors="replace") as log:
-        part = ""
-        while True:
-            alive = child.is_alive
-            part += log.read()
-            *whole, part = part.split("\n")
-            yield from whole
-            if not alive:
-                return
-            if not whole:
-                time.sleep(LOOK)
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_LIMIT)
+    process.kill()
 
 
-def _readable(line: str, device: str) -> str:
+def _readable(raw: bytes, device: str) -> str:
     """Return a line of the server's log as ``17:27:32 text``, with its level from a warning on."""
+    line = raw.decode(errors="replace").rstrip()
     match = LOG_LINE.fullmatch(line)
     if not match or match["device"].lower() != device.lower():
         return line

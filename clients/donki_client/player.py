@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tango
 
-from donki_client.errors import from_tango
+from donki_client.errors import translated
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,5 @@ def read_sent(device: str) -> Sent:
         when it does not answer
     """
     names = ["LastTrigger", "EventsSent", "MessagesSent", "BytesSent"]
-    try:
+    with translated(device):
         return Sent(*(int(answer.value) for answer in tango.DeviceProxy(device).read_attributes(names)))
-    except tango.DevFailed as failed:
-        raise from_tango(failed, device) from None

@@ -1,17 +1,10 @@
-"""The prompt of a Director: typed in a terminal, or read from a pipe."""
+"""The prompt of a Director: carries instructions out, and says what came of them."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
-from prompt_toolkit.history import FileHistory
-from prompt_toolkit.patch_stdout import patch_stdout
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -31,8 +24,17 @@ from donki_client.grammar import (
 )
 from donki_client.progress import detail, follow
 
-LOOK = 0.2  # s, between two looks at a sequence
 STOP_LIMIT = 10.0  # s, for the trigger in progress when the prompt is left
+
+
+#: The words that the Director obeys as they are.
+ORDERS = {
+    "pause": Director.pause,
+    "resume": Director.resume,
+    "step": Director.step,
+    "abort": Director.abort,
+    "reset": Director.reset,
+}
 
 
 class Prompt:
@@ -77,7 +79,7 @@ class Prompt:
                 self.director.stop()
                 self._say("stopping after the trigger in progress")
             case Word(word):
-                getattr(self.director, word)()
+                ORDERS[word](self.director)
                 self._say("done")
 
     def complain(self, error: DonkiError, where: str = "") -> None:
@@ -173,96 +175,3 @@ def read_pipe(prompt: Prompt, lines: Iterable[str]) -> bool:
             prompt.complain(error, f"line {number}: ")
             good = False
     return good
-
-
-def read_terminal(prompt: Prompt, history: Path) -> None:
-    """Prompt until ``quit`` or Ctrl-D; ``start`` returns at once, the toolbar shows the progress."""
-    observer = Observer(prompt)
-    session: PromptSession[str] = PromptSession(
-        "donki> ",
-        history=FileHistory(str(history)),
-        completer=InstructionCompleter(observer),
-        complete_while_typing=False,
-        bottom_toolbar=lambda: observer.line,
-        refresh_interval=LOOK,
-    )
-    with observer, patch_stdout(raw=True):
-        while True:
-            try:
-                instruction = parse(session.prompt())
-                if instruction == Word("quit"):
-                    break
-                if instruction is not None:
-                    prompt.carry_out(instruction)
-                    observer.look()
-            except KeyboardInterrupt:
-                prompt.console.print("stop ends the sequence, quit leaves", highlight=False)
-            except EOFError:
-                break
-            except DonkiError as error:
-                prompt.complain(error)
-
-
-class Observer:
-    """Looks at the Director from a thread of its own, so that the prompt never waits for it.
-
-    Attributes
-    ----------
-    line
-        state and progress for the toolbar
-    players
-        the names of the Players, for completion
-    """
-
-    def __init__(self, prompt: Prompt) -> None:
-        self.line = ""
-        self.players: tuple[str, ...] = ()
-        self._prompt = prompt
-        self._was_in_progress = False
-        self._ended = threading.Event()
-        self._looking = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
-
-    def look(self) -> None:
-        """Take up what the Director shows, and say so when a sequence has ended."""
-        director = self._prompt.director
-        with self._looking:
-            try:
-                snapshot = director.snapshot()
-                self.players = tuple(player.name for player in director.players)
-            except DonkiError as error:
-                self.line = f" {error}"
-                return
-            self.line = f" {director.name}  {snapshot.state}  {detail(snapshot)}"
-            ended = self._was_in_progress and not snapshot.in_progress
-            self._was_in_progress = snapshot.in_progress
-            if ended:
-                self._prompt.say_end(snapshot)
-
-    def __enter__(self) -> Observer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        self.look()
-        while not self._ended.wait(LOOK):
-            self.look()
-
-
-class InstructionCompleter(Completer):
-    """Completes words, settings and the names of Players."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:  # noqa: ARG002
-        """Yield what the line may become."""
-        typed = document.text_before_cursor.lstrip()
-        priorities = [f"priority[{player}]=" for player in self._observer.players]
-        for candidate in ["triggers=", "period=", *priorities, *WORDS]:
-            if candidate.startswith(typed):
-                yield Completion(candidate, start_position=-len(typed))

@@ -13,7 +13,8 @@ from donki_client.director import Director
 from donki_client.facility import Address, DeviceServer, LocalFacility
 from donki_client.facility.database import answers
 from donki_client.facility.servers import running
-from donki_client.prompt import Prompt, read_pipe, read_terminal
+from donki_client.prompt import Prompt, read_pipe
+from donki_client.terminal import read_terminal
 
 
 def run_director(database: Address, console: Console) -> bool:

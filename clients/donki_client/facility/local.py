@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from donki.errors import DonkiError
+from donki.errors import DonkiError, FileError
 from donki_client.facility.address import Address
 from donki_client.facility.database import start_database
 from donki_client.facility.processes import Child, Processes
@@ -24,6 +23,11 @@ class LocalFacility:
     folder
         for the database's file and every server's output; made where it is missing
 
+    Raises
+    ------
+    FileError
+        when the folder cannot be made
+
     Examples
     --------
     ::
@@ -34,7 +38,10 @@ class LocalFacility:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"the folder {folder} cannot be made: {error.strerror}") from None
         self.folder = folder
         self._base = Processes(folder)
         self._servers = Processes(folder)
@@ -72,12 +79,9 @@ class LocalFacility:
         self._database = database.wait()
         return self._database, broker.wait()
 
-    def start_servers(self, *servers: DeviceServer, options: Iterable[str] = ()) -> list[Child]:
-        """Register device servers, start them side by side, and return when every device answers.
-
-        The `options`, such as ``-v4``, are added to each server's command line.
-        """
-        return start_servers(self._servers, self.database, servers, options)
+    def start_servers(self, *servers: DeviceServer) -> list[Child]:
+        """Register device servers, start them side by side, and return when every device answers."""
+        return start_servers(self._servers, self.database, servers)
 
     def stop(self) -> None:
         """Stop everything that was started here."""

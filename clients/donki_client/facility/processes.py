@@ -11,13 +11,44 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from donki.errors import DonkiError
 from donki_client.facility import tether
 
 POLL = 0.01  # s, between two looks at a starting process
 TAIL = 12  # lines of a log that an error shows
+
+
+def spawn(
+    command: list[str], environment: Mapping[str, str], output: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a program that never outlives the thread that started it: the kernel kills it then.
+
+    Parameters
+    ----------
+    command
+        the program, by its path, and its arguments
+    environment
+        added to this process's own
+    output
+        where its standard output and error go, as `subprocess.Popen` takes it
+    """
+    return subprocess.Popen(
+        # -I -S: the tether needs nothing of site-packages, and starts in 20 ms without
+        [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        # Ctrl-C is for the parent, which then stops its children in order.
+        process_group=0,
+    )
+
+
+def ending(status: int) -> str:
+    """Return what an exit status means."""
+    return f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
 
 
 class Child:
@@ -37,16 +68,7 @@ class Child:
         self.name = name
         self.log = log
         with log.open("wb") as output:
-            self._popen = subprocess.Popen(
-                # -I -S: the tether needs nothing of site-packages, and starts in 20 ms without
-                [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-                # Ctrl-C is for the parent, which then stops its children in order.
-                process_group=0,
-            )
+            self._popen = spawn(command, environment, output)
         self.pid = self._popen.pid
 
     @property
@@ -69,8 +91,7 @@ class Child:
         """
         status = self._popen.poll()
         if status is not None:
-            ended = f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
-            raise DonkiError(f"{self.name} {ended}; its last lines ({self.log}):\n{self.tail()}")
+            raise DonkiError(f"{self.name} {ending(status)}; its last lines ({self.log}):\n{self.tail()}")
 
     def wait_for(self, pattern: str, limit: float) -> re.Match[str]:
         """Wait until its output holds a regular expression, at most `limit` s, and return the match.
@@ -110,9 +131,9 @@ class Child:
 class Processes:
     """Programs that are stopped together, at the latest when the `with` block ends.
 
-    They are gone too when the process that started them ends without a word (kill -9): the kernel ends them
-    when the *thread* that started them ends, so start them from a thread that lives as long as they shall.
-    What others rest on (a database) belongs into a `Processes` of its own, around theirs.
+    They are gone too when the process that started them ends without a word (kill -9). The kernel looks to the
+    *thread* that started them, so start them from one that lives as long as they shall. What others rest on
+    (a database) belongs into a `Processes` of its own, around theirs.
 
     Parameters
     ----------

@@ -13,7 +13,8 @@ from typing import Any
 
 import tango
 
-from donki.errors import DonkiError, InputError
+from donki.errors import InputError
+from donki_client.errors import translated
 from donki_client.facility.address import Address
 from donki_client.facility.processes import Child, Processes
 
@@ -104,16 +105,36 @@ def connect(address: Address) -> tango.Database:
     return tango.Database(address.ip if address.is_loopback else address.host, address.port)
 
 
-def register(database: tango.Database, server: DeviceServer) -> None:
-    """Enter a server, its device, properties and memorized values; what is there already is overwritten."""
+def register(address: Address, server: DeviceServer) -> None:
+    """Enter a server, its device, properties and memorized values; what is there already is overwritten.
+
+    Raises
+    ------
+    UnreachableError
+        when no Tango database answers
+    """
     entry = tango.DbDevInfo()
     entry.server, entry._class, entry.name = server.name, server.kind, server.device  # noqa: SLF001
-    database.add_device(entry)
-    if server.properties:
-        database.put_device_property(server.device, dict(server.properties))
-    if server.memorized:
-        values = {name: {"__value": [value]} for name, value in server.memorized.items()}
-        database.put_device_attribute_property(server.device, values)
+    with translated(f"tango://{address.tango_host}/{server.device}"):
+        database = connect(address)
+        database.add_device(entry)
+        if server.properties:
+            database.put_device_property(server.device, dict(server.properties))
+        if server.memorized:
+            values = {name: {"__value": [value]} for name, value in server.memorized.items()}
+            database.put_device_attribute_property(server.device, values)
+
+
+def command_line(
+    address: Address, server: DeviceServer, options: Iterable[str] = ()
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that runs a server, and the environment it needs.
+
+    A server of a database on loopback listens on loopback too.
+    """
+    endpoint = ["-ORBendPoint", f"giop:tcp:{address.ip}:"] if address.is_loopback else []
+    command = [sys.executable, "-m", server.module, server.instance, *options, *endpoint]
+    return command, {"TANGO_HOST": address.tango_host}
 
 
 def running(address: Address, server: DeviceServer) -> str | None:
@@ -126,9 +147,7 @@ def running(address: Address, server: DeviceServer) -> str | None:
     return f"host {entry.host}, process {entry.pid}"
 
 
-def start_servers(
-    processes: Processes, address: Address, servers: Iterable[DeviceServer], options: Iterable[str] = ()
-) -> list[Child]:
+def start_servers(processes: Processes, address: Address, servers: Iterable[DeviceServer]) -> list[Child]:
     """Register servers, start them side by side and wait until every device answers.
 
     Parameters
@@ -136,32 +155,24 @@ def start_servers(
     processes
         whose children they become
     address
-        the Tango database's; servers of a database on loopback listen on loopback too
-    options
-        added to each server's command line, such as ``-v4``
+        the Tango database's
 
     Raises
     ------
     DonkiError
         when one ends at its start or does not answer in time; shows the end of its output
     """
-    database = connect(address)
-    endpoint = ["-ORBendPoint", f"giop:tcp:{address.ip}:"] if address.is_loopback else []
     starting = []
     for server in servers:
-        register(database, server)
-        command = [sys.executable, "-m", server.module, server.instance, *options, *endpoint]
-        child = processes.start(server.name, command, {"TANGO_HOST": address.tango_host})
-        starting.append((server, child))
+        register(address, server)
+        command, environment = command_line(address, server)
+        starting.append((server, processes.start(server.name, command, environment)))
     end = time.monotonic() + START_LIMIT
     for server, child in starting:
         child.wait_for(READY, end - time.monotonic())
-        try:
-            tango.DeviceProxy(f"tango://{address.tango_host}/{server.device}").ping()
-        except tango.DevFailed as failed:
-            raise DonkiError(
-                f"{server.name} runs, but its device {server.device} does not answer: {failed.args[0].desc}"
-            ) from None
+        device = f"tango://{address.tango_host}/{server.device}"
+        with translated(device):
+            tango.DeviceProxy(device).ping()
     return [child for _, child in starting]
 
 

@@ -1,0 +1,113 @@
+"""The prompt on a terminal: history, completion, and a toolbar that shows the sequence in progress."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from donki.errors import DonkiError
+from donki_client.grammar import WORDS, Word, parse
+from donki_client.progress import detail
+from donki_client.prompt import Prompt
+
+LOOK = 0.2  # s, between two looks at a sequence
+
+
+def read_terminal(prompt: Prompt, history: Path) -> None:
+    """Prompt until ``quit`` or Ctrl-D; ``start`` returns at once, the toolbar shows the progress."""
+    observer = Observer(prompt)
+    session: PromptSession[str] = PromptSession(
+        "donki> ",
+        history=FileHistory(str(history)),
+        completer=InstructionCompleter(observer),
+        complete_while_typing=False,
+        bottom_toolbar=lambda: observer.line,
+        refresh_interval=LOOK,
+    )
+    with observer, patch_stdout(raw=True):
+        while True:
+            try:
+                instruction = parse(session.prompt())
+                if instruction == Word("quit"):
+                    break
+                if instruction is not None:
+                    prompt.carry_out(instruction)
+                    observer.look()
+            except KeyboardInterrupt:
+                prompt.console.print("stop ends the sequence, quit leaves", highlight=False)
+            except EOFError:
+                break
+            except DonkiError as error:
+                prompt.complain(error)
+
+
+class Observer:
+    """Looks at the Director from a thread of its own, so that the prompt never waits for it.
+
+    Attributes
+    ----------
+    line
+        state and progress for the toolbar
+    players
+        the names of the Players, for completion
+    """
+
+    def __init__(self, prompt: Prompt) -> None:
+        self.line = ""
+        self.players: tuple[str, ...] = ()
+        self._prompt = prompt
+        self._was_in_progress = False
+        self._ended = threading.Event()
+        self._looking = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+
+    def look(self) -> None:
+        """Take up what the Director shows, and say so when a sequence has ended."""
+        director = self._prompt.director
+        with self._looking:
+            try:
+                snapshot = director.snapshot()
+                self.players = tuple(player.name for player in director.players)
+            except DonkiError as error:
+                self.line = f" {error}"
+                return
+            self.line = f" {director.name}  {snapshot.state}  {detail(snapshot)}"
+            ended = self._was_in_progress and not snapshot.in_progress
+            self._was_in_progress = snapshot.in_progress
+            if ended:
+                self._prompt.say_end(snapshot)
+
+    def __enter__(self) -> Observer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        self.look()
+        while not self._ended.wait(LOOK):
+            self.look()
+
+
+class InstructionCompleter(Completer):
+    """Completes words, settings and the names of Players."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:  # noqa: ARG002
+        """Yield what the line may become."""
+        typed = document.text_before_cursor.lstrip()
+        priorities = [f"priority[{player}]=" for player in self._observer.players]
+        for candidate in ["triggers=", "period=", *priorities, *WORDS]:
+            if candidate.startswith(typed):
+                yield Completion(candidate, start_position=-len(typed))
