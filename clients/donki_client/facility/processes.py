@@ -131,9 +131,9 @@ class Child:
 class Processes:
     """Programs that are stopped together, at the latest when the `with` block ends.
 
-    They are gone too when the process that started them ends without a word (kill -9). The kernel looks to the
-    *thread* that started them, so start them from one that lives as long as they shall. What others rest on
-    (a database) belongs into a `Processes` of its own, around theirs.
+    They are gone too when the process that started them ends without a word (kill -9). The kernel looks to
+    the *thread* that started them, so start them from one that lives as long as they shall. What others rest
+    on (a database) belongs into a `Processes` of its own, around theirs.
 
     Parameters
     ----------
