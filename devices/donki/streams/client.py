@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from donki.errors import BrokerError, InputError
 
 # On debug level the client logs its configuration, passwords and all; and what goes wrong is raised anyway.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 _connections = logging.getLogger("kafka.net.manager")
+
+Client = TypeVar("Client")
 
 _SECURITY = ("security_protocol", "ssl_", "sasl_", "proxy_url")
 _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
@@ -85,22 +88,54 @@ def knock(addresses: Sequence[tuple[str, int]], timeout: float) -> None:
     )
 
 
-class Overheard(logging.Handler):
-    """Catches why a client could not connect: it logs the reason, and raises no more than that time is up."""
+def open_client(kind: Callable[..., Client], broker: str, settings: Mapping[str, Any]) -> Client:
+    """Make a client of kafka-python; where that fails, leave no thread and no connection behind.
+
+    Parameters
+    ----------
+    kind
+        the client's class
+    broker
+        what to call the broker in an error
+    settings
+        of the client
+
+    Raises
+    ------
+    BrokerError
+        when the broker does not answer in time or refuses the client
+    """
+    opened = []
+
+    def open_network(**network_settings: Any) -> Any:
+        opened.append(KafkaAdminClient.DEFAULT_CONFIG["kafka_client"](**network_settings))
+        return opened[-1]
+
+    overheard = _LastMessage()
+    with overheard:
+        try:
+            return kind(**settings, kafka_client=open_network)
+        except KafkaError as error:
+            for network in opened:
+                network.close()
+            reason = overheard.text or error
+            raise BrokerError(f"Kafka broker {broker} takes no connection: {reason}") from error
+
+
+class _LastMessage(logging.Handler):
+    """Catches why a client cannot connect: it logs the reason, and raises no more than that time is up."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.reason = ""
+        self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the last message."""
-        self.reason = record.getMessage()
+        self.text = record.getMessage()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         _connections.addHandler(self)
         _connections.setLevel(logging.ERROR)
         _connections.propagate = False
-        return self
 
     def __exit__(self, *_: object) -> None:
         _connections.removeHandler(self)

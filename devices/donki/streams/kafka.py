@@ -11,7 +11,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from donki.errors import BrokerError, InputError, NotAllowedError
-from donki.streams.client import Overheard, check_options, knock, parse_address
+from donki.streams.client import check_options, knock, open_client, parse_address
 from donki.streams.topic import check_topic, ensure_topics
 from donki.streams.window import Window
 
@@ -181,26 +181,22 @@ class KafkaSink:
     def _connect(self, topics: Sequence[str], deadline: float) -> _Producer:
         if "proxy_url" not in self._settings:
             knock(self._addresses, _left(deadline))
-        with Overheard() as overheard:
-            try:
-                producer = _Producer(
-                    **self._settings,
-                    acks="all",
-                    enable_idempotence=True,
-                    batch_size=1_000_000,
-                    linger_ms=0,
-                    max_request_size=16_000_000,
-                    allow_auto_create_topics=False,
-                    metrics_enabled=False,
-                    bootstrap_timeout_ms=_milliseconds(_left(deadline)),
-                    max_block_ms=_milliseconds(CONNECT_TIMEOUT),
-                    delivery_timeout_ms=_milliseconds(DELIVERY_TIMEOUT),
-                    request_timeout_ms=_milliseconds(DELIVERY_TIMEOUT * 0.9),
-                    reconnect_backoff_max_ms=500,
-                )
-            except KafkaError as error:
-                reason = overheard.reason or str(error)
-                raise BrokerError(f"Kafka broker {self._broker} takes no connection: {reason}") from error
+        settings = {
+            **self._settings,
+            "acks": "all",
+            "enable_idempotence": True,
+            "batch_size": 1_000_000,
+            "linger_ms": 0,
+            "max_request_size": 16_000_000,
+            "allow_auto_create_topics": False,
+            "metrics_enabled": False,
+            "bootstrap_timeout_ms": _milliseconds(_left(deadline)),
+            "max_block_ms": _milliseconds(CONNECT_TIMEOUT),
+            "delivery_timeout_ms": _milliseconds(DELIVERY_TIMEOUT),
+            "request_timeout_ms": _milliseconds(DELIVERY_TIMEOUT * 0.9),
+            "reconnect_backoff_max_ms": 500,
+        }
+        producer = open_client(_Producer, self._broker, settings)
         try:
             self._meet(topics, producer, deadline)
         except BrokerError:

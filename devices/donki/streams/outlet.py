@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from donki.errors import InputError
+from donki.errors import FileError, InputError
 from donki.run import Run
 from donki.streams.events import EventStream
 from donki.streams.kafka import KafkaSink
@@ -68,12 +68,17 @@ class Outlet:
         self._player = player
         self._values_topic = values_topic
         self._streams: dict[str, EventStream] = {}
+        self._abandoned = False
         self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}")
         if values_topic:
             self._sink.open_topic(values_topic)
-        self._file = (
-            NexusFile(file_directory / f"{run.id}_{player}.nxs", run, player) if file_directory else None
-        )
+        self._file: NexusFile | None = None
+        if file_directory is not None:
+            try:
+                self._file = NexusFile(file_directory / f"{run.id}_{player}.nxs", run, player)
+            except FileError:
+                self._sink.close()
+                raise
 
     @property
     def counts(self) -> Counts:
@@ -171,6 +176,7 @@ class Outlet:
         FileError
             when the file cannot be written
         """
+        self._abandoned = False
         self._sink.discard()
         for stream in self._streams.values():
             stream.rollback()
@@ -178,11 +184,12 @@ class Outlet:
             self._file.discard()
 
     def abandon(self, reason: str) -> None:
-        """End a wait for the broker in another thread, with a BrokerError that gives the reason."""
+        """Give up what is not delivered; a wait for it in another thread ends with a BrokerError."""
+        self._abandoned = True
         self._sink.abandon(reason)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Deliver what was sent last and end the run's data.
+        """Deliver what was sent last, unless it was abandoned, and end the run's data.
 
         Raises
         ------
@@ -192,7 +199,8 @@ class Outlet:
             when the file cannot be written
         """
         try:
-            self.deliver(timeout)
+            if not self._abandoned:
+                self.deliver(timeout)
         finally:
             self._sink.close()
             if self._file is not None:

@@ -17,6 +17,7 @@ from kafka.errors import (
 )
 
 from donki.errors import BrokerError
+from donki.streams.client import open_client
 
 _LEGAL = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
@@ -59,7 +60,7 @@ def ensure_topics(topics: Sequence[str], broker: str, settings: Mapping[str, Any
     """
     deadline = time.monotonic() + timeout
     try:
-        with KafkaAdminClient(**settings) as admin:
+        with open_client(KafkaAdminClient, broker, settings) as admin:
             for found in admin.describe_topics(list(topics)):
                 topic, state = found["name"], for_code(found["error_code"])
                 if state is UnknownTopicOrPartitionError:

@@ -1,0 +1,356 @@
+"""What a Player emits, through real brokers: delivered once, in order, and every wait with a limit."""
+
+import gc
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from streaming_data_types import deserialise_da00, deserialise_ev44, deserialise_f144
+
+import donki.streams.kafka
+from donki.errors import BrokerError, NotAllowedError
+from donki.player.trigger import Trigger
+from donki.run import Run
+from donki.streams.outlet import Counts, Outlet
+from support import free_port, wait_until
+
+TIME = 1_700_000_000_000_000_000
+PULSE = 71_428_571
+COLUMN = np.arange(12_400, dtype=np.int32)
+
+# kafka-python leaves the sockets of refused connections to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture(autouse=True)
+def collect_garbage():
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def topic():
+    return f"test-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def open_outlet():
+    outlets = []
+
+    def open_outlet(address, **options):
+        outlets.append(Outlet("p0", Run.new(), brokers=[address], **options))
+        return outlets[-1]
+
+    yield open_outlet
+    for outlet in outlets:
+        outlet.abandon("the test is over")
+        outlet.close()
+
+
+def trigger(number):
+    return Trigger(number, TIME + number * PULSE)
+
+
+def records(address, topic):
+    """Return all that stands in a topic, partition by partition."""
+    consumer = KafkaConsumer(bootstrap_servers=address, group_id=None, enable_auto_commit=False)
+    try:
+        partitions = [
+            TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))
+        ]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        ends = consumer.end_offsets(partitions)
+        found = {partition: [] for partition in partitions}
+        deadline = time.monotonic() + 20
+        while any(consumer.position(partition) < end for partition, end in ends.items()):
+            assert time.monotonic() < deadline, f"{topic} could not be read to its end"
+            for partition, batch in consumer.poll(timeout_ms=200).items():
+                found[partition] += batch
+    finally:
+        consumer.close()
+    return [record for partition in partitions for record in found[partition]]
+
+
+def messages(address, topic):
+    return [deserialise_ev44(record.value) for record in records(address, topic)]
+
+
+@contextmanager
+def admin(address):
+    client = KafkaAdminClient(bootstrap_servers=address)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def test_what_is_sent_stands_in_kafka_in_order(broker, topic, open_outlet):
+    outlet = open_outlet(broker.address)
+    stream = outlet.events(topic, "panel_0")
+    rng = np.random.default_rng(1)
+    pulses = [rng.integers(0, 10**6, (2, size), dtype=np.int32) for size in rng.integers(0, 30_000, 40)]
+    for number, (tof, pixel) in enumerate(pulses, start=1):
+        stream.send(trigger(number), tof, pixel)
+    outlet.deliver(20)
+
+    found = records(broker.address, topic)
+    parts = [deserialise_ev44(record.value) for record in found]
+    assert [part.message_id for part in parts] == list(range(len(parts)))
+    for number, (tof, pixel) in enumerate(pulses, start=1):
+        mine = [part for part in parts if part.reference_time[0] == trigger(number).reference_time]
+        np.testing.assert_array_equal(np.concatenate([part.time_of_flight for part in mine]), tof)
+        np.testing.assert_array_equal(np.concatenate([part.pixel_id for part in mine]), pixel)
+    assert {record.key for record in found} == {b"panel_0"}
+    assert found[-1].timestamp == trigger(40).reference_time // 1_000_000
+    size = sum(len(record.value) for record in found)
+    assert outlet.counts == Counts(sum(len(tof) for tof, _ in pulses), len(found), size)
+
+
+def test_a_trigger_is_delivered_when_deliver_returns(broker, topic, open_outlet):
+    outlet = open_outlet(broker.address)
+    stream = outlet.events(topic, "panel_0")
+    for number in range(1, 4):
+        stream.send(trigger(number), COLUMN, COLUMN)
+        outlet.deliver(10)
+        assert len(messages(broker.address, topic)) == number == outlet.counts.messages
+
+
+def test_streams_of_one_outlet_do_not_mix(broker, topic, open_outlet):
+    outlet = open_outlet(broker.address)
+    first, second = outlet.events(f"{topic}-1", "a"), outlet.events(f"{topic}-2", "b")
+    third = outlet.events(f"{topic}-2", "c")
+    assert outlet.events(f"{topic}-1", "a") is first
+    for number in range(1, 4):
+        for stream in (first, second, third):
+            stream.send(trigger(number), [number], [number])
+    outlet.deliver(10)
+    assert [(m.source_name, m.message_id) for m in messages(broker.address, f"{topic}-1")] == [
+        ("a", 0),
+        ("a", 1),
+        ("a", 2),
+    ]
+    both = [(m.source_name, m.message_id) for m in messages(broker.address, f"{topic}-2")]
+    assert both == [("b", 0), ("c", 0), ("b", 1), ("c", 1), ("b", 2), ("c", 2)]
+
+
+def test_values_stand_in_their_topic(broker, topic, open_outlet):
+    outlet = open_outlet(broker.address, values_topic=topic)
+    outlet.values(1, TIME, {"temperature": 4.2, "counts": [1, 2, 3], "phase": "warm"})
+    outlet.deliver(10)
+    number, array, text = (record.value for record in records(broker.address, topic))
+    assert deserialise_f144(number) == ("p0/temperature", 4.2, TIME)
+    array, text = deserialise_da00(array), deserialise_da00(text)
+    assert (array.source_name, array.timestamp_ns, list(array.data[0].data)) == ("p0/counts", TIME, [1, 2, 3])
+    assert (text.source_name, text.data[0].data) == ("p0/phase", "warm")
+
+
+def test_a_topic_is_made_with_one_partition(broker, topic, open_outlet):
+    open_outlet(broker.address).events(topic, "panel_0")
+    with admin(broker.address) as client:
+        (found,) = client.describe_topics([topic])
+    assert len(found["partitions"]) == 1
+
+
+def test_in_a_topic_of_several_partitions_a_source_stays_in_order(broker, topic, open_outlet):
+    with admin(broker.address) as client:
+        client.create_topics({topic: {"num_partitions": 3, "replication_factor": 1}}, wait_for_metadata=True)
+    outlet = open_outlet(broker.address)
+    streams = [outlet.events(topic, source) for source in ("a", "b", "c", "d")]
+    for number in range(1, 30):
+        for stream in streams:
+            stream.send(trigger(number), [1], [1])
+    outlet.deliver(10)
+    found = records(broker.address, topic)
+    for key in (b"a", b"b", b"c", b"d"):
+        mine = [record for record in found if record.key == key]
+        assert len({record.partition for record in mine}) == 1
+        assert [deserialise_ev44(record.value).message_id for record in mine] == list(range(29))
+
+
+@pytest.mark.parametrize("broker", ["apache"], indirect=True)
+def test_a_topic_that_the_broker_refuses_is_named_with_the_reason(broker, topic, open_outlet):
+    outlet = open_outlet(broker.address)
+    outlet.events(f"{topic}_x", "panel_0")
+    with pytest.raises(BrokerError, match=rf"{broker.address} refuses to make topic {topic}\.x: .*collides"):
+        outlet.events(f"{topic}.x", "panel_1")
+
+
+def test_a_message_that_is_too_large_is_refused_and_the_outlet_can_be_mended(broker, topic, open_outlet):
+    outlet = open_outlet(broker.address, values_topic=topic)
+    refusal = rf"{broker.address} did not take a message to topic {topic}"
+    outlet.values(1, TIME, {"image": np.zeros(500_000)})  # more than the topic takes
+    with pytest.raises(BrokerError, match=refusal):
+        outlet.deliver(10)
+    outlet.discard()
+    with pytest.raises(BrokerError, match=refusal):
+        outlet.values(1, TIME, {"image": np.zeros(3_000_000)})  # more than the client takes
+    with pytest.raises(BrokerError, match=refusal):
+        outlet.deliver(10)
+    outlet.discard()
+    outlet.values(1, TIME, {"image": np.zeros(5)})
+    outlet.deliver(10)
+    assert len(records(broker.address, topic)) == 1
+
+
+def test_after_the_run_nothing_is_taken(broker, topic, open_outlet):
+    outlet = open_outlet(broker.address)
+    stream = outlet.events(topic, "panel_0")
+    stream.send(trigger(1), [1], [1])
+    outlet.close()
+    assert len(messages(broker.address, topic)) == 1
+    with pytest.raises(NotAllowedError, match=topic):
+        stream.send(trigger(2), [1], [1])
+
+
+def test_no_thread_is_left(broker, topic, open_outlet):
+    before = set(threading.enumerate())
+    outlet = open_outlet(broker.address)
+    outlet.events(topic, "panel_0").send(trigger(1), [1], [1])
+    outlet.close()
+    wait_until("the client's threads have ended", lambda: set(threading.enumerate()) <= before)
+
+
+def test_a_broker_that_is_not_there_is_named_at_once(topic, open_outlet):
+    address = f"127.0.0.1:{free_port()}"
+    began = time.monotonic()
+    with pytest.raises(BrokerError, match=address):
+        open_outlet(address).events(topic, "panel_0")
+    assert time.monotonic() - began < 1
+
+
+def test_a_broker_that_does_not_answer_is_named_in_two_seconds(own_broker, topic, open_outlet):
+    own_broker.pause()
+    began = time.monotonic()
+    with pytest.raises(BrokerError, match=own_broker.address):
+        open_outlet(own_broker.address).events(topic, "panel_0")
+    assert time.monotonic() - began < 2.5
+    own_broker.resume()
+
+
+def test_a_broker_that_stops_for_five_seconds_loses_and_doubles_nothing(own_broker, topic, open_outlet):
+    outlet = open_outlet(own_broker.address)
+    stream = outlet.events(topic, "panel_0")
+    pause = threading.Timer(0.2, own_broker.pause)
+    resume = threading.Timer(5.2, own_broker.resume)
+    began = time.monotonic()
+    pause.start()
+    resume.start()
+    number = 0
+    while time.monotonic() < began + 6:
+        number += 1
+        stream.send(trigger(number), COLUMN, COLUMN)
+        if number == 2000:  # enough for any stop; the in-memory broker must hold it all
+            break
+    resume.join()
+    outlet.deliver(20)
+    assert outlet.counts.messages == number
+    assert [message.message_id for message in messages(own_broker.address, topic)] == list(range(number))
+
+
+@pytest.fixture
+def short_delivery(monkeypatch):
+    monkeypatch.setattr(donki.streams.kafka, "DELIVERY_TIMEOUT", 2.0)
+
+
+def send_until_it_fails(outlet, stream, first):
+    """Send triggers; return the first that was not delivered, the error and how long the wait for it was."""
+    for number in range(first, first + 100_000):
+        began = time.monotonic()
+        try:
+            stream.send(trigger(number), COLUMN, COLUMN)
+            outlet.deliver(60)
+        except BrokerError as error:
+            return number, str(error), time.monotonic() - began
+    raise AssertionError("the broker went on")
+
+
+def test_a_broker_that_stops_for_too_long_ends_the_wait_and_is_used_again_when_it_goes_on(
+    own_broker, topic, open_outlet, short_delivery
+):
+    outlet = open_outlet(own_broker.address)
+    stream = outlet.events(topic, "panel_0")
+    threading.Timer(0.3, own_broker.pause).start()
+    failed, error, waited = send_until_it_fails(outlet, stream, 1)
+    assert own_broker.address in error
+    assert topic in error
+    assert 1.5 < waited < 4
+    own_broker.resume()
+    outlet.discard()
+    for number in range(failed, failed + 5):
+        stream.send(trigger(number), COLUMN, COLUMN)
+        outlet.deliver(10)
+    ids = [message.message_id for message in messages(own_broker.address, topic)]
+    # The trigger that failed may have reached the broker, which could not say so: then it stands there twice.
+    once = list(range(failed + 4))
+    assert ids in (once, [*once[:failed], *once[failed - 1 :]])
+
+
+def test_a_broker_that_is_killed_ends_the_wait_and_is_used_again_when_it_is_back(
+    own_broker, topic, open_outlet, short_delivery
+):
+    outlet = open_outlet(own_broker.address)
+    stream = outlet.events(topic, "panel_0")
+    threading.Timer(0.3, own_broker.kill).start()
+    failed, error, waited = send_until_it_fails(outlet, stream, 1)
+    assert own_broker.address in error
+    assert waited < 4
+    outlet.discard()
+    began = time.monotonic()
+    with pytest.raises(BrokerError, match=own_broker.address):
+        stream.send(trigger(failed), COLUMN, COLUMN)
+    with pytest.raises(BrokerError, match=own_broker.address):
+        outlet.deliver(10)
+    assert time.monotonic() - began < 1
+    own_broker.start()
+    outlet.discard()
+    for number in range(failed, failed + 5):
+        stream.send(trigger(number), COLUMN, COLUMN)
+        outlet.deliver(10)
+    last = [message.message_id for message in messages(own_broker.address, topic)][-5:]
+    assert last == list(range(failed - 1, failed + 4))
+
+
+@pytest.mark.parametrize("own_broker", ["apache"], indirect=True)
+def test_a_broker_that_comes_back_in_time_with_its_data_loses_and_doubles_nothing(
+    own_broker, topic, open_outlet, monkeypatch
+):
+    monkeypatch.setattr(donki.streams.kafka, "DELIVERY_TIMEOUT", 40.0)
+    outlet = open_outlet(own_broker.address)
+    stream = outlet.events(topic, "panel_0")
+    back = threading.Event()
+    numbers = []
+
+    def send():
+        while not back.is_set():
+            numbers.append(len(numbers))
+            stream.send(trigger(len(numbers)), COLUMN, COLUMN)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    wait_until("some messages are acknowledged", lambda: outlet.counts.messages > 20)
+    own_broker.restart()
+    back.set()
+    sender.join(30)
+    outlet.deliver(30)
+    assert [message.message_id for message in messages(own_broker.address, topic)] == numbers
+
+
+def test_abandon_ends_a_wait_in_another_thread(own_broker, topic, open_outlet):
+    outlet = open_outlet(own_broker.address)
+    stream = outlet.events(topic, "panel_0")
+    own_broker.pause()
+    stream.send(trigger(1), COLUMN, COLUMN)
+    threading.Timer(0.3, outlet.abandon, ["the Player was told to abort"]).start()
+    began = time.monotonic()
+    with pytest.raises(BrokerError, match="told to abort"):
+        outlet.deliver(60)
+    outlet.close()
+    assert time.monotonic() - began < 2
+    own_broker.resume()
