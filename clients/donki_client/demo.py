@@ -86,7 +86,7 @@ def play(demo: Demo, console: Console) -> bool:
         _say(console, "Kafka broker", f"{reader.broker}{'' if demo.broker else ', in memory, for this demo'}")
         with reader:
             with console.status(f"starting the Director and {_count(demo.players, 'Player')}"):
-                facility.start_servers(DeviceServer.director(), *_players(demo, reader.broker))
+                facility.start_servers(_director(folder), *_players(demo, reader.broker))
             director = Director(database=facility.database)
             director.triggers, director.period = demo.triggers, demo.period
             _say(console, "Director", f"{_count(demo.triggers, 'trigger')} {_pace(demo)}")
@@ -132,6 +132,11 @@ def _broker(demo: Demo, facility: LocalFacility) -> TopicReader:
     reader = TopicReader(demo.broker, demo.topics)
     facility.start_database()
     return reader
+
+
+def _director(folder: str) -> DeviceServer:
+    # The journal of the demo goes with the demo.
+    return DeviceServer.director(RunDirectory=folder)
 
 
 def _players(demo: Demo, broker: str) -> list[DeviceServer]:

@@ -33,6 +33,10 @@ class PlayerStatus:
         Tango's name of its state; UNKNOWN where it does not answer
     median, p99
         the median and 99 % time of its triggers in this run, in s; NaN before the first
+    skipped
+        how many triggers of this run it missed
+    dropped
+        whether its policy DISABLE left it out for the rest of this run
     """
 
     name: str
@@ -40,6 +44,8 @@ class PlayerStatus:
     state: str
     median: float
     p99: float
+    skipped: int = 0
+    dropped: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,20 +195,20 @@ class Director:
     @property
     def players(self) -> tuple[PlayerStatus, ...]:
         """The Players that the Director found."""
-        names, priorities, states, medians, p99s = self._read(
-            "Players", "Priorities", "PlayerStates", "PlayerMedians", "PlayerP99s"
+        names, priorities, states, medians, p99s, skipped, dropped = self._read(
+            "Players",
+            "Priorities",
+            "PlayerStates",
+            "PlayerMedians",
+            "PlayerP99s",
+            "SkippedTriggers",
+            "DroppedPlayers",
         )
+        # A Player may come while they are read one after the other.
+        columns = zip(names, priorities, states, medians, p99s, skipped, strict=False)
         return tuple(
-            PlayerStatus(name, int(priority), state, float(median), float(p99))
-            for name, priority, state, median, p99 in zip(
-                # A Player may come while they are read one after the other.
-                names,
-                priorities,
-                states,
-                medians,
-                p99s,
-                strict=False,
-            )
+            PlayerStatus(name, int(priority), state, float(median), float(p99), int(missed), name in dropped)
+            for name, priority, state, median, p99, missed in columns
         )
 
     def snapshot(self) -> Snapshot:
@@ -245,6 +251,10 @@ class Director:
     def step(self) -> None:
         """Play one more trigger, then pause again."""
         self._command("Step")
+
+    def recover(self) -> None:
+        """Take up an interrupted run after its last complete trigger; returns at once."""
+        self._command("Recover")
 
     def reset(self) -> None:
         """Leave FAULT."""

@@ -18,6 +18,7 @@ WORDS = {
     "resume": "go on after a pause",
     "step": "one more trigger, then pause again",
     "abort": "end the sequence now",
+    "recover": "take up an interrupted run after its last complete trigger",
     "reset": "leave FAULT",
     "check": "what stands in the way of a start",
     "status": "where the sequence stands",

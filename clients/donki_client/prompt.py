@@ -33,6 +33,7 @@ ORDERS = {
     "resume": Director.resume,
     "step": Director.step,
     "abort": Director.abort,
+    "recover": Director.recover,
     "reset": Director.reset,
 }
 
@@ -96,6 +97,11 @@ class Prompt:
         done = snapshot.current_trigger == snapshot.triggers
         late = f", {snapshot.overruns} late" if snapshot.overruns else ""
         self._say(f"{'done' if done else 'stopped'} after trigger {snapshot.current_trigger}{late}")
+        for player in self.director.players:
+            if player.skipped:
+                self._say(f"{player.name} missed {player.skipped}")
+            if player.dropped:
+                self._say(f"{player.name} was left out after it failed")
         return done
 
     def wind_down(self) -> None:
@@ -151,7 +157,7 @@ class Prompt:
 
 
 def read_pipe(prompt: Prompt, lines: Iterable[str]) -> bool:
-    """Carry out lines one after the other; ``start`` waits for the end of a sequence that has one.
+    """Carry out lines one after the other; ``start`` and ``recover`` wait where the sequence has an end.
 
     A line that fails is named, and the next one follows.
 
@@ -169,7 +175,7 @@ def read_pipe(prompt: Prompt, lines: Iterable[str]) -> bool:
             if instruction == Word("quit"):
                 break
             prompt.carry_out(instruction)
-            if instruction == Word("start") and prompt.director.triggers > 0:
+            if instruction in (Word("start"), Word("recover")) and prompt.director.triggers > 0:
                 good &= prompt.say_end(follow(prompt.director, prompt.console))
         except DonkiError as error:
             prompt.complain(error, f"line {number}: ")

@@ -33,15 +33,18 @@ def run_director(database: Address, console: Console) -> bool:
     DonkiError
         when the address is used by something else, or a server cannot be started
     """
-    folder = data_folder(database)
-    with LocalFacility(folder) as facility:
-        if answers(database):
-            facility.use_database(database)
-            _say(console, f"Tango database: {database}")
-        elif database.is_listening():
+    found = answers(database)
+    if not found:
+        if database.is_listening():
             raise DonkiError(
                 f"{database} is used by a program that is not a Tango database; choose another port"
             )
+        database.check_free()
+    folder = data_folder(database)
+    with LocalFacility(folder) as facility:
+        if found:
+            facility.use_database(database)
+            _say(console, f"Tango database: {database}")
         else:
             facility.start_database(database)
             _say(console, f"Tango database: none answered at {database}, started one, kept in {folder}")

@@ -45,7 +45,7 @@ class Result:
 
 def table(results: Sequence[Result]) -> Table:
     """Return what every Player did."""
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("\nPlayer")
     columns = ["\npriority", "\ntriggers", "events\nsent", "events\nread back"]
     columns += ["events\nin files"] if any(result.stored is not None for result in results) else []

@@ -11,9 +11,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from donki_client.facility import LocalFacility
 from donki_command import Command, descendants, press_ctrl_c, read_until
-from orchestra import wait_until
+from support import wait_until
 
 ROW = re.compile(
     r"^(player\d+) +(\d+) +([\d,]+) +([\d,]+) +([\d,]+)(?: +([\d,]+))? +([\d.]+) +([\d.]+) +([\d.]+)$"
@@ -79,24 +78,27 @@ def test_in_series_with_files_every_event_arrives_in_both(command, tmp_path):
     assert {after - before for before, after in zip(times[0], times[0][1:], strict=False)} == {71_428_571}
 
 
-def test_with_a_broker_of_its_own_only_this_run_s_events_count(command, tmp_path):
-    with LocalFacility(tmp_path / "broker") as facility:
-        broker = str(facility.start_broker())
-        first = command.run("demo", "--triggers", "4", "--rate", "0", "--broker", broker)
-        second = command.run("demo", "--triggers", "7", "--rate", "0", "--broker", broker)
-    for done, triggers in ((first, 4), (second, 7)):
+def test_with_a_broker_of_its_own_only_this_run_s_events_count(command, broker):
+    for triggers in (4, 7):
+        done = command.run("demo", "--triggers", str(triggers), "--rate", "0", "--broker", broker.address)
         assert done.returncode == 0, done
-        assert f"Kafka broker    {broker}\n" in done.stdout
+        assert f"Kafka broker    {broker.address}\n" in done.stdout
         assert all(figure[1] == triggers and figure[2] == figure[3] for figure in rows(done.stdout).values())
 
 
-@pytest.mark.parametrize("broker", ["127.0.0.1:1", "nowhere.invalid:9092"])
-def test_a_broker_that_is_not_there_is_named_within_5_s(command, broker):
+def test_every_player_has_a_topic_of_its_own(command):
+    done = command.run("demo", "--players", "4", "--triggers", "3", "--rate", "0")
+    assert done.returncode == 0, done
+    assert list(rows(done.stdout)) == ["player0", "player1", "player2", "player3"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:9092"])
+def test_a_broker_that_is_not_there_is_named_within_5_s(command, address):
     began = time.monotonic()
-    done = command.run("demo", "--broker", broker)
+    done = command.run("demo", "--broker", address)
     assert time.monotonic() - began < 5
     assert done.returncode == 1
-    assert f"no Kafka broker answers at {broker}" in done.stderr
+    assert f"no Kafka broker answers at {address}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
 

@@ -9,7 +9,8 @@ from tango import DevState
 
 from donki.errors import InputError, NotAllowedError
 from donki_client import Director, SequenceError, UnreachableError
-from orchestra import an_orchestra, wait_until
+from orchestra import an_orchestra
+from support import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,8 @@ def the_orchestra(facility, tmp_path_factory):
 @pytest.fixture
 def orchestra(the_orchestra):
     the_orchestra.reset()
+    for player in the_orchestra.players.values():
+        player.OnError = "ABORT"
     return the_orchestra
 
 
@@ -79,6 +82,35 @@ def test_an_endless_sequence_is_paused_stepped_resumed_and_stopped(director):
     assert director.progress == 0
     director.stop()
     assert director.wait(timeout=20).state == DevState.ON
+
+
+def test_what_a_policy_let_pass_is_told_by_player(director, orchestra):
+    orchestra.players["b"].OnError = "SKIP"
+    orchestra.set("b", fail_at=2)
+    director.triggers = 3
+    director.start()
+    assert director.wait(timeout=20).current_trigger == 3
+    assert {player.name: player.skipped for player in director.players} == {"api-a": 0, "api-b": 1}
+    orchestra.players["b"].OnError = "DISABLE"
+    director.start()
+    director.wait(timeout=20)
+    assert {player.name: player.dropped for player in director.players} == {"api-a": False, "api-b": True}
+
+
+def test_an_interrupted_run_is_taken_up(facility, tmp_path):
+    with an_orchestra(facility, tmp_path, "again", "a") as orchestra:
+        orchestra.refresh()
+        director = Director("donki/director/again", database=facility.database)
+        director.triggers, director.period = 40, 0.02
+        director.start()
+        run_id = director.run_id
+        wait_until("three triggers are done", lambda: director.current_trigger >= 3)
+        orchestra.children["director"].kill()
+        orchestra.restart("director")
+        director = Director("donki/director/again", database=facility.database)
+        director.recover()
+        end = director.wait(timeout=20)
+        assert (end.run_id, end.current_trigger, end.state) == (run_id, 40, DevState.ON)
 
 
 def test_wait_gives_up_in_time_and_the_sequence_goes_on(director):

@@ -19,8 +19,8 @@ from donki_client.facility import Address, DeviceServer, LocalFacility
 from donki_client.facility.database import answers
 from donki_client.facility.processes import Processes
 from donki_client.facility.servers import connect, running
-from donki_command import free_port
-from orchestra import SCRIPTS, wait_until
+from orchestra import SCRIPTS
+from support import free_port, wait_until
 
 PYTHON = sys.executable
 

@@ -8,8 +8,9 @@ import time
 import pytest
 import tango
 
-from donki_command import Command, descendants, free_port, press_ctrl_c, read_until
-from orchestra import SCRIPTS, wait_until
+from donki_command import Command, descendants, press_ctrl_c, read_until
+from orchestra import SCRIPTS
+from support import free_port, wait_until
 
 SCRIPT = str(SCRIPTS / "scripted.py")
 

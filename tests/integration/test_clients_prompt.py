@@ -14,8 +14,9 @@ from contextlib import suppress
 
 import pytest
 
-from donki_command import DONKI, Command, descendants, free_port, press_ctrl_c, read_until
-from orchestra import SCRIPTS, wait_until
+from donki_command import DONKI, Command, descendants, press_ctrl_c, read_until
+from orchestra import SCRIPTS
+from support import free_port, wait_until
 
 SCRIPT = str(SCRIPTS / "scripted.py")
 
@@ -145,6 +146,7 @@ def test_an_address_that_cannot_be_is_refused_within_seconds(command, address, m
     assert done.returncode == 1
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert not command.data.exists()
 
 
 class Terminal:
