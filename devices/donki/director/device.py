@@ -536,7 +536,7 @@ class DonkiDirector(Device):
         journal = self._open_journal()
         journal.begin(identity, sequence, entries)
         if remark:
-            journal.remark(remark)
+            journal.remark(identity.id, remark)
 
         def ended() -> None:
             journal.end(sequence.outcome, self._read_LastError())

@@ -18,12 +18,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from donki.director.effects import Outcome, Step, TriggerDone
-from donki.director.roster import Entry
-from donki.director.sequence import Sequence
 from donki.errors import FileError
 from donki.run import Run
+
+if TYPE_CHECKING:
+    from donki.director.roster import Entry
+    from donki.director.sequence import Sequence
 
 FILE_NAME = "journal.sqlite"
 
@@ -88,6 +91,19 @@ CREATE TABLE IF NOT EXISTS remark (
     run INTEGER NOT NULL REFERENCES run,
     time INTEGER NOT NULL,
     text TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS file (
+    key INTEGER PRIMARY KEY,
+    player INTEGER NOT NULL REFERENCES player,
+    path TEXT NOT NULL,
+    UNIQUE (player, path)
+);
+CREATE TABLE IF NOT EXISTS job (       -- of the file writers that were told of the run
+    key INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES run,
+    id TEXT NOT NULL UNIQUE,           -- a UUID
+    topic TEXT NOT NULL,
+    stopped INTEGER                    -- when they were told to stop; NULL while they write
 );
 """
 
@@ -206,9 +222,21 @@ class Journal:
             return
         self._notes.put((_STEP, (effect, self._run_key, self._player_keys[effect.player], self._epoch)))
 
-    def remark(self, text: str) -> None:
-        """Note something that happened to the run."""
-        self._notes.put((_REMARK, (self._run_key, time.time_ns(), text)))
+    def remark(self, run_id: str, text: str) -> None:
+        """Note something that happened to a run."""
+        self._notes.put((_REMARK, (time.time_ns(), text, run_id)))
+
+    def file(self, run_id: str, player: str, path: str) -> None:
+        """Note a file that a Player writes in a run."""
+        self._notes.put((_FILE, (path, run_id, player)))
+
+    def job(self, run_id: str, job_id: str, topic: str) -> None:
+        """Note a job that file writers are told of on a topic."""
+        self._notes.put((_JOB, (job_id, topic, run_id)))
+
+    def job_stopped(self, job_id: str) -> None:
+        """Note that the file writers were told to stop a job."""
+        self._notes.put((_JOB_STOPPED, (time.time_ns(), job_id)))
 
     def end(self, outcome: str, error: str) -> None:
         """Note that the run has ended."""
@@ -331,7 +359,13 @@ ON CONFLICT (run, name) DO UPDATE SET device = excluded.device, priority = exclu
 """
 _STEP = "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TRIGGER = "INSERT OR IGNORE INTO trigger VALUES (?, ?, ?, ?, ?, ?)"
-_REMARK = "INSERT INTO remark VALUES (?, ?, ?)"
+_REMARK = "INSERT INTO remark SELECT key, ?, ? FROM run WHERE id = ?"
+_FILE = """
+INSERT OR IGNORE INTO file (player, path)
+SELECT player.key, ? FROM player JOIN run ON run.key = player.run WHERE run.id = ? AND player.name = ?
+"""
+_JOB = "INSERT INTO job (id, topic, run) SELECT ?, ?, key FROM run WHERE id = ?"
+_JOB_STOPPED = "UPDATE job SET stopped = ? WHERE id = ?"
 _END = "UPDATE run SET ended = ?, outcome = ?, error = ? WHERE key = ?"
 
 

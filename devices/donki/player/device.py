@@ -25,6 +25,9 @@ from donki.publisher import Publisher
 from donki.run import Run as RunIdentity
 from donki.streams.outlet import Outlet
 
+#: The most files of a run that an attribute can list.
+MAX_FILES = 4096
+
 MEMORIZED: dict[str, Any] = {"access": AttrWriteType.READ_WRITE, "memorized": True, "hw_memorized": True}
 
 
@@ -66,10 +69,11 @@ class DonkiPlayer(Device):
         self._performer = Performer(self._player, self._open_outlet)
         names = ("Priority", "Script", "ScriptHash", "Parameters", "Timeout", "OnError", "Retries", "Run")
         counters = ("LastTrigger", "LastDuration", "EventsSent", "MessagesSent", "BytesSent", "LastLog")
+        places = ("Files", "Streams")
         self._publisher = Publisher(
             self,
             {"State": self.dev_state, "Status": self.dev_status}
-            | {name: getattr(self, f"_read_{name}") for name in (*names, *counters)},
+            | {name: getattr(self, f"_read_{name}") for name in (*names, *counters, *places)},
         )
 
     def delete_device(self) -> None:
@@ -250,6 +254,28 @@ class DonkiPlayer(Device):
         dtype=int,
         unit="B",
         doc="Bytes of the Kafka messages that were sent in this run.",
+    )
+
+    def _read_Files(self) -> list[str]:
+        return [str(path) for path in self._performer.files]
+
+    Files = attribute(
+        fget=_read_Files,
+        dtype=(str,),
+        max_dim_x=MAX_FILES,
+        doc="Paths of the NeXus files of this run, or the last one; more than one where the Player was set "
+        "up again in it.",
+    )
+
+    def _read_Streams(self) -> str:
+        return json.dumps([stream._asdict() for stream in self._performer.streams])
+
+    Streams = attribute(
+        fget=_read_Streams,
+        dtype=str,
+        display_level=DispLevel.EXPERT,
+        doc="JSON list of what goes to Kafka in this run, or went in the last one, as far as it was opened: "
+        "schema, topic and source of each.",
     )
 
     def _read_LastLog(self) -> str:

@@ -19,7 +19,7 @@ from donki.player.player import Player
 from donki.player.script import LOG_NAME, Script, find_script
 from donki.player.trigger import Trigger
 from donki.run import Run
-from donki.streams.outlet import Counts, Outlet
+from donki.streams.outlet import Counts, Outlet, Stream
 
 #: How many of a run's triggers a Player remembers having done.
 REMEMBERED = 4096
@@ -127,6 +127,16 @@ class Performer:
     def counts(self) -> Counts:
         """What was sent in the run in progress, or in the last one."""
         return self._outlet.counts if self._outlet else Counts()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are written in the run in progress, or were in the last one."""
+        return self._outlet.files if self._outlet else ()
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What goes to Kafka in the run in progress, or went in the last one, as far as it was opened."""
+        return self._outlet.streams if self._outlet else ()
 
     def load(self, script_path: Path, name: str) -> None:
         """Load a script, or load it again; without a usable one the Player is in FAULT.

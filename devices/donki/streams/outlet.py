@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from donki.errors import FileError, InputError
 from donki.run import Run
@@ -22,6 +23,14 @@ class Counts:
     events: int = 0
     messages: int = 0
     bytes: int = 0
+
+
+class Stream(NamedTuple):
+    """What stands where in Kafka: messages of a schema (ev44, f144, da00) from a source, in a topic."""
+
+    schema: str
+    topic: str
+    source: str
 
 
 class Outlet:
@@ -43,7 +52,13 @@ class Outlet:
     values_topic
         the Kafka topic of the values that actions return, opened at once; empty for none
     file_directory
-        where the NeXus file ``RUN_PLAYER.nxs`` goes; None for no file
+        where the NeXus file ``RUN_PLAYER.nxs`` goes; None for no file. Where the Player wrote one in this run
+        before it died or the run was taken up, the next is ``RUN_PLAYER+2.nxs`` and so on
+
+    Attributes
+    ----------
+    files
+        this and the earlier files of the Player in this run, in order
 
     Raises
     ------
@@ -52,7 +67,7 @@ class Outlet:
     BrokerError
         when there is a topic for values, and no broker answers or the topic cannot be made
     FileError
-        when the file exists or cannot be made
+        when the file cannot be made
     """
 
     def __init__(
@@ -68,14 +83,17 @@ class Outlet:
         self._player = player
         self._values_topic = values_topic
         self._streams: dict[str, EventStream] = {}
+        self._values: dict[str, Stream] = {}
         self._abandoned = False
         self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}")
         if values_topic:
             self._sink.open_topic(values_topic)
         self._file: NexusFile | None = None
+        self.files: tuple[Path, ...] = ()
         if file_directory is not None:
+            self.files = _files(file_directory.absolute(), f"{run.id}_{player}")
             try:
-                self._file = NexusFile(file_directory / f"{run.id}_{player}.nxs", run, player)
+                self._file = NexusFile(self.files[-1], run, player)
             except FileError:
                 self._sink.close()
                 raise
@@ -84,6 +102,12 @@ class Outlet:
     def counts(self) -> Counts:
         """What the broker has acknowledged in this run."""
         return Counts(self._sink.events, self._sink.messages, self._sink.bytes)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What goes to Kafka in this run: the streams of events that are open, and the values sent so far."""
+        events = [Stream("ev44", stream.topic, stream.source) for stream in self._streams.copy().values()]
+        return (*events, *self._values.copy().values())
 
     def events(self, topic: str, source: str) -> EventStream:
         """Open a stream of neutron events, or return the one that is open.
@@ -148,6 +172,9 @@ class Outlet:
             for name, value in taken.items():
                 source = f"{self._player}/{name}"
                 message = encode_value(source, value, reference_time)
+                if name not in self._values:
+                    # A flatbuffer says its schema in its second word.
+                    self._values[name] = Stream(message[4:8].decode(), self._values_topic, source)
                 self._sink.send(self._values_topic, source, message, reference_time)
 
     def deliver(self, timeout: float) -> None:
@@ -205,3 +232,14 @@ class Outlet:
             self._sink.close()
             if self._file is not None:
                 self._file.close()
+
+
+def _files(folder: Path, name: str) -> tuple[Path, ...]:
+    """Return the paths of the files with that name that are there already, and of the next."""
+    paths = []
+    for number in count(1):
+        # A plus, since a Player's name may end with any letter, digit, dot, hyphen or underscore.
+        paths.append(folder / (f"{name}+{number}.nxs" if number > 1 else f"{name}.nxs"))
+        if not paths[-1].exists():
+            break
+    return tuple(paths)
