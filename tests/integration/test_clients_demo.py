@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from donki_command import Command, descendants, press_ctrl_c, read_until
+from donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
 from support import wait_until
 
 ROW = re.compile(
@@ -126,7 +126,7 @@ def test_ctrl_c_stops_everything_and_says_130(command, line):
         output, _ = demo.communicate(timeout=20)
     assert demo.returncode == 130
     assert "Traceback" not in output
-    assert not any(child.is_running() for child in children)
+    assert all_gone(children)
     assert temporary_folders() == folders
 
 
@@ -137,7 +137,7 @@ def test_terminate_stops_everything(command):
         demo.send_signal(signal.SIGTERM)
         demo.communicate(timeout=20)
     assert demo.returncode == 143
-    assert not any(child.is_running() for child in children)
+    assert all_gone(children)
 
 
 def test_kill_9_leaves_nothing_behind(command):
@@ -147,7 +147,7 @@ def test_kill_9_leaves_nothing_behind(command):
         assert len(children) == 6
         demo.send_signal(signal.SIGKILL)
         demo.wait()
-        wait_until("all servers are gone", lambda: not any(child.is_running() for child in children), 2)
+        wait_until("all servers are gone", lambda: all_gone(children), 2)
 
 
 def test_a_player_that_dies_fails_the_demo_by_name(command):

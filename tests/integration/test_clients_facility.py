@@ -19,6 +19,7 @@ from donki_client.facility import Address, DeviceServer, LocalFacility
 from donki_client.facility.database import answers
 from donki_client.facility.processes import Processes
 from donki_client.facility.servers import connect, running
+from donki_command import all_gone
 from orchestra import SCRIPTS
 from support import free_port, wait_until
 
@@ -77,7 +78,7 @@ with LocalFacility(Path({str(tmp_path)!r})) as facility:
         assert len(children) == 2
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        wait_until("the children are gone", lambda: not any(child.is_running() for child in children), 2)
+        wait_until("the children are gone", lambda: all_gone(children), 2)
 
 
 def test_a_database_is_known_by_its_answer():

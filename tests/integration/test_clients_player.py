@@ -8,7 +8,7 @@ import time
 import pytest
 import tango
 
-from donki_command import Command, descendants, press_ctrl_c, read_until
+from donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
 from orchestra import SCRIPTS
 from support import free_port, wait_until
 
@@ -34,7 +34,7 @@ def test_it_plays_shows_its_log_and_ends_with_ctrl_c(command, facility, tmp_path
         output, _ = player.communicate(timeout=20)
         assert player.returncode == 0
         assert "Traceback" not in output
-        assert not any(child.is_running() for child in children)
+        assert all_gone(children)
 
 
 def test_a_name_that_plays_already_is_refused(command, facility):
@@ -71,7 +71,7 @@ def test_kill_9_leaves_no_server_behind(command, facility):
         children = descendants(player.pid)
         player.send_signal(signal.SIGKILL)
         player.wait()
-        wait_until("the server is gone", lambda: not any(child.is_running() for child in children), 2)
+        wait_until("the server is gone", lambda: all_gone(children), 2)
 
 
 @pytest.mark.parametrize(

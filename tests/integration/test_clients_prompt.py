@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import pytest
 
-from donki_command import DONKI, Command, descendants, press_ctrl_c, read_until
+from donki_command import DONKI, Command, all_gone, descendants, press_ctrl_c, read_until
 from orchestra import SCRIPTS
 from support import free_port, wait_until
 
@@ -113,14 +113,14 @@ def test_ctrl_c_ends_a_piped_sequence_and_everything_started(hall):
     output, _ = hall.communicate(timeout=20)
     assert hall.returncode == 130
     assert "Traceback" not in output
-    assert not any(child.is_running() for child in children)
+    assert all_gone(children)
 
 
 def test_kill_9_leaves_nothing_behind(hall):
     children = descendants(hall.pid)
     hall.send_signal(signal.SIGKILL)
     hall.wait()
-    wait_until("database and Director are gone", lambda: not any(c.is_running() for c in children), 2)
+    wait_until("database and Director are gone", lambda: all_gone(children), 2)
 
 
 def test_an_address_of_another_program_is_refused(command):
@@ -211,7 +211,7 @@ def test_on_a_terminal_start_returns_and_the_end_is_announced(command, address):
         children = descendants(terminal.process.pid)
         terminal.type("quit\r")
         assert terminal.process.wait(20) == 0
-        assert not any(child.is_running() for child in children)
+        assert all_gone(children)
 
 
 def play_on(terminal):
