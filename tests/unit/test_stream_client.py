@@ -47,6 +47,11 @@ def test_only_security_options_are_taken_and_their_values_never_shown(name):
     assert "s3cret" not in str(refusal.value)
 
 
+def test_a_protocol_that_is_not_known_is_refused_rather_than_taken_for_plaintext():
+    with pytest.raises(InputError, match=r"security_protocol.*SASL_SLL"):
+        check_options({"security_protocol": "SASL_SLL"})
+
+
 def test_a_file_that_an_option_names_must_be_there(tmp_path):
     with pytest.raises(InputError, match="ssl_cafile names is not there"):
         check_options({"ssl_cafile": str(tmp_path / "ca.pem")})

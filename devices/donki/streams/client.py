@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, RetriableError
 
 from donki.errors import BrokerError, InputError
 
@@ -19,7 +19,8 @@ _connections = logging.getLogger("kafka.net.manager")
 
 Client = TypeVar("Client")
 
-_SECURITY = ("security_protocol", "ssl_", "sasl_", "proxy_url")
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_SECURITY = ("security_protocol", "ssl_", "sasl_")
 _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
 
@@ -47,19 +48,24 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     options
-        as kafka-python names them: ``security_protocol``, ``ssl_*``, ``sasl_*``, ``proxy_url``
+        as kafka-python names them: ``security_protocol``, ``ssl_*``, ``sasl_*``
 
     Raises
     ------
     InputError
-        when a name is another one or not known to the client, or a file is missing; a value is never shown
+        when a name is another one, the protocol unknown or a file missing; no secret is shown
     """
     for name in options:
         if not name.startswith(_SECURITY) or name not in KafkaAdminClient.DEFAULT_CONFIG:
             raise InputError(
                 f"{name!r} is not an option for Kafka;"
-                " accepted are kafka-python's security_protocol, ssl_*, sasl_* and proxy_url"
+                " accepted are kafka-python's security_protocol, ssl_* and sasl_*"
             )
+    protocol = options.get("security_protocol", "PLAINTEXT")
+    if protocol not in _PROTOCOLS:
+        raise InputError(
+            f"the Kafka option security_protocol is one of {', '.join(_PROTOCOLS)}; got {protocol!r}"
+        )
     for name in _FILES:
         path = options.get(name)
         if path is not None and not Path(path).is_file():
@@ -111,30 +117,38 @@ def open_client(kind: Callable[..., Client], broker: str, settings: Mapping[str,
         opened.append(KafkaAdminClient.DEFAULT_CONFIG["kafka_client"](**network_settings))
         return opened[-1]
 
-    overheard = _LastMessage()
+    overheard = _Overheard()
     with overheard:
         try:
             return kind(**settings, kafka_client=open_network)
         except KafkaError as error:
             for network in opened:
                 network.close()
-            reason = overheard.text or error
-            raise BrokerError(f"Kafka broker {broker} takes no connection: {reason}") from error
+            protocol = settings.get("security_protocol", "PLAINTEXT")
+            raise BrokerError(
+                f"Kafka broker {broker} takes no connection by {protocol}: {overheard.error or error};"
+                " check that it is a broker, that it works, and the security options"
+            ) from error
 
 
-class _LastMessage(logging.Handler):
+class _Overheard(logging.Handler):
     """Catches why a client cannot connect: it logs the reason, and raises no more than that time is up."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.text = ""
+        super().__init__(logging.WARNING)
+        self.error: KafkaError | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
+        for part in record.args or ():
+            # One that lasts says more than one that passes: after a wrong password the broker hangs up.
+            if isinstance(part, KafkaError) and (
+                self.error is None or isinstance(self.error, RetriableError)
+            ):
+                self.error = part
 
     def __enter__(self) -> None:
         _connections.addHandler(self)
-        _connections.setLevel(logging.ERROR)
+        _connections.setLevel(logging.WARNING)
         _connections.propagate = False
 
     def __exit__(self, *_: object) -> None:

@@ -38,7 +38,7 @@ class KafkaSink:
     brokers
         ``host:port`` of one or more brokers of the cluster
     options
-        security settings of kafka-python: ``security_protocol``, ``ssl_*``, ``sasl_*``, ``proxy_url``
+        security settings of kafka-python: ``security_protocol``, ``ssl_*``, ``sasl_*``
     client
         the name under which the brokers know this client
 
@@ -179,8 +179,7 @@ class KafkaSink:
         window.fail(f"Kafka broker {self._broker} {what}")
 
     def _connect(self, topics: Sequence[str], deadline: float) -> _Producer:
-        if "proxy_url" not in self._settings:
-            knock(self._addresses, _left(deadline))
+        knock(self._addresses, _left(deadline))
         settings = {
             **self._settings,
             "acks": "all",

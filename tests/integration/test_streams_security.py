@@ -1,0 +1,96 @@
+"""Security settings reach the Kafka client, and no secret is ever shown."""
+
+import gc
+import logging
+import threading
+import time
+
+import pytest
+
+from brokers import ApacheBroker, new_broker
+from donki.errors import BrokerError
+from donki.player.trigger import Trigger
+from donki.run import Run
+from donki.streams.outlet import Outlet
+from support import wait_until
+
+# kafka-python leaves the sockets of refused connections to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <(socket|ssl):pytest.PytestUnraisableExceptionWarning"
+)
+SECRET = "s3cret"
+OPTIONS = {
+    "security_protocol": "SASL_PLAINTEXT",
+    "sasl_mechanism": "PLAIN",
+    "sasl_plain_username": "p0",
+    "sasl_plain_password": SECRET,
+}
+
+
+class PasswordBroker(ApacheBroker):
+    """Apache Kafka that asks its clients for a password."""
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+        with self._properties.open("a") as properties:
+            properties.write(
+                "listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+                "sasl.enabled.mechanisms=PLAIN\n"
+                "sasl.mechanism.inter.broker.protocol=PLAIN\n"
+                "inter.broker.listener.name=PLAINTEXT\n"
+                f"listener.name.plaintext.plain.sasl.jaas.config={plain}"
+                f' username="kafka" password="kafka" user_kafka="kafka" user_p0="{SECRET}";\n'
+            )
+
+
+@pytest.fixture(scope="module")
+def password_broker():
+    new_broker("apache")  # leaves the test out where there is no Java
+    with PasswordBroker() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def everything_logged(caplog):
+    """Log all that anyone logs, as a server does that is started with -v4."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert not any(SECRET in record.getMessage() for record in caplog.get_records("call"))
+    gc.collect()
+
+
+def test_the_password_opens_the_broker(password_broker):
+    outlet = Outlet("p0", Run.new(), brokers=[password_broker.address], kafka_options=OPTIONS)
+    outlet.events("detector", "panel").send(Trigger(1, 1), [1], [1])
+    outlet.deliver(10)
+    outlet.close()
+    assert outlet.counts.messages == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        OPTIONS | {"sasl_plain_password": SECRET + "x"},
+        OPTIONS | {"sasl_mechanism": "SCRAM-SHA-256"},
+        {"security_protocol": "SASL_SSL", "sasl_plain_password": SECRET},
+        {},
+    ],
+)
+def test_a_broker_that_does_not_let_us_in_is_named_with_the_protocol(password_broker, options):
+    before = set(threading.enumerate())
+    outlet = Outlet("p0", Run.new(), brokers=[password_broker.address], kafka_options=options)
+    began = time.monotonic()
+    protocol = options.get("security_protocol", "PLAINTEXT")
+    with pytest.raises(BrokerError, match=f"{password_broker.address} .* by {protocol}") as refusal:
+        outlet.events("detector", "panel")
+    assert time.monotonic() - began < 2.5
+    assert SECRET not in str(refusal.value)
+    wait_until("the client's threads have ended", lambda: set(threading.enumerate()) <= before)
+
+
+def test_options_are_not_shown_where_a_broker_knows_no_passwords(broker):
+    outlet = Outlet("p0", Run.new(), brokers=[broker.address], kafka_options=OPTIONS)
+    with pytest.raises(BrokerError, match=broker.address) as refusal:
+        outlet.events("detector", "panel")
+    assert SECRET not in str(refusal.value)
