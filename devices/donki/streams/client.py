@@ -68,7 +68,7 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
         )
     for name in _FILES:
         path = options.get(name)
-        if path is not None and not Path(path).is_file():
+        if path is not None and not (isinstance(path, str) and Path(path).is_file()):
             raise InputError(f"the file that the Kafka option {name} names is not there: {path}")
     return dict(options)
 

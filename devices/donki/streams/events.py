@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from operator import index
+from typing import TYPE_CHECKING, Protocol, SupportsIndex
 
 from donki.errors import InputError
 from donki.streams.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
@@ -75,9 +76,11 @@ class EventStream:
         FileError
             when the file cannot be written
         """
-        time = trigger.reference_time if reference_time is None else reference_time
-        if not 0 <= time < 2**63:
-            raise InputError(f"{self}: the reference time must be ns since 1970 UTC, below 2**63; got {time}")
+        given = getattr(trigger, "reference_time", None) if reference_time is None else reference_time
+        if not isinstance(given, SupportsIndex) or not 0 <= (time := index(given)) < 2**63:
+            raise InputError(
+                f"{self}: a reference time is an integer, ns since 1970 UTC, below 2**63; got {given!r}"
+            )
         tof = int32_column(time_of_flight, f"{self}: time of flight")
         pixel = int32_column(pixel_id, f"{self}: pixel ids")
         if len(tof) != len(pixel):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from donki.errors import BrokerError, InputError, NotAllowedError
 from donki.streams.client import check_options, knock, open_client, parse_address
@@ -23,6 +23,9 @@ DELIVERY_TIMEOUT = 10.0
 
 WINDOW = 8_000_000
 """Most bytes under way to the broker."""
+
+MOST_BYTES = 16_000_000
+"""Most bytes in one message."""
 
 
 class KafkaSink:
@@ -124,10 +127,10 @@ class KafkaSink:
             window.fail(str(error))
             raise
         except KafkaError as error:
-            self._lose(window, topic, error)
+            self._lose(window, topic, size, error)
             raise BrokerError(window.failure) from error
         future.add_callback(self._acknowledge, window, topic, size, events)
-        future.add_errback(lambda error: self._lose(window, topic, error))
+        future.add_errback(lambda error: self._lose(window, topic, size, error))
 
     def deliver(self, timeout: float) -> None:
         """Return when the broker has acknowledged everything that was sent.
@@ -171,9 +174,14 @@ class KafkaSink:
             self.events += events
         window.leave(topic, size)
 
-    def _lose(self, window: Window, topic: str, error: Exception) -> None:
+    def _lose(self, window: Window, topic: str, size: int, error: Exception) -> None:
         if isinstance(error, KafkaTimeoutError):
             what = f"did not acknowledge messages to topic {topic} within {DELIVERY_TIMEOUT:g} s"
+        elif isinstance(error, MessageSizeTooLargeError):
+            what = (
+                f"takes no message of {size} bytes to topic {topic}:"
+                f" send less, or raise the topic's max.message.bytes; the most is {MOST_BYTES}"
+            )
         else:
             what = f"did not take a message to topic {topic}: {error}"
         window.fail(f"Kafka broker {self._broker} {what}")
@@ -186,7 +194,7 @@ class KafkaSink:
             "enable_idempotence": True,
             "batch_size": 1_000_000,
             "linger_ms": 0,
-            "max_request_size": 16_000_000,
+            "max_request_size": MOST_BYTES,
             "allow_auto_create_topics": False,
             "metrics_enabled": False,
             "bootstrap_timeout_ms": _milliseconds(_left(deadline)),

@@ -12,8 +12,6 @@ from donki.errors import InputError
 Value = NDArray[np.generic] | str
 """A number, an array of numbers or a text, in the type it is kept in; a number has no dimensions."""
 
-_KINDS = "biuf"
-
 
 def as_value(value: object, source: str) -> Value:
     """Return what an action returned in the type it is kept in.
@@ -39,7 +37,7 @@ def as_value(value: object, source: str) -> Value:
         raise InputError(
             f"the value {source} is a list whose parts differ in length; pad them, or name each"
         ) from None
-    if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise InputError(
             f"the value {source} is {type(value).__name__} ({array.dtype});"
             " expected a bool, an int or float of up to 64 bits, an array or list of them, or a text"
@@ -48,8 +46,8 @@ def as_value(value: object, source: str) -> Value:
         raise InputError(f"the value {source} is an empty array; return one that has values, or leave it out")
     if array.dtype == np.float16:
         array = array.astype(np.float32)
-    # Kafka's messages and HDF5 readers are little-endian, as this machine.
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
+    # The serialisers take the machine's byte order alone.
+    return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
 def encode_value(source: str, value: Value, time: int) -> bytes:
