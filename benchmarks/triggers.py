@@ -145,7 +145,9 @@ def main() -> None:
         host = f"tango://{facility.start_database().tango_host}"
         names = [f"p{number:02}" for number in range(max(options.players))]
         players = [DeviceServer.player(name, script, priority=0) for name in names]
-        facility.start_servers(DeviceServer.director(), *players)
+        facility.start_servers(DeviceServer.director())
+        for first in range(0, len(players), 8):
+            facility.start_servers(*players[first : first + 8])
         director = tango.DeviceProxy(f"{host}/donki/director/1")
         numbers = itertools.count(10**9)
         for count in options.players:
