@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 import struct
 import subprocess
@@ -526,6 +527,16 @@ def test_the_cap_holds_for_small_messages_and_topics_too():
         with pytest.raises(errors.PolicyViolationError):
             admin.create_topics([NewTopic("many", 900, 1)])
         admin.close()
+
+
+def test_too_many_clients_do_not_end_it():
+    with EmbeddedBroker() as broker:
+        resource.prlimit(broker.pid, resource.RLIMIT_NOFILE, (20, 20))
+        with contextlib.ExitStack() as crowd:
+            for _ in range(30):
+                crowd.enter_context(RawClient(broker))
+            wait_until("it says so", lambda: "cannot take another client" in broker.process.log.read_text())
+        KafkaPython.write(broker.address, "test", [b"value"])
 
 
 def test_sigterm_ends_it_within_a_second_and_cleanly():

@@ -107,7 +107,9 @@ class Api:
             body = 10 + max(client_id, 0)
             if served.request.flexible_version_q(version):
                 body += 1  # the count of tagged fields in the header: no client has any
-            return served, version, correlation, served.request.decode(frame[body:], version=version)
+            request = served.request.decode(frame[body:], version=version)
+            _check_nulls(request, version)
+            return served, version, correlation, request
         if served.request is ApiVersionsRequest:
             return served._replace(answer=self._other_versions), 0, correlation, None
         raise MalformedRequestError(f"{served.request.name} version {version} is not served")
@@ -127,3 +129,17 @@ class Api:
         response = self._versions(request)
         response.error_code = UnsupportedVersionError.errno
         return response
+
+
+def _check_nulls(message: Any, version: int) -> None:
+    """Refuse a null where the protocol allows none; kafka-python's decoder does not."""
+    for name, field in message.fields.items():
+        if not field.for_version_q(version):
+            continue
+        value = getattr(message, name)
+        if value is None:
+            if not field.nullable_for_version_q(version):
+                raise MalformedRequestError(f"{type(message).__name__}: {name} is null")
+        elif field.is_struct_array():
+            for element in value:
+                _check_nulls(element, version)

@@ -17,6 +17,8 @@ from donki_client.facility.broker.topics import Topics
 
 _log = logging.getLogger(__name__)
 
+_ACCEPT_PAUSE = 0.5  # s, till the next try
+
 
 class MemoryBroker:
     """An in-memory Kafka broker on the loopback interface, for demos and tests.
@@ -76,7 +78,12 @@ class MemoryBroker:
         api = Api(self._topics, host, port)
         clients: set[asyncio.Task[None]] = set()
         while True:
-            sock, _ = await loop.sock_accept(self._listener)
+            try:
+                sock, _ = await loop.sock_accept(self._listener)
+            except OSError as error:  # too many files open, most likely: clients that are there go on
+                _log.warning("cannot take another client: %s", error.strerror)
+                await asyncio.sleep(_ACCEPT_PAUSE)
+                continue
             client = loop.create_task(_serve(sock, api))
             clients.add(client)
             client.add_done_callback(clients.discard)
