@@ -160,7 +160,7 @@ class KafkaSink:
     def _refuse_if_closed(self, topic: str) -> None:
         if self._closed:
             raise NotAllowedError(
-                f"topic {topic} takes no data: the run they belong to is over; open it anew"
+                f"topic {topic} takes no more data: the run is over; open a stream in the next run"
             )
 
     def _new_window(self) -> Window:
@@ -225,7 +225,7 @@ class KafkaSink:
                 producer.partitions_for(topic)
             except KafkaError as error:
                 raise BrokerError(
-                    f"Kafka broker {self._broker} has no place for topic {topic}: {error}"
+                    f"Kafka broker {self._broker} names no leader for topic {topic}: {error}"
                 ) from error
 
     def _give_up(self) -> None:
