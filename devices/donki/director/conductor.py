@@ -20,9 +20,10 @@ from typing import NamedTuple
 import tango
 
 from donki.devfailed import is_lost, message_of
-from donki.director.effects import Ask, Effect, GiveUp, Member, Step, Task, TriggerDone
+from donki.director.effects import Ask, Effect, GiveUp, Member, Task
 from donki.director.pace import SECOND
 from donki.director.roster import Entry
+from donki.director.run_record import RunRecord
 from donki.director.sequence import Sequence
 from donki.director.states import Command, Phase
 from donki.errors import DonkiError, NotAllowedError
@@ -72,12 +73,14 @@ class Part:
         entry: Entry,
         run: Run,
         answers: queue.SimpleQueue[Answer | Request],
+        record: RunRecord,
         durations: deque[float] | None = None,
     ) -> None:
         self.entry = entry
         self.durations: deque[float] = deque(maxlen=REMEMBERED) if durations is None else durations
         self._run = run
         self._answers = answers
+        self._record = record
         self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
         self._proxy: tango.DeviceProxy | None = None
         threading.Thread(target=self._work, name=f"player {entry.name}", daemon=True).start()
@@ -90,7 +93,7 @@ class Part:
         """Tell the Player to give up, past the call it is busy with; return the part that takes over."""
         threading.Thread(target=self._abort, name=f"abort {self.entry.name}", daemon=True).start()
         self.end()
-        return Part(self.entry, self._run, self._answers, self.durations)
+        return Part(self.entry, self._run, self._answers, self._record, self.durations)
 
     def end(self) -> None:
         """Let the thread end when it has done what it was asked."""
@@ -126,6 +129,9 @@ class Part:
             proxy.ping()
             proxy.write_attribute("Run", self._run.to_json())
         proxy.command_inout(ask.task.value)
+        if ask.task is Task.START:
+            files, streams = (proxy.read_attribute(name).value for name in ("Files", "Streams"))
+            self._record.introduce(self.entry.name, files or (), streams)
         return None
 
     def _connect(self) -> tango.DeviceProxy:
@@ -157,7 +163,7 @@ class Conductor:
     sequence
         the rules of this run, not begun
     record
-        takes each step and each complete trigger for the journal, in the conducting thread
+        of this run
     ended
         called in the conducting thread when the run has ended
     """
@@ -167,14 +173,14 @@ class Conductor:
         run: Run,
         entries: Iterable[Entry],
         sequence: Sequence,
-        record: Callable[[Step | TriggerDone], None],
+        record: RunRecord,
         ended: Callable[[], None],
     ) -> None:
         self.run = run
         self.sequence = sequence
         self._record = record
         self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
-        self._parts = {entry.name: Part(entry, run, self._inbox) for entry in entries}
+        self._parts = {entry.name: Part(entry, run, self._inbox, record) for entry in entries}
         self._ended = ended
         self._armed = threading.Event()
         self._over = threading.Event()
@@ -233,15 +239,17 @@ class Conductor:
             self._perform(self._first)
             while self.sequence.phase is not Phase.ENDED:
                 self._perform(self._next())
-                if self.sequence.phase not in (Phase.SETTING_UP, Phase.ENDING):
+                if not self._armed.is_set() and self.sequence.phase not in (Phase.SETTING_UP, Phase.ENDING):
+                    self._record.armed()
                     self._armed.set()
         finally:
             self.sequence.break_off("the conducting thread failed; see the Director's log")
             for part in self._parts.values():
                 part.end()
+            # Whoever waited for the end finds it in the journal.
+            self._ended()
             self._over.set()
             self._refuse_the_rest()
-            self._ended()
             self._armed.set()
 
     def _refuse_the_rest(self) -> None:
@@ -283,4 +291,4 @@ class Conductor:
                     for player in effect.players:
                         self._parts[player] = self._parts[player].give_up()
                 case _:
-                    self._record(effect)
+                    self._record.note(effect)

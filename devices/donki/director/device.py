@@ -14,14 +14,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tango
-from tango import AttrWriteType, DevState
+from tango import AttrWriteType, DevState, DispLevel
 from tango.server import Device, attribute, command, device_property
 
 from donki.devfailed import as_dev_failed
 from donki.director.check import findings
 from donki.director.conductor import Conductor, epoch, member_of
-from donki.director.journal import Journal, default_directory
+from donki.director.journal import default_directory
 from donki.director.pace import check_period
+from donki.director.recorder import Recorder, Topics
 from donki.director.roster import Entry, Roster
 from donki.director.sequence import Sequence, check_triggers
 from donki.director.states import Command, State, check_allowed
@@ -40,6 +41,9 @@ MAX_PLAYERS = 4096
 #: How long Start waits for the Players' set-up, so that it can say itself what is wrong; a client waits 3 s.
 START_PATIENCE = 2.4
 
+#: How long the record of each ended run is waited for when the server ends, in s.
+RECORD_PATIENCE = 3.0
+
 #: How often the Director asks who is there, in s.
 ROSTER_INTERVAL = 1.0
 
@@ -57,8 +61,30 @@ class DonkiDirector(Device):
     RunDirectory = device_property(
         dtype=str,
         default_value="",
-        doc="Folder of the journal of all runs; empty: donkiorchestra/runs under XDG_DATA_HOME "
-        "(~/.local/share).",
+        doc="Folder of the journal of all runs and of the master file of each; empty: donkiorchestra/runs "
+        "under XDG_DATA_HOME (~/.local/share).",
+    )
+
+    KafkaBrokers = device_property(
+        dtype=(str,), default_value=["localhost:9092"], doc="Kafka brokers, host:port each."
+    )
+
+    KafkaOptions = device_property(
+        dtype=str,
+        default_value="{}",
+        doc="JSON object of options for the Kafka client: security and the like.",
+    )
+
+    RunTopic = device_property(
+        dtype=str,
+        default_value="",
+        doc="Kafka topic on which ESS file writers are told of each run (pl72, 6s4t); empty: nowhere.",
+    )
+
+    TimingTopic = device_property(
+        dtype=str,
+        default_value="",
+        doc="Kafka topic to which it is sent when each trigger was (da00); empty: nowhere.",
     )
 
     def init_device(self) -> None:
@@ -72,7 +98,9 @@ class DonkiDirector(Device):
         self._seed = -1
         self._start_error = ""
         self._conductor: Conductor | None = None
-        self._journal: Journal | None = None
+        directory = Path(self.RunDirectory).expanduser() if self.RunDirectory else default_directory()
+        topics = Topics(list(self.KafkaBrokers), self.KafkaOptions, self.RunTopic, self.TimingTopic)
+        self._recorder = Recorder(self.get_name(), directory, topics)
         self._starting = threading.Lock()
         self._roster = Roster(list(self.PlayerDevices))
         self._roster_problem = ""
@@ -83,7 +111,7 @@ class DonkiDirector(Device):
         names = (
             *("Triggers", "Period", "CurrentTrigger", "Players", "Priorities", "PlayerStates", "Progress"),
             *("RemainingTime", "TriggerRate", "Overruns", "RunId", "RunTitle", "RunMetadata", "RunSeed"),
-            *("LastError", "PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers"),
+            *("LastError", "PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers", "JournalFile"),
         )
         self._publisher = Publisher(
             self,
@@ -105,8 +133,9 @@ class DonkiDirector(Device):
                     self.info_stream(str(error))
                 conductor.wait_ended(2)
         self._roster.close()
-        if self._journal:
-            self._journal.close()
+        with tango.AutoTangoAllowThreads(self):
+            if not self._recorder.close(RECORD_PATIENCE):
+                self.warn_stream("the record of a run is not complete")
         super().delete_device()
 
     @property
@@ -127,22 +156,25 @@ class DonkiDirector(Device):
                 self._roster_problem,
                 self._interrupted,
                 self._troubles(),
+                *self._recorder.problems,
             ]
             return "\n".join(line for line in lines if line)
         if self._state is State.FAULT:
-            return self._read_LastError()
+            return "\n".join([self._read_LastError(), *self._recorder.problems])
         many = "endless" if sequence.triggers < 0 else f"of {sequence.triggers}"
         acting = ", ".join(sorted(sequence.acting))
         line = f"{sequence.phase.name.lower().replace('_', ' ')}: trigger {sequence.trigger} {many}"
-        lines = [f"{line}; waiting for {acting}" if acting else line, self._troubles()]
-        if self._journal:
-            lines.append(self._journal.problem)
+        lines = [
+            f"{line}; waiting for {acting}" if acting else line,
+            self._troubles(),
+            *self._recorder.problems,
+        ]
         return "\n".join(line for line in lines if line)
 
     def _look_for_interrupted(self) -> str:
         """Say whether a run of this Director was interrupted, when it starts again."""
         try:
-            interrupted = self._open_journal().interrupted()
+            interrupted = self._recorder.interrupted()
         except FileError as error:
             return str(error)
         if interrupted is None:
@@ -299,6 +331,16 @@ class DonkiDirector(Device):
         return self._conductor.run.id if self._conductor else ""
 
     RunId = attribute(fget=_read_RunId, dtype=str, doc="Id of the run in progress or last done.")
+
+    def _read_JournalFile(self) -> str:
+        return self._recorder.journal_file
+
+    JournalFile = attribute(
+        fget=_read_JournalFile,
+        dtype=str,
+        display_level=DispLevel.EXPERT,
+        doc="Path of the journal of all runs; the master files are beside it. Empty if it cannot be written.",
+    )
 
     def _read_RunTitle(self) -> str:
         return self._title
@@ -483,7 +525,7 @@ class DonkiDirector(Device):
 
     def _recover(self, limit: float) -> None:
         self._check_idle(Command.RECOVER)
-        interrupted = self._open_journal().interrupted()
+        interrupted = self._recorder.interrupted()
         if interrupted is None:
             raise NotAllowedError("there is no interrupted run to recover; Start begins a new one")
         entries = self._roster.refresh()
@@ -523,26 +565,17 @@ class DonkiDirector(Device):
                 f"{command.value} is not allowed: the last sequence is still ending; try again"
             )
 
-    def _open_journal(self) -> Journal:
-        if self._journal is None:
-            directory = Path(self.RunDirectory).expanduser() if self.RunDirectory else default_directory()
-            self._journal = Journal(directory, self.get_name())
-        return self._journal
-
     def _launch(
         self, limit: float, identity: Run, entries: list[Entry], sequence: Sequence, remark: str = ""
     ) -> None:
         """Conduct a run; raise where the Players cannot be set up, with the state as it was."""
-        journal = self._open_journal()
-        journal.begin(identity, sequence, entries)
-        if remark:
-            journal.remark(identity.id, remark)
+        record = self._recorder.begin(identity, sequence, entries, remark)
 
         def ended() -> None:
-            journal.end(sequence.outcome, self._read_LastError())
+            record.end(sequence.outcome, self._read_LastError())
             self._look_again.set()
 
-        last, conductor = self._conductor, Conductor(identity, entries, sequence, journal.note, ended)
+        last, conductor = self._conductor, Conductor(identity, entries, sequence, record, ended)
         self._start_error = ""
         self._interrupted = ""
         self._conductor = conductor

@@ -154,6 +154,15 @@ class Journal:
     director
         the Director's device name
 
+    Attributes
+    ----------
+    path
+        of the file
+    director
+        as given
+    problem
+        why it cannot be written at present; empty if it can
+
     Raises
     ------
     FileError
@@ -163,7 +172,7 @@ class Journal:
     def __init__(self, directory: Path, director: str) -> None:
         self.path = directory / FILE_NAME
         self.problem = ""
-        self._director = director
+        self.director = director
         self._notes: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
         self._unwritten: list[tuple[str, tuple[object, ...]]] = []
         self._run_key = 0
@@ -178,42 +187,24 @@ class Journal:
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;" + SCHEMA
             )
         except (OSError, sqlite3.Error) as error:
-            raise FileError(
-                f"the journal {self.path} cannot be written ({error}); mend the property RunDirectory"
-            ) from None
+            raise self._unwritable(error) from None
         self._thread = threading.Thread(target=self._write_groups, name="journal", daemon=True)
         self._thread.start()
 
     def begin(self, run: Run, sequence: Sequence, entries: Iterable[Entry]) -> None:
-        """Note that a run begins, or is taken up; committed when this returns."""
+        """Note that a run begins, or is taken up; committed when this returns.
+
+        Raises
+        ------
+        FileError
+            if the journal cannot be written
+        """
         self.flush()
         self._epoch = sequence.pace.epoch
-        now = time.time_ns()
-        with self._writing, self._transaction():
-            self._connection.execute(
-                _RUN,
-                {
-                    "id": run.id,
-                    "director": self._director,
-                    "title": run.title,
-                    "metadata": json.dumps(dict(run.metadata)),
-                    "seed": run.seed,
-                    "triggers": sequence.triggers,
-                    "period": sequence.pace.period,
-                    "versions": json.dumps(_versions()),
-                    "began": now,
-                },
-            )
-            (self._run_key,) = self._connection.execute(
-                "SELECT key FROM run WHERE id = ?", (run.id,)
-            ).fetchone()
-            players = [
-                {**vars(entry), "run": self._run_key, "on_error": entry.on_error.name} for entry in entries
-            ]
-            self._connection.executemany(_PLAYER, players)
-            self._player_keys = dict(
-                self._connection.execute("SELECT name, key FROM player WHERE run = ?", (self._run_key,))
-            )
+        try:
+            self._begin(run, sequence, entries)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from None
 
     def note(self, effect: Step | TriggerDone) -> None:
         """Take a step or a complete trigger; returns at once."""
@@ -258,7 +249,7 @@ class Journal:
             row = self._connection.execute(
                 "SELECT key, id, title, metadata, seed, triggers, period, outcome FROM run WHERE director = ?"
                 " ORDER BY key DESC LIMIT 1",
-                (self._director,),
+                (self.director,),
             ).fetchone()
             if row is None or row[-1] not in (None, "failed"):
                 return None
@@ -283,6 +274,39 @@ class Journal:
         self._thread.join(5)
         with self._writing:
             self._connection.close()
+
+    def _unwritable(self, error: Exception) -> FileError:
+        return FileError(
+            f"the journal {self.path} cannot be written ({error}); mend the property RunDirectory"
+        )
+
+    def _begin(self, run: Run, sequence: Sequence, entries: Iterable[Entry]) -> None:
+        now = time.time_ns()
+        with self._writing, self._transaction():
+            self._connection.execute(
+                _RUN,
+                {
+                    "id": run.id,
+                    "director": self.director,
+                    "title": run.title,
+                    "metadata": json.dumps(dict(run.metadata)),
+                    "seed": run.seed,
+                    "triggers": sequence.triggers,
+                    "period": sequence.pace.period,
+                    "versions": json.dumps(_versions()),
+                    "began": now,
+                },
+            )
+            (self._run_key,) = self._connection.execute(
+                "SELECT key FROM run WHERE id = ?", (run.id,)
+            ).fetchone()
+            players = [
+                {**vars(entry), "run": self._run_key, "on_error": entry.on_error.name} for entry in entries
+            ]
+            self._connection.executemany(_PLAYER, players)
+            self._player_keys = dict(
+                self._connection.execute("SELECT name, key FROM player WHERE run = ?", (self._run_key,))
+            )
 
     def _dated(self, effect: TriggerDone) -> tuple[int, ...]:
         number, reference_time, due, sent, done = effect

@@ -1,0 +1,193 @@
+"""What the journal tells of the runs, read while it is written or after."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.director.effects import Outcome
+from donki.director.journal import FILE_NAME
+from donki.director.recorded import OUTCOMES, STEP, TRIGGER, Job, Mishap, RecordedPlayer, RecordedRun
+from donki.errors import FileError, InputError
+
+#: How many rows are held at once. Small, so that the Director's other threads get their turn.
+BLOCK = 2048
+
+#: How many runs an error names.
+NAMED = 10
+
+_RUN = [field.name for field in fields(RecordedRun)]
+_PLAYER = [field.name for field in fields(RecordedPlayer) if field.name != "files"]
+
+
+class JournalReader:
+    """Reads a journal; to be closed, or used in a ``with`` block.
+
+    Parameters
+    ----------
+    directory
+        where the file ``journal.sqlite`` is
+
+    Attributes
+    ----------
+    path
+        of the journal
+
+    Raises
+    ------
+    FileError
+        if there is no journal, or it cannot be read; every method raises this too
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = (directory / FILE_NAME).absolute()
+        if not self.path.is_file():
+            raise FileError(f"there is no journal {self.path}; no run was recorded there")
+        # A journal that nobody writes has no write-ahead log, and SQLite reads it without making one only so:
+        # that needs no permission to write.
+        unused = "" if self.path.with_name(f"{FILE_NAME}-wal").exists() else "&immutable=1"
+        with self._named():
+            self._connection = sqlite3.connect(
+                f"{self.path.as_uri()}?mode=ro{unused}", uri=True, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA busy_timeout=2000")
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, prefix: str = "") -> RecordedRun:
+        """Return the run whose id begins like that; the newest run where nothing is given.
+
+        Raises
+        ------
+        InputError
+            when there is none, or there are several; names runs that there are
+        """
+        found = self._query(
+            f"SELECT {', '.join(_RUN)} FROM run WHERE SUBSTR(id, 1, ?) = ? ORDER BY key DESC LIMIT ?",  # noqa: S608
+            *(len(prefix), prefix, NAMED + 1),
+        )
+        exact = [row for row in found if row[1] == prefix]
+        if found and (exact or len(found) == 1 or not prefix):
+            return _run((exact or found)[0])
+        several = [row[1] for row in found[:NAMED]]
+        newest = [row[0] for row in self._query("SELECT id FROM run ORDER BY key DESC LIMIT ?", NAMED)]
+        if several:
+            more = ", ..." if len(found) > NAMED else ""
+            raise InputError(
+                f"run {prefix}: there are several, {', '.join(several)}{more}; give more of the id"
+            )
+        known = f"the newest there are {', '.join(newest)}" if newest else "no run was recorded there"
+        raise InputError(f"run {prefix!r} is not in the journal {self.path}; {known}")
+
+    def players(self, run: RecordedRun) -> list[RecordedPlayer]:
+        """Return the Players of a run, by priority and name."""
+        files: dict[int, list[str]] = {}
+        for key, path in self._query(
+            "SELECT player, path FROM file JOIN player ON player.key = player WHERE run = ?"
+            " ORDER BY file.key",
+            run.key,
+        ):
+            files.setdefault(key, []).append(path)
+        rows = self._query(
+            f"SELECT {', '.join(_PLAYER)} FROM player WHERE run = ? ORDER BY priority, name",  # noqa: S608
+            run.key,
+        )
+        said = [dict(zip(_PLAYER, row, strict=True)) for row in rows]
+        return [RecordedPlayer(**player, files=tuple(files.get(player["key"], ()))) for player in said]
+
+    def completed(self, run: RecordedRun) -> int:
+        """Return how many triggers of a run are complete."""
+        return int(self._query("SELECT COUNT(*) FROM trigger WHERE run = ?", run.key)[0][0])
+
+    def triggers(self, run: RecordedRun) -> Iterator[NDArray[np.void]]:
+        """Yield the complete triggers of a run in order, as arrays of `TRIGGER`."""
+        return self._blocks(
+            "SELECT number, reference_time, due, sent, done FROM trigger WHERE run = ? ORDER BY number",
+            run,
+            TRIGGER,
+        )
+
+    def steps(self, run: RecordedRun) -> Iterator[NDArray[np.void]]:
+        """Yield the steps of a run, by trigger, Player and attempt, as arrays of `STEP`."""
+        cases = " ".join(f"WHEN '{outcome.value}' THEN {number}" for number, outcome in OUTCOMES.items())
+        return self._blocks(
+            f"SELECT trigger, player, attempt, CASE outcome {cases} END, sent, done,"  # noqa: S608
+            " COALESCE(duration, 'nan'), events, messages, bytes"
+            " FROM step WHERE run = ? ORDER BY trigger, player, attempt",
+            run,
+            STEP,
+        )
+
+    def mishaps(self, run: RecordedRun, limit: int) -> list[Mishap]:
+        """Return the first steps of a run that were not done."""
+        rows = self._query(
+            "SELECT trigger, name, attempt, outcome, error FROM step JOIN player ON player.key = player"
+            " WHERE step.run = ? AND outcome != ? ORDER BY trigger, attempt LIMIT ?",
+            *(run.key, Outcome.DONE.value, limit),
+        )
+        return [Mishap(*row) for row in rows]
+
+    def remarks(self, run: RecordedRun) -> list[tuple[int, str]]:
+        """Return what happened to a run, each with its time: ns since 1970 UTC."""
+        return self._query("SELECT time, text FROM remark WHERE run = ? ORDER BY rowid", run.key)
+
+    def jobs(self, run: RecordedRun) -> list[Job]:
+        """Return the jobs of a run, in order."""
+        return self._jobs("job.run = ?", run.key)
+
+    def open_jobs(self, director: str) -> list[Job]:
+        """Return the jobs of a Director that file writers were never told to stop."""
+        return self._jobs("stopped IS NULL AND director = ?", director)
+
+    def _jobs(self, which: str, value: object) -> list[Job]:
+        rows = self._query(
+            "SELECT job.id, topic, run.id, ended FROM job JOIN run ON run.key = job.run"  # noqa: S608
+            f" WHERE {which} ORDER BY job.key",
+            value,
+        )
+        return [Job(*row) for row in rows]
+
+    def _query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._named():
+            return self._connection.execute(statement, values).fetchall()
+
+    def _blocks(
+        self, statement: str, run: RecordedRun, dtype: np.dtype[np.void]
+    ) -> Iterator[NDArray[np.void]]:
+        with self._named():
+            cursor = self._connection.execute(statement, (run.key,))
+            while rows := cursor.fetchmany(BLOCK):
+                yield np.array(rows, dtype)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say which journal it was that failed."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise FileError(f"the journal {self.path} cannot be read: {error}") from error
+
+
+def _run(row: tuple[Any, ...]) -> RecordedRun:
+    said = dict(zip(_RUN, row, strict=True))
+    said |= {name: json.loads(said[name]) for name in ("metadata", "versions")}
+    return RecordedRun(**said | {"error": said["error"] or ""})

@@ -1,0 +1,132 @@
+"""What the journal keeps of a run, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from donki.director.effects import Outcome
+
+#: A complete trigger; times are ns since 1970 UTC.
+TRIGGER = np.dtype(
+    [(name, np.int64) for name in ("trigger", "reference_time", "due", "sent", "done")],
+)
+
+#: The outcomes of a step by their number in `STEP`.
+OUTCOMES = dict(enumerate(Outcome))
+
+#: A Player's turn at a trigger: ``player`` is its key, ``outcome`` a number of `OUTCOMES`, ``sent`` and
+#: ``done`` are ns since 1970 UTC, ``duration`` is s at the Player, NaN where it did not answer.
+STEP = np.dtype(
+    [
+        *((name, np.int64) for name in ("trigger", "player", "attempt")),
+        ("outcome", np.int8),
+        *((name, np.int64) for name in ("sent", "done")),
+        ("duration", np.float64),
+        *((name, np.int64) for name in ("events", "messages", "bytes")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run as the journal keeps it.
+
+    Attributes
+    ----------
+    key
+        its number in the journal
+    id, title, metadata, seed
+        its identity
+    director
+        the device name of its Director
+    triggers
+        how many were asked for; -1 is endless
+    period
+        from trigger to trigger in ns, as it was at the start; 0: as fast as the Players answer
+    versions
+        by name: of the programs and libraries
+    began, ended
+        ns since 1970 UTC; None while it runs, or where the Director died
+    outcome
+        done, stopped, aborted or failed; None as for `ended`
+    error
+        what ended it; empty if nothing did
+    """
+
+    key: int
+    id: str
+    director: str
+    title: str
+    metadata: Mapping[str, Any]
+    seed: int
+    triggers: int
+    period: int
+    versions: Mapping[str, str]
+    began: int
+    ended: int | None
+    outcome: str | None
+    error: str
+
+
+@dataclass(frozen=True)
+class RecordedPlayer:
+    """A Player in a run as the journal keeps it: as it was when the run was last begun or taken up.
+
+    Attributes
+    ----------
+    key
+        its number in the journal
+    name, device, priority, timeout, on_error, retries, script, script_hash, parameters
+        as the Player said; the timeout in s, the parameters a JSON object
+    files
+        paths of the files that it wrote
+    """
+
+    key: int
+    name: str
+    device: str
+    priority: int
+    timeout: float
+    on_error: str
+    retries: int
+    script: str
+    script_hash: str
+    parameters: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that file writers were told of.
+
+    Attributes
+    ----------
+    id
+        a UUID
+    topic
+        where they were told
+    run_id
+        of the run that it is for
+    ended
+        when that run ended, ns since 1970 UTC; None as for `RecordedRun.ended`
+    """
+
+    id: str
+    topic: str
+    run_id: str
+    ended: int | None
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """A step that was not done: which, what became of it, and what was said."""
+
+    trigger: int
+    player: str
+    attempt: int
+    outcome: str
+    error: str

@@ -1,0 +1,124 @@
+"""What ESS file writers are told of a run: pl72 when it starts, 6s4t when it has ended.
+
+A file writer takes up a start whose job id is a UUID and whose control topic is named, and a stop whose
+command id is a UUID too (https://github.com/ess-dmsc/kafka-to-nexus, ``documentation/commands.md``).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from streaming_data_types import serialise_6s4t, serialise_pl72
+
+from donki.run import Run
+from donki.streams.outlet import Stream
+
+_MILLISECOND = 1_000_000
+
+#: The schemas that a file writer can write without knowing more; da00 asks for shapes in advance.
+_WRITABLE = ("ev44", "f144")
+
+
+def run_start(
+    run: Run,
+    job: str,
+    *,
+    filename: str,
+    start_time: int,
+    topic: str,
+    brokers: Sequence[str],
+    streams: Iterable[Stream],
+) -> bytes:
+    """Return the pl72 message that starts a job.
+
+    Parameters
+    ----------
+    run
+        which run
+    job
+        a UUID
+    filename
+        of the file, under the folder of the file writer
+    start_time
+        ns since 1970 UTC; data from then on are written
+    topic
+        where the file writer shall be controlled
+    brokers
+        ``host:port`` of the Kafka brokers that have the data
+    streams
+        what shall be written, as far as it is known
+    """
+    return bytes(
+        serialise_pl72(
+            job_id=job,
+            filename=filename,
+            start_time=start_time // _MILLISECOND,
+            run_name=run.id,
+            nexus_structure=json.dumps(nexus_structure(run, streams)),
+            broker=",".join(brokers),
+            metadata=json.dumps({"run_id": run.id, "title": run.title, "metadata": dict(run.metadata)}),
+            control_topic=topic,
+        )
+    )
+
+
+def run_stop(run_id: str, job: str, stop_time: int) -> bytes:
+    """Return the 6s4t message that stops a job.
+
+    Parameters
+    ----------
+    run_id
+        of the run
+    job
+        as it was started
+    stop_time
+        ns since 1970 UTC; data up to then are written
+    """
+    # Rounded up: the last data shall not be left out.
+    milliseconds = -(-stop_time // _MILLISECOND)
+    return bytes(
+        serialise_6s4t(job_id=job, run_name=run_id, command_id=str(uuid.uuid4()), stop_time=milliseconds)
+    )
+
+
+def nexus_structure(run: Run, streams: Iterable[Stream]) -> dict[str, Any]:
+    """Return what a file writer shall write, in the form of its start message.
+
+    Events are written as NXevent_data in an NXdetector called after their source, numbers as NXlog. Arrays
+    and texts (da00) are left out: a file writer must know their shape before the first trigger.
+    """
+    known = [stream for stream in dict.fromkeys(streams) if stream.schema in _WRITABLE]
+    sources = Counter(stream.source for stream in known)
+    groups = []
+    for stream in known:
+        alone = sources[stream.source] == 1
+        name = (stream.source if alone else f"{stream.source}_{stream.topic}").replace("/", "_")
+        config = {"topic": stream.topic, "source": stream.source}
+        if stream.schema == "f144":
+            groups.append(
+                _group(name, "NXlog", [{"module": "f144", "config": {**config, "dtype": "double"}}])
+            )
+        else:
+            events = _group(f"{name}_events", "NXevent_data", [{"module": "ev44", "config": config}])
+            groups.append(_group(name, "NXdetector", [events]))
+    entry = [
+        _text("title", run.title),
+        _text("entry_identifier", run.id),
+        _text("run_metadata", json.dumps(dict(run.metadata))),
+        {"module": "mdat", "config": {"items": ["start_time", "end_time"]}},
+        _group("instrument", "NXinstrument", groups),
+    ]
+    return {"children": [_group("entry", "NXentry", entry)]}
+
+
+def _group(name: str, nexus_class: str, children: list[dict[str, Any]]) -> dict[str, Any]:
+    attributes = [{"name": "NX_class", "dtype": "string", "values": nexus_class}]
+    return {"type": "group", "name": name, "attributes": attributes, "children": children}
+
+
+def _text(name: str, text: str) -> dict[str, Any]:
+    return {"module": "dataset", "config": {"name": name, "dtype": "string", "values": text}}
