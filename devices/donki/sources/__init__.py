@@ -13,7 +13,9 @@ from donki.sources.events import Events, Source
 from donki.sources.histogram_source import HistogramSource
 from donki.sources.mcstas import read_mcstas
 from donki.sources.monitor import Axis, Monitor
+from donki.sources.nexus_replay import NexusReplay
 from donki.sources.panel import Panel
+from donki.sources.pulse import Pulse
 
 __all__ = [
     "Axis",
@@ -22,7 +24,9 @@ __all__ = [
     "Events",
     "HistogramSource",
     "Monitor",
+    "NexusReplay",
     "Panel",
+    "Pulse",
     "Source",
     "read_mcstas",
 ]
