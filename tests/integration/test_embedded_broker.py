@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient as ConfluentAdmin
 from confluent_kafka.admin import NewTopic as ConfluentTopic
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
 from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.protocol.consumer import FetchRequest
+from kafka.protocol.consumer import FetchRequest, FetchResponse
 from kafka.protocol.producer import (
     InitProducerIdRequest,
     InitProducerIdResponse,
@@ -326,7 +326,7 @@ def produce_request(topic, value, producer_id=-1, epoch=-1, sequence=-1):
     return ProduceRequest(version=8, acks=-1, timeout_ms=1000, topic_data=[data])
 
 
-def fetch_request(topic, *, max_bytes, max_wait_ms=0):
+def fetch_request(topic, *, max_bytes=1_000_000, min_bytes=1, max_wait_ms=0):
     partition = FetchRequest.FetchTopic.FetchPartition(
         partition=0,
         fetch_offset=0,
@@ -338,13 +338,29 @@ def fetch_request(topic, *, max_bytes, max_wait_ms=0):
         version=11,
         replica_id=-1,
         max_wait_ms=max_wait_ms,
-        min_bytes=1,
+        min_bytes=min_bytes,
         max_bytes=max_bytes,
         session_id=0,
         session_epoch=-1,
         topics=[FetchRequest.FetchTopic(topic=topic, partitions=[partition])],
         forgotten_topics_data=[],
     )
+
+
+def test_a_fetch_waits_for_the_bytes_it_asks_for_and_no_longer_than_it_says(broker):
+    topic = new_topic(broker.address)
+    KafkaPython.write(broker.address, topic, [b"value"])
+    with RawClient(broker) as client:
+        begin = time.monotonic()
+        client.send(fetch_request(topic, min_bytes=10_000, max_wait_ms=500))
+        response = client.receive(FetchResponse[11])
+        assert 0.5 <= time.monotonic() - begin < 5
+        assert len(response.responses[0].partitions[0].records) < 1000
+        client.send(fetch_request(topic, min_bytes=10_000, max_wait_ms=15_000))
+        KafkaPython.write(broker.address, topic, [bytes(10_000)])
+        response = client.receive(FetchResponse[11])
+        assert time.monotonic() - begin < 15
+        assert len(response.responses[0].partitions[0].records) > 10_000
 
 
 def test_a_batch_sent_again_is_stored_once(broker):
@@ -542,7 +558,7 @@ def test_too_many_clients_do_not_end_it():
 def test_sigterm_ends_it_within_a_second_and_cleanly():
     with EmbeddedBroker() as broker, RawClient(broker) as client:
         topic = new_topic(broker.address)
-        client.send(fetch_request(topic, max_bytes=1000, max_wait_ms=60_000))
+        client.send(fetch_request(topic, max_wait_ms=60_000))
         new_topic(broker.address)  # answered after the fetch began to wait
         begin = time.monotonic()
         child = broker.process

@@ -216,6 +216,12 @@ def test_any_bytes_are_answered_or_called_malformed(key, version, pieces):
     assert not answered or struct.unpack_from(">ii", answered) == (len(answered) - 4, 7)
 
 
+def test_a_null_where_the_protocol_has_none_is_malformed():
+    delete_topics = struct.pack(">hhih", 20, 1, 7, -1) + struct.pack(">ii", -1, 1000)
+    with pytest.raises(MalformedRequestError, match="topic_names is null"):
+        asyncio.run(answer(api(), delete_topics))
+
+
 def test_a_client_of_the_future_learns_the_versions():
     frame = struct.pack(">hhih", 18, 99, 7, -1) + b"\0"
     answered = asyncio.run(answer(api(), frame))
