@@ -109,7 +109,8 @@ class DonkiDirector(Device):
         self._look_again = threading.Event()
         threading.Thread(target=self._watch_roster, name="roster", daemon=True).start()
         names = (
-            *("Triggers", "Period", "CurrentTrigger", "Players", "Priorities", "PlayerStates", "Progress"),
+            *("Triggers", "Period", "CurrentTrigger", "Progress"),
+            *("Players", "PlayerDeviceNames", "Priorities", "PlayerStates"),
             *("RemainingTime", "TriggerRate", "Overruns", "RunId", "RunTitle", "RunMetadata", "RunSeed"),
             *("LastError", "PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers", "JournalFile"),
         )
@@ -243,6 +244,16 @@ class DonkiDirector(Device):
 
     Players = attribute(
         fget=_read_Players, dtype=(str,), max_dim_x=MAX_PLAYERS, doc="Names of the Players found."
+    )
+
+    def _read_PlayerDeviceNames(self) -> list[str]:
+        return [entry.device for entry in self._roster.entries]
+
+    PlayerDeviceNames = attribute(
+        fget=_read_PlayerDeviceNames,
+        dtype=(str,),
+        max_dim_x=MAX_PLAYERS,
+        doc="Device names of the Players in the order of Players: in the Director's own database, or full.",
     )
 
     def _read_Priorities(self) -> list[int]:
