@@ -19,8 +19,8 @@ from donki.director.journal import FILE_NAME
 from donki.director.recorded import OUTCOMES, STEP, TRIGGER, Job, Mishap, RecordedPlayer, RecordedRun
 from donki.errors import FileError, InputError
 
-#: How many rows are held at once. Small, so that the Director's other threads get their turn.
-BLOCK = 2048
+#: How many rows are held at once.
+BLOCK = 8192
 
 #: How many runs an error names.
 NAMED = 10
@@ -114,9 +114,13 @@ class JournalReader:
         said = [dict(zip(_PLAYER, row, strict=True)) for row in rows]
         return [RecordedPlayer(**player, files=tuple(files.get(player["key"], ()))) for player in said]
 
-    def completed(self, run: RecordedRun) -> int:
-        """Return how many triggers of a run are complete."""
-        return int(self._query("SELECT COUNT(*) FROM trigger WHERE run = ?", run.key)[0][0])
+    def counts(self, run: RecordedRun) -> tuple[int, int]:
+        """Return how many complete triggers a run has, and how many steps."""
+        counts = (
+            self._query(f"SELECT COUNT(*) FROM {table} WHERE run = ?", run.key)[0][0]  # noqa: S608
+            for table in ("trigger", "step")
+        )
+        return next(counts), next(counts)
 
     def triggers(self, run: RecordedRun) -> Iterator[NDArray[np.void]]:
         """Yield the complete triggers of a run in order, as arrays of `TRIGGER`."""

@@ -1,12 +1,18 @@
 """The master file of a run: a NeXus file of what the run was, when each trigger was, and where the data are.
 
 It is made from the journal when the run has ended, so that nothing is spent on it while triggers go out.
+
+    python -m donki.director.master_file DIRECTORY RUN
+
+makes it of a run in the journal under that directory, in a process that lets others go first.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +23,14 @@ from numpy.typing import NDArray
 
 from donki.director.journal_reader import JournalReader
 from donki.director.recorded import OUTCOMES, STEP, TRIGGER, RecordedPlayer, RecordedRun
-from donki.errors import FileError
+from donki.errors import DonkiError, FileError
 from donki.streams.column import Column
+
+#: How many steps are written within the Director; with more its other threads would wait.
+FEW_STEPS = 20_000
+
+#: How long another process may take for a file, in s.
+PATIENCE = 600.0
 
 _ROWS_PER_CHUNK = 4096
 _SINCE_1970 = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
@@ -34,6 +46,39 @@ _OUTCOME = h5py.enum_dtype({outcome.value: number for number, outcome in OUTCOME
 def master_file_path(directory: Path, run_id: str) -> Path:
     """Return where the master file of a run is, beside the journal."""
     return directory / f"{run_id}.nxs"
+
+
+def make_master_file(directory: Path, run_id: str) -> None:
+    """Write the master file of a run, within this process or, where that takes longer, in one of its own.
+
+    Parameters
+    ----------
+    directory
+        where the journal is and the file goes
+    run_id
+        of the run
+
+    Raises
+    ------
+    FileError
+        when the journal cannot be read or the file cannot be written
+    """
+    with JournalReader(directory) as reader:
+        run = reader.run(run_id)
+        _, steps = reader.counts(run)
+        if steps <= FEW_STEPS:
+            write_master_file(master_file_path(directory, run_id), reader, run)
+            return
+    command = [sys.executable, "-m", "donki.director.master_file", str(directory), run_id]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FileError(f"the master file of run {run_id} was not written: {error}") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise FileError(said[-1] if said else f"the master file of run {run_id} was not written")
 
 
 def write_master_file(path: Path, reader: JournalReader, run: RecordedRun) -> None:
@@ -71,7 +116,7 @@ def write_master_file(path: Path, reader: JournalReader, run: RecordedRun) -> No
     part = path.with_name(f"{path.name}.part")
     try:
         try:
-            with h5py.File(part, "w") as file:
+            with h5py.File(part, "w", rdcc_nbytes=0) as file:
                 file.attrs.update(NX_class="NXroot", default="entry", file_name=path.name)
                 file.attrs["file_time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
                 _write_entry(_group(file, "entry", "NXentry"), reader, run, path.parent)
@@ -103,7 +148,7 @@ def _write_entry(entry: h5py.Group, reader: JournalReader, run: RecordedRun, fol
     for name, version in run.versions.items():
         versions[name] = version
     _write_metadata(_group(entry, "metadata", "NXcollection"), run.metadata)
-    chunk = min(_ROWS_PER_CHUNK, max(1, reader.completed(run)))
+    chunk = min(_ROWS_PER_CHUNK, max(1, reader.counts(run)[0]))
     _write_triggers(_group(entry, "timing", "NXdata"), reader.triggers(run), chunk)
     players = _group(entry, "players", "NXcollection")
     timing = {}
@@ -198,3 +243,18 @@ def _quantity(group: h5py.Group, name: str, value: float, units: str) -> None:
 
 def _iso(time: int) -> str:
     return datetime.fromtimestamp(time / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def main() -> None:
+    """Write the master file of a run: DIRECTORY RUN."""
+    os.nice(10)
+    directory, run_id = Path(sys.argv[1]), sys.argv[2]
+    try:
+        with JournalReader(directory) as reader:
+            write_master_file(master_file_path(directory, run_id), reader, reader.run(run_id))
+    except DonkiError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from donki.director.announcement import LIMIT, Announcement
 from donki.director.effects import Step, TriggerDone
 from donki.director.journal import Journal
-from donki.director.journal_reader import JournalReader
-from donki.director.master_file import master_file_path, write_master_file
+from donki.director.master_file import make_master_file
 from donki.director.timing_stream import TimingStream
 from donki.errors import BrokerError, DonkiError
 from donki.run import Run
@@ -98,7 +97,7 @@ class RunRecord:
         announcement = self._announcement
         self._begun.wait()
         if announcement and self._is_armed:
-            streams = [stream for told in self._streams.values() for stream in told]
+            streams = [stream for _, told in sorted(self._streams.items()) for stream in told]
             self._attempt(lambda: announcement.start(streams))
         self._ended.wait()
         told = announcement is None or self._tell_of_the_end(announcement)
@@ -118,9 +117,7 @@ class RunRecord:
 
     def _write_master_file(self) -> None:
         self._journal.flush()
-        folder = self._journal.path.parent
-        with JournalReader(folder) as reader:
-            write_master_file(master_file_path(folder, self._run.id), reader, reader.run(self._run.id))
+        make_master_file(self._journal.path.parent, self._run.id)
 
     def _attempt(self, act: Callable[[], None]) -> None:
         try:
