@@ -345,7 +345,7 @@ def test_a_broker_that_comes_back_in_time_with_its_data_loses_and_doubles_nothin
 def test_abandon_ends_a_wait_in_another_thread(own_broker, topic, open_outlet):
     outlet = open_outlet(own_broker.address)
     stream = outlet.events(topic, "panel_0")
-    own_broker.pause()
+    own_broker.kill()
     stream.send(trigger(1), COLUMN, COLUMN)
     threading.Timer(0.3, outlet.abandon, ["the Player was told to abort"]).start()
     began = time.monotonic()
@@ -353,4 +353,3 @@ def test_abandon_ends_a_wait_in_another_thread(own_broker, topic, open_outlet):
         outlet.deliver(60)
     outlet.close()
     assert time.monotonic() - began < 2
-    own_broker.resume()
