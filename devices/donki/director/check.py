@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
+from donki.director.pace import SECOND
 from donki.director.roster import Entry
 from donki.priority import DISABLED
 
@@ -38,3 +39,29 @@ def findings(entries: Sequence[Entry], lived: Container[str] = ()) -> list[str]:
         elif entry.state == "RUNNING" and entry.name not in lived:
             lines.append(f"Player {entry.name}: busy, {entry.status} - wait, or Abort it")
     return lines
+
+
+def too_short(period: int, entries: Sequence[Entry], durations: Mapping[str, float]) -> list[str]:
+    """Warn of a period in which the Players cannot do what they did in the last run.
+
+    Parameters
+    ----------
+    period
+        ns; 0 is as fast as the Players answer
+    entries
+        the Players
+    durations
+        by Player: what 99 % of its triggers took at most in the last run, in s
+    """
+    levels: dict[int, float] = {}
+    for entry in entries:
+        if entry.priority != DISABLED:
+            taken = max(levels.get(entry.priority, 0.0), durations.get(entry.name, 0.0))
+            levels[entry.priority] = taken
+    needed = sum(levels.values())
+    if not period or needed * SECOND <= period:
+        return []
+    return [
+        f"warning: a Period of {period / SECOND:g} s is shorter than the {needed:.3g} s that the Players "
+        "took for a trigger in the last run (99 %); triggers will start late, lengthen it"
+    ]

@@ -6,7 +6,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from tango import AttrWriteType, DevState, DispLevel
 from tango.server import Device, attribute, command, device_property
 
 from donki.devfailed import as_dev_failed
-from donki.director.check import findings
+from donki.director.check import findings, too_short
 from donki.director.conductor import Conductor, epoch, member_of
 from donki.director.journal import default_directory
 from donki.director.pace import check_period
@@ -27,6 +27,7 @@ from donki.director.roster import Entry, Roster
 from donki.director.sequence import Sequence, check_triggers
 from donki.director.states import Command, State, check_allowed
 from donki.errors import DonkiError, FileError, InputError, NotAllowedError
+from donki.priority import DISABLED
 from donki.publisher import Publisher
 from donki.run import Run
 
@@ -506,7 +507,9 @@ class DonkiDirector(Device):
         """Say what stands in the way of Start."""
         with as_dev_failed("Check"), tango.AutoTangoAllowThreads(self):
             check_allowed(Command.CHECK, self._state)
-            return findings(self._roster.refresh())
+            entries = self._roster.refresh()
+            durations = self._recorder.last_durations()
+            return self._findings(entries) or too_short(self._period_ns, entries, durations)
 
     @property
     def _sequence(self) -> Sequence | None:
@@ -526,8 +529,7 @@ class DonkiDirector(Device):
     def _start(self, limit: float) -> None:
         self._check_idle(Command.START)
         entries = self._roster.refresh()
-        problems = findings(entries)
-        if problems:
+        if problems := self._findings(entries):
             raise DonkiError("; ".join(problems))
         seed = None if self._seed < 0 else self._seed
         identity = Run.new(self._title, json.loads(self._metadata), seed)
@@ -541,8 +543,7 @@ class DonkiDirector(Device):
             raise NotAllowedError("there is no interrupted run to recover; Start begins a new one")
         entries = self._roster.refresh()
         lived = self._roster.lived_through(interrupted.run.id)
-        problems = findings(entries, lived)
-        if problems:
+        if problems := self._findings(entries, lived):
             raise DonkiError("; ".join(problems))
         members = [
             member_of(entry, interrupted.first_attempts(entry.name, lived=entry.name in lived))
@@ -554,6 +555,11 @@ class DonkiDirector(Device):
             f"; died meanwhile: {', '.join(died)}" if died else ""
         )
         self._launch(limit, interrupted.run, entries, sequence, remark)
+
+    def _findings(self, entries: list[Entry], lived: Container[str] = ()) -> list[str]:
+        """Return what keeps a sequence from starting: first what the Director sees, then what Players say."""
+        asked = {entry.name for entry in entries if entry.priority != DISABLED and entry.name not in lived}
+        return findings(entries, lived) or self._roster.check(asked)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

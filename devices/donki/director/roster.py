@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,10 @@ PLAYER_CLASS = "DonkiPlayer"
 
 #: How long a Player may take to say what it is, in ms.
 PATIENCE = 1000
+
+
+#: How long a Player may take to check its topics and files, in ms; it waits 2 s for a broker.
+CHECK_PATIENCE = 2_300
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,11 @@ class Roster:
                 if run["id"] == run_id:
                     lived.add(entry.name)
         return lived
+
+    def check(self, names: Container[str]) -> list[str]:
+        """Ask these Players what stands in their way, all at once; one line a finding."""
+        entries = [entry for entry in self.entries if entry.name in names]
+        return [line for lines in self._pool.map(_check, entries) for line in lines]
 
     def find(self, name: str) -> Entry:
         """Return the Player of that name or device name.
@@ -203,6 +212,18 @@ class Roster:
             state=str(said["State"]),
             status=said["Status"],
         )
+
+
+def _check(entry: Entry) -> list[str]:
+    with tango.EnsureOmniThread():
+        try:
+            proxy = tango.DeviceProxy(entry.device)
+            proxy.set_timeout_millis(CHECK_PATIENCE)
+            proxy.set_transparency_reconnection(False)
+            lines = proxy.command_inout("Check")
+        except tango.DevFailed as error:
+            lines = [message_of(error)]
+    return [f"Player {entry.name}: {line}" for line in lines]
 
 
 def _short_name(device: str) -> str:

@@ -15,6 +15,7 @@ from tango.server import Device, attribute, command, device_property
 
 from donki.devfailed import as_dev_failed
 from donki.errors import DonkiError, InputError
+from donki.player.check import findings
 from donki.player.performer import Performer
 from donki.player.player import Player
 from donki.player.script import shipped_scripts
@@ -323,6 +324,18 @@ class DonkiPlayer(Device):
             folder = Path(self.ScriptPath).expanduser() if self.ScriptPath else shipped_scripts()
             self._performer.load(folder, self._script_name)
 
+    @command(dtype_out=(str,), doc_out="one line a finding, with its remedy; empty: ready to start")
+    def Check(self) -> list[str]:
+        """Say what stands in the way of Start, as far as is known without running the script."""
+        with as_dev_failed("Check"), tango.AutoTangoAllowThreads(self):
+            topics = {stream.topic for stream in self._performer.streams}
+            return findings(
+                list(self.KafkaBrokers),
+                self._kafka_options(),
+                topics | {self.ValuesTopic} if self.ValuesTopic else topics,
+                self._file_directory(),
+            )
+
     @command
     def Reset(self) -> None:
         """Forget the last failure."""
@@ -333,10 +346,16 @@ class DonkiPlayer(Device):
             self._player.name,
             identity,
             brokers=list(self.KafkaBrokers),
-            kafka_options=_json_object("the property KafkaOptions", self.KafkaOptions, secret=True),
+            kafka_options=self._kafka_options(),
             values_topic=self.ValuesTopic,
-            file_directory=Path(self.FileDirectory).expanduser() if self.FileDirectory else None,
+            file_directory=self._file_directory(),
         )
+
+    def _kafka_options(self) -> dict[str, Any]:
+        return _json_object("the property KafkaOptions", self.KafkaOptions, secret=True)
+
+    def _file_directory(self) -> Path | None:
+        return Path(self.FileDirectory).expanduser() if self.FileDirectory else None
 
     def note_log(self, level: int, line: str) -> None:
         """Show a line of the script's log as LastLog and in the device's log streams."""
