@@ -20,6 +20,7 @@ from confluent_kafka.admin import NewTopic as ConfluentTopic
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.protocol.consumer import FetchRequest, FetchResponse
+from kafka.protocol.metadata import MetadataRequest, MetadataResponse
 from kafka.protocol.producer import (
     InitProducerIdRequest,
     InitProducerIdResponse,
@@ -444,6 +445,37 @@ def test_a_client_that_does_not_read_stalls_no_other(broker):
         KafkaPython.write(broker.address, other, [b"value"] * 100)
         assert Confluent.read(broker.address, other, 100) == [b"value"] * 100
         assert time.monotonic() - begin < 10
+
+
+def test_producers_at_full_speed_leave_others_their_turn():
+    flood = (
+        "import sys, confluent_kafka\n"
+        "limits = {'message.max.bytes': 8 << 20, 'queue.buffering.max.kbytes': 32 << 10}\n"
+        "producer = confluent_kafka.Producer({'bootstrap.servers': sys.argv[1], 'linger.ms': 0} | limits)\n"
+        "while True:\n"
+        "    try: producer.produce(sys.argv[2], bytes(1_000_000))\n"
+        "    except BufferError: producer.poll(0.001)\n"
+    )
+    with contextlib.ExitStack() as cleanup:
+        broker = cleanup.enter_context(EmbeddedBroker(max_bytes=10_000_000))  # what is refused flows as fast
+        for _ in range(2):
+            command = [
+                sys.executable,
+                "-c",
+                flood,
+                broker.address,
+                new_topic(broker.address, max_message_bytes=str(LARGE)),
+            ]
+            child = cleanup.enter_context(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+            cleanup.callback(child.kill)
+        wait_until("the broker is full", lambda: "is full" in broker.process.log.read_text(), LIMIT)
+        client = cleanup.enter_context(RawClient(broker))
+        answered, end = 0, time.monotonic() + 2
+        while time.monotonic() < end:
+            client.send(MetadataRequest(version=4, topics=[], allow_auto_topic_creation=False))
+            client.receive(MetadataResponse[4])
+            answered += 1
+        assert answered > 30
 
 
 def test_many_clients_at_once(broker):

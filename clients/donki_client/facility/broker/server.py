@@ -96,6 +96,7 @@ async def _serve(sock: socket.socket, api: Api) -> None:
         try:
             while True:
                 await connection.send(await api.answer(await connection.receive()))
+                await asyncio.sleep(0)  # a client that always has more to say waits for its turn
         except ConnectionError:
             pass
         except MalformedRequestError as error:
