@@ -104,6 +104,36 @@ def broker(port: int) -> None:
     running.run(lambda: click.echo(f"Kafka broker: {running.address}, in memory; Ctrl-C ends it"))
 
 
+@donki.command()
+@click.argument("run", default="")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where the journal is.  [default: ~/.local/share/donkiorchestra/runs]",
+)
+@click.option(
+    "--director",
+    metavar="DEVICE|HOST:PORT",
+    help="Whose journal: a device name, or the Tango database that donki/director/1 is in.",
+)
+@click.option(
+    "--picture",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Draw it too: .png, .pdf, .svg.",
+)
+def report(run: str, directory: Path | None, director: str | None, picture: Path | None) -> None:
+    """Print what was recorded of a run: its triggers, how late they were, what each Player did and how long.
+
+    RUN is an id or its beginning; by default the newest run.
+    """
+    if directory and director:
+        raise click.UsageError("--directory and --director both say where the journal is; give one.")
+    from donki_client.report import journal_directory, print_report  # noqa: PLC0415
+
+    print_report(run, directory or journal_directory(director), picture, Console(highlight=False))
+
+
 def main() -> None:
     """Run the command line; the exit status is 0 only if what was asked for happened."""
     for number in (signal.SIGTERM, signal.SIGHUP):

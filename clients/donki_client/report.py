@@ -1,0 +1,223 @@
+"""``donki report``: what the journal tells of a run, printed, and drawn as a picture."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import tango
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from donki.director.journal import FILE_NAME, default_directory
+from donki.director.journal_reader import JournalReader
+from donki.director.master_file import master_file_path
+from donki.director.recorded import RecordedRun
+from donki.errors import FileError
+from donki_client.errors import translated
+from donki_client.facility.address import Address
+from donki_client.run_statistics import PlayerPart, RunStatistics, Spread
+
+#: How many mishaps are printed.
+MOST_MISHAPS = 10
+
+_COLOURS = {"done": "green", "stopped": "yellow", "aborted": "yellow", "failed": "bold red"}
+
+
+def print_report(prefix: str, directory: Path, picture: Path | None, console: Console) -> None:
+    """Print what the journal tells of a run, and draw it.
+
+    Parameters
+    ----------
+    prefix
+        how the run's id begins; empty for the newest run
+    directory
+        where the journal is
+    picture
+        the file to draw to; None for none
+    console
+        to print to
+
+    Raises
+    ------
+    InputError
+        when there is no such run, or a picture cannot be of that kind
+    FileError
+        when there is no journal, or the picture cannot be written
+    """
+    with JournalReader(directory) as reader:
+        run = reader.run(prefix)
+        statistics = RunStatistics.read(reader, run)
+        mishaps = reader.mishaps(run, MOST_MISHAPS + 1)
+        remarks = reader.remarks(run)
+    _print_run(statistics, master_file_path(directory, run.id), console)
+    if statistics.parts:
+        _title(console, "Triggers and data")
+        _show(console, _deeds(statistics))
+        _title(console, "Time of a trigger in ms: for the Director, from sent to done, and at the Player")
+        _show(console, _times(statistics.parts))
+    if mishaps:
+        _title(console, "Not done")
+        for mishap in mishaps[:MOST_MISHAPS]:
+            attempt = f", attempt {mishap.attempt}" if mishap.attempt > 1 else ""
+            where = f"trigger {mishap.trigger}, {mishap.player}{attempt}"
+            _say(console, f"  {where}: {mishap.outcome}{': ' if mishap.error else ''}{mishap.error}")
+        if len(mishaps) > MOST_MISHAPS:
+            _say(console, f"  and more; the journal has all: {directory / FILE_NAME}")
+    if remarks:
+        _title(console, "Remarks")
+        for time, text in remarks:
+            _say(console, f"  {_moment(time):%H:%M:%S} {text}")
+    if picture:
+        from donki_client.run_picture import draw, save  # noqa: PLC0415
+
+        save(draw(statistics), picture)
+        _say(console, f"\nPicture     {picture}")
+
+
+def journal_directory(director: str | None) -> Path:
+    """Return where the journal is.
+
+    Parameters
+    ----------
+    director
+        whose journal: a device name in the Tango database that ``TANGO_HOST`` names, or a full one, or
+        ``HOST:PORT`` of a database in which the Director is ``donki/director/1``; None: where a Director
+        keeps its journal on this machine if nobody says otherwise
+
+    Raises
+    ------
+    UnreachableError
+        when the Director does not answer
+    FileError
+        when its journal is not on this machine
+    """
+    if director is None:
+        return default_directory()
+    device = director
+    if "/" not in director:
+        device = f"tango://{Address.parse(director).tango_host}/donki/director/1"
+    with translated(device):
+        proxy = tango.DeviceProxy(device)
+        path, host = Path(proxy.JournalFile), proxy.info().server_host
+    if not path.is_file():
+        raise FileError(f"the journal of {director} is {path} on {host}; run donki report there")
+    return path.parent
+
+
+def _print_run(statistics: RunStatistics, master_file: Path, console: Console) -> None:
+    run = statistics.run
+    colour = _COLOURS.get(run.outcome or "", "bold red")
+    console.print(f"[bold]Run         {escape(run.id)}  {escape(run.title)}[/]", soft_wrap=True)
+    error = f": {escape(run.error)}" if run.error else ""
+    outcome = run.outcome or "in progress, or its Director died"
+    console.print(f"Outcome     [{colour}]{outcome}[/]{error}", soft_wrap=True)
+    _say(console, f"Time        {_when(run)}")
+    _say(console, f"Director    {run.director}")
+    asked = f"of {run.triggers:,}" if run.triggers > 0 else "until stopped"
+    _say(console, f"Triggers    {len(statistics.triggers):,} {asked}")
+    _say(console, f"Period      {_periods(statistics)}")
+    _say(console, f"Lateness    {_lateness(statistics)}")
+    _say(console, f"Seed        {run.seed}")
+    if run.metadata:
+        _say(console, f"Metadata    {json.dumps(dict(run.metadata), ensure_ascii=False)}")
+    _say(console, f"Versions    {', '.join(f'{name} {version}' for name, version in run.versions.items())}")
+    if master_file.is_file():
+        _say(console, f"Master file {master_file}")
+
+
+def _when(run: RecordedRun) -> str:
+    began = f"{_moment(run.began):%Y-%m-%d %H:%M:%S} UTC"
+    if run.ended is None:
+        return f"began {began}"
+    return f"{began} to {_moment(run.ended):%H:%M:%S}, {_seconds((run.ended - run.began) / 1e9)}"
+
+
+def _periods(statistics: RunStatistics) -> str:
+    period = statistics.run.period
+    asked = f"{period / 1e6:.9g} ms asked" if period else "as fast as the Players answer"
+    if math.isnan(statistics.mean_period):
+        return asked
+    mean, median = 1e3 * statistics.mean_period, 1e3 * statistics.median_period
+    return f"{asked}; mean {mean:.6g} ms, median {median:.6g} ms"
+
+
+def _lateness(statistics: RunStatistics) -> str:
+    late = statistics.late
+    if not statistics.run.period or math.isnan(late.median):
+        return "no trigger was due at a time"
+    many = f"{statistics.overruns:,} overrun{'' if statistics.overruns == 1 else 's'}"
+    return f"median {_ms(late.median)} ms, 99 % {_ms(late.p99)} ms, largest {_ms(late.largest)} ms; {many}"
+
+
+def _deeds(statistics: RunStatistics) -> Table:
+    table = _table("Player", "priority", "done", "failed", "skipped", "repeated", "events", "MB", "events/s")
+    for part in statistics.parts:
+        rate = part.events / statistics.span if statistics.span else math.nan
+        table.add_row(
+            escape(part.player.name),
+            str(part.player.priority),
+            *(f"{count:,}" for count in (part.done, part.failed, part.skipped, part.repeated, part.events)),
+            f"{part.bytes / 1e6:,.1f}",
+            "-" if math.isnan(rate) else f"{rate:,.0f}",
+            style="yellow" if part.failed or part.skipped else "",
+        )
+    return table
+
+
+def _times(parts: list[PlayerPart]) -> Table:
+    table = _table(
+        *("\nPlayer", "Director\nmedian", "\n99 %", "\nlargest"),
+        *("Player\nmedian", "\n99 %", "\nlargest"),
+    )
+    for part in parts:
+        table.add_row(escape(part.player.name), *_spread(part.seen), *_spread(part.acted))
+    return table
+
+
+def _spread(times: Spread) -> tuple[str, str, str]:
+    return _ms(times.median), _ms(times.p99), _ms(times.largest)
+
+
+def _table(first: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(first)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _show(console: Console, table: Table) -> None:
+    """Print a table in its full width: figures are never cut."""
+    endless = console.options.update(max_width=10_000)
+    console.print(table, width=console.measure(table, options=endless).maximum, crop=False)
+
+
+def _title(console: Console, text: str) -> None:
+    console.print(f"\n{text}", style="bold")
+
+
+def _ms(seconds: float) -> str:
+    """Return ms with three digits or more."""
+    if math.isnan(seconds):
+        return "-"
+    milliseconds = 1e3 * seconds
+    return f"{milliseconds:.{0 if milliseconds >= 100 else 1 if milliseconds >= 10 else 2}f}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min {rest} s"
+
+
+def _moment(time: int) -> datetime:
+    return datetime.fromtimestamp(time / 1e9, UTC)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,134 @@
+"""What a run amounts to: how late its triggers were, what each Player did and how long that took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.director.effects import Outcome
+from donki.director.journal_reader import JournalReader
+from donki.director.pace import OVERRUN
+from donki.director.recorded import OUTCOMES, STEP, TRIGGER, RecordedPlayer, RecordedRun
+
+_NUMBERS = {outcome: number for number, outcome in OUTCOMES.items()}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median, the 99 % quantile and the largest of some times, in s; NaN where there are none."""
+
+    median: float
+    p99: float
+    largest: float
+
+    @classmethod
+    def of(cls, seconds: NDArray[np.float64]) -> Self:
+        """Return the spread of times in s, shape (n,); NaN is left out."""
+        known = seconds[~np.isnan(seconds)]
+        if not known.size:
+            return cls(np.nan, np.nan, np.nan)
+        median, p99 = np.quantile(known, (0.5, 0.99))
+        return cls(float(median), float(p99), float(known.max()))
+
+
+class PlayerPart:
+    """What one Player did in a run.
+
+    Parameters
+    ----------
+    player
+        the Player
+    steps
+        its turns, an array of `donki.director.recorded.STEP`, shape (n,)
+
+    Attributes
+    ----------
+    player, steps
+        as given
+    done, failed, skipped
+        turns by their outcome; those that were aborted and the one that disabled the Player count as failed
+    repeated
+        triggers that it got more than once
+    seen
+        how long its turns took as the Director saw them, from sent to done
+    acted
+        how long they took at the Player
+    events, bytes
+        that it sent
+    """
+
+    def __init__(self, player: RecordedPlayer, steps: NDArray[np.void]) -> None:
+        self.player = player
+        self.steps = steps
+        well = steps[steps["outcome"] == _NUMBERS[Outcome.DONE]]
+        self.done = len(well)
+        self.skipped = int(np.count_nonzero(steps["outcome"] == _NUMBERS[Outcome.SKIPPED]))
+        self.failed = len(steps) - self.done - self.skipped
+        self.repeated = len(np.unique(steps["trigger"][steps["attempt"] > 1]))
+        self.seen = Spread.of((well["done"] - well["sent"]) / 1e9)
+        self.acted = Spread.of(well["duration"])
+        self.events = int(well["events"].sum())
+        self.bytes = int(well["bytes"].sum())
+
+
+class RunStatistics:
+    """What a run amounts to.
+
+    Parameters
+    ----------
+    run
+        the run
+    triggers
+        its complete triggers, an array of `donki.director.recorded.TRIGGER`, shape (n,)
+    parts
+        what each Player did
+
+    Attributes
+    ----------
+    run, triggers, parts
+        as given
+    lateness
+        how long after it was due each trigger was sent, in s, shape (n,); 0 where the period is 0
+    late
+        its spread
+    overruns
+        triggers that were late by more than 10 % of the period
+    mean_period, median_period
+        from trigger to trigger, in s; NaN where there are fewer than two. A pause counts
+    span
+        from the first trigger until the last was done, in s
+    """
+
+    def __init__(self, run: RecordedRun, triggers: NDArray[np.void], parts: list[PlayerPart]) -> None:
+        self.run = run
+        self.triggers = triggers
+        self.parts = parts
+        self.lateness = (triggers["sent"] - triggers["due"]) / 1e9
+        self.late = Spread.of(self.lateness)
+        self.overruns = int(np.count_nonzero(self.lateness > OVERRUN * run.period / 1e9)) if run.period else 0
+        periods = np.diff(triggers["sent"]) / 1e9
+        self.mean_period, self.median_period = (
+            (float(periods.mean()), float(np.median(periods))) if periods.size else (np.nan, np.nan)
+        )
+        self.span = float(triggers["done"][-1] - triggers["sent"][0]) / 1e9 if triggers.size else 0.0
+
+    @classmethod
+    def read(cls, reader: JournalReader, run: RecordedRun) -> Self:
+        """Read a run from the journal.
+
+        Raises
+        ------
+        FileError
+            when it cannot be read
+        """
+        triggers = np.concatenate([np.empty(0, TRIGGER), *reader.triggers(run)])
+        players = reader.players(run)
+        blocks: dict[int, list[NDArray[np.void]]] = {player.key: [np.empty(0, STEP)] for player in players}
+        for block in reader.steps(run):
+            for key in np.unique(block["player"]):
+                blocks[key].append(block[block["player"] == key])
+        parts = [PlayerPart(player, np.concatenate(blocks[player.key])) for player in players]
+        return cls(run, triggers, parts)
