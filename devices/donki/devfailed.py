@@ -30,22 +30,28 @@ def as_dev_failed(origin: str) -> Iterator[None]:
 
 
 def is_lost(error: tango.DevFailed) -> bool:
-    """Return whether a device was not there, or a Player there was not set up for the run."""
-    root = error.args[0]
-    return (
-        root.reason in _UNREACHABLE
-        or root.reason == "Donki_NotSetUpError"
-        or "TRANSIENT" in root.desc
-        or "COMM_FAILURE" in root.desc
-        or ("imeout" in root.desc and root.reason.startswith("API_"))
-    )
+    """Return whether a Player must be found again: not there, silent, not set up for the run, or busy."""
+    reason = error.args[0].reason
+    return _is_unreachable(error) or _timed_out(error) or reason in {"Donki_NotSetUpError", "Donki_BusyError"}
 
 
 def message_of(error: tango.DevFailed) -> str:
     """Return what a DevFailed says, in one line: our own message as it was raised, others by their root."""
-    root = error.args[0]
-    if root.reason == "API_DeviceTimedOut" or "Timeout" in root.desc:
+    if _timed_out(error):
         return "does not answer (timed out)"
-    if root.reason in _UNREACHABLE or "TRANSIENT" in root.desc or "COMM_FAILURE" in root.desc:
+    if _is_unreachable(error):
         return "cannot be reached: its server does not run or has died"
-    return " ".join(str(root.desc).split())
+    return " ".join(str(error.args[0].desc).split())
+
+
+def _timed_out(error: tango.DevFailed) -> bool:
+    root = error.args[0]
+    return root.reason.startswith("API_") and ("imeout" in root.desc or "imedout" in root.desc)
+
+
+def _is_unreachable(error: tango.DevFailed) -> bool:
+    # A script may have met such an error too; what it says is its own.
+    root = error.args[0]
+    return root.reason in _UNREACHABLE or (
+        root.reason.startswith("API_") and ("TRANSIENT" in root.desc or "COMM_FAILURE" in root.desc)
+    )

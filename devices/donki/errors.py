@@ -29,5 +29,9 @@ class NotSetUpError(NotAllowedError):
     """A trigger for a Player that is not set up for its run."""
 
 
+class BusyError(NotAllowedError):
+    """A request for a Player whose script does something else; it may be made again when that is over."""
+
+
 class InputError(DonkiError):
     """A value that is out of range, of the wrong type or unknown; names the value and what is accepted."""

@@ -162,9 +162,11 @@ def test_everything_answers_while_an_action_runs(orchestra, player):
         assert "is busy: action of trigger 1" in refused(call)
     other.Abort()
     wait_until("it has given up", lambda: str(other.state()) == "ON")
-    player.command_inout_reply(ticket, timeout=3000)
+    said = refused(lambda: player.command_inout_reply(ticket, timeout=3000))
+    assert said.endswith("gave up trigger 1: it was told to abort")
     assert orchestra.notes("end")[0]["aborted"]
     assert orchestra.notes("stop")
+    assert str(player.state()) == "ON"
 
 
 def test_stop_while_it_acts_returns_at_once_and_is_carried_out_after_the_action(orchestra, player):

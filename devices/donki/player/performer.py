@@ -13,17 +13,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import Enum, auto
 from pathlib import Path
+from typing import TypeVar
 
-from donki.errors import DonkiError, NotAllowedError, NotSetUpError, ScriptError
+from donki.errors import BusyError, DonkiError, NotAllowedError, NotSetUpError, ScriptError
 from donki.player.player import Player
 from donki.player.script import LOG_NAME, Script, find_script
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.outlet import Counts, Outlet, Stream
 
+Remembered = TypeVar("Remembered")
+
 #: How many of a run's triggers a Player remembers having done.
 REMEMBERED = 4096
-
 
 #: How long after an Abort the broker may still take what an action has sent, in s.
 PATIENCE = 0.4
@@ -77,6 +79,7 @@ class Performer:
         self._acting_at = 0
         self._stop_asked = False
         self._reports: dict[int, Report] = {}
+        self._failures: dict[int, tuple[int, DonkiError]] = {}
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
 
@@ -162,18 +165,19 @@ class Performer:
     def start(self, run: Run) -> None:
         """Take up a run: open its outlet and call the script's setup.
 
-        Another run that was not stopped is, first; a run that this Player plays already goes on, so that a
-        Director that died can take it up again.
+        Another run that was not stopped is, first; a run that this Player plays already goes on, whatever the
+        script does, so that a Director that died can take it up again.
         """
+        if self._is_set_up(run.id) and not self._stop_asked:
+            return
         with self._busy("setup"):
             script = self._usable()
             if self._ready:
-                if run.id == self.player.run.id:
-                    return
                 self._stop(script)
             self._failure = None
             if run.id != self.player.run.id:
                 self._reports.clear()
+                self._failures.clear()
             try:
                 self._outlet = self._open_outlet(run)
                 self.player.begin(run, self._outlet)
@@ -188,8 +192,8 @@ class Performer:
     def trigger(self, trigger: Trigger, run_id: str | None = None) -> Report:
         """Act at a trigger; return when the action is done and all it sent is delivered.
 
-        A trigger that was already done, by number and attempt, is answered without acting twice; one that is
-        being done is waited for.
+        An attempt that was already made is answered without acting twice, as it ended then; one that is being
+        made is waited for.
 
         Parameters
         ----------
@@ -200,34 +204,39 @@ class Performer:
 
         Raises
         ------
-        NotAllowedError
-            before Start, while the script is busy, or for a trigger of another run
+        NotSetUpError
+            before Start, or for a trigger of another run
+        BusyError
+            while the script does something else
         DonkiError
-            what the script or the delivery said
+            what the script or the delivery said, or that the action was told to give up
         """
         self._wait_while_acting_at(int(trigger))
+        # Also while it acts at a later one: a Director that died asks again for all that it did not note.
+        if self._is_set_up(run_id) and (report := self._recall(trigger)):
+            return report
         with self._busy(f"action of trigger {trigger}", int(trigger)):
             script = self._usable()
             outlet = self._outlet
             if not self._ready or outlet is None:
                 raise NotSetUpError(f"Player {self.player.name} is not set up; Start comes before Trigger")
-            if run_id is not None and run_id != self.player.run.id:
+            if not self._is_set_up(run_id):
                 raise NotSetUpError(
                     f"Player {self.player.name} plays run {self.player.run.id}; "
                     f"trigger {trigger} belongs to run {run_id}"
                 )
-            report = self._reports.get(trigger)
-            if report and report.attempt >= trigger.attempt:
+            if report := self._recall(trigger):
                 return report
             try:
                 report = self._act(script, outlet, trigger)
             except DonkiError as error:
+                _remember(self._failures, trigger, (trigger.attempt, error))
                 outlet.discard()
                 if not self.player.aborted:
                     self._fail(f"trigger {trigger}: {error}")
                 raise
             self._failure = None
-            self._remember(report)
+            _remember(self._reports, trigger, report)
             return report
 
     def stop(self) -> None:
@@ -262,6 +271,8 @@ class Performer:
         began = time.perf_counter()
         before = outlet.counts
         values = dict(script.action(trigger))
+        if self.player.aborted:
+            raise DonkiError(f"Player {self.player.name} gave up trigger {trigger}: it was told to abort")
         line = values.pop(LOG_NAME, None)
         if line is not None:
             self.player.log.info("%s", line)
@@ -278,11 +289,18 @@ class Performer:
             bytes=after.bytes - before.bytes,
         )
 
-    def _remember(self, report: Report) -> None:
-        self._reports.pop(report.trigger, None)
-        self._reports[report.trigger] = report
-        if len(self._reports) > REMEMBERED:
-            del self._reports[next(iter(self._reports))]
+    def _is_set_up(self, run_id: str | None) -> bool:
+        return self._ready and run_id in (None, self.player.run.id)
+
+    def _recall(self, trigger: Trigger) -> Report | None:
+        """Return what was done at an attempt that was already made, or raise why it failed."""
+        report = self._reports.get(trigger)
+        if report and report.attempt >= trigger.attempt:
+            return report
+        attempt, error = self._failures.get(trigger, (0, None))
+        if error and attempt >= trigger.attempt:
+            raise error
+        return None
 
     def _wait_while_acting_at(self, trigger: int) -> None:
         with self._idle:
@@ -320,7 +338,7 @@ class Performer:
         """Have the script to oneself; refuse to wait for it."""
         with self._lock:
             if self._busy_with:
-                raise NotAllowedError(
+                raise BusyError(
                     f"Player {self.player.name} is busy: {self._busy_with}; wait for its end, or Abort it"
                 )
             self._claim(what)
@@ -347,3 +365,11 @@ class Performer:
                         break
                     self._claim("stop")
                 self._stop_quietly(self._script)
+
+
+def _remember(memory: dict[int, Remembered], trigger: int, what: Remembered) -> None:
+    """Keep the newest last, and no more than `REMEMBERED`."""
+    memory.pop(trigger, None)
+    memory[trigger] = what
+    if len(memory) > REMEMBERED:
+        del memory[next(iter(memory))]

@@ -1,0 +1,53 @@
+"""What a DevFailed means to the Director: a Player's own words are never taken for Tango's."""
+
+from __future__ import annotations
+
+import pytest
+import tango
+
+from donki.devfailed import as_dev_failed, is_lost, message_of
+from donki.errors import BusyError, DonkiError, NotSetUpError, ScriptError
+
+
+def raised_by_a_player(error):
+    with pytest.raises(tango.DevFailed) as failed, as_dev_failed("Trigger"):
+        raise error
+    return failed.value
+
+
+def of_tango(reason, desc):
+    with pytest.raises(tango.DevFailed) as failed:
+        tango.Except.throw_exception(reason, desc, "here")
+    return failed.value
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["TimeoutError: the motor's Timeout is over", "COMM_FAILURE of the chopper", "TRANSIENT beam loss"],
+)
+def test_a_script_that_met_such_an_error_itself_is_neither_silent_nor_lost(said):
+    failed = raised_by_a_player(ScriptError(f"script.py, line 3: {said}"))
+    assert message_of(failed) == f"script.py, line 3: {said}"
+    assert not is_lost(failed)
+
+
+def test_a_player_that_is_not_set_up_or_busy_must_be_found_again():
+    assert is_lost(raised_by_a_player(NotSetUpError("not set up")))
+    assert is_lost(raised_by_a_player(BusyError("busy")))
+    assert not is_lost(raised_by_a_player(DonkiError("broken")))
+
+
+@pytest.mark.parametrize(
+    ("reason", "desc", "message"),
+    [
+        ("API_DeviceTimedOut", "Timeout (3000 mS) exceeded on device a/b/c", "does not answer"),
+        ("API_CorbaException", "TRANSIENT CORBA system exception: TRANSIENT_CallTimedout", "does not answer"),
+        ("API_CorbaException", "COMM_FAILURE CORBA system exception", "cannot be reached"),
+        ("API_CorbaException", "TRANSIENT_ConnectFailed", "cannot be reached"),
+        ("API_DeviceNotExported", "Device a/b/c is not exported", "cannot be reached"),
+    ],
+)
+def test_what_tango_says_of_a_player_that_is_not_there(reason, desc, message):
+    failed = of_tango(reason, desc)
+    assert is_lost(failed)
+    assert message_of(failed).startswith(message)
