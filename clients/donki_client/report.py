@@ -48,6 +48,10 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
     FileError
         when there is no journal, or the picture cannot be written
     """
+    if picture:
+        from donki_client.run_picture import check_kind, draw, save  # noqa: PLC0415
+
+        check_kind(picture)
     with JournalReader(directory) as reader:
         run = reader.run(prefix)
         statistics = RunStatistics.read(reader, run)
@@ -72,8 +76,6 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
         for time, text in remarks:
             _say(console, f"  {_moment(time):%H:%M:%S} {text}")
     if picture:
-        from donki_client.run_picture import draw, save  # noqa: PLC0415
-
         save(draw(statistics), picture)
         _say(console, f"\nPicture     {picture}")
 
@@ -192,8 +194,11 @@ def _table(first: str, *columns: str) -> Table:
 
 def _show(console: Console, table: Table) -> None:
     """Print a table in its full width: figures are never cut."""
-    endless = console.options.update(max_width=10_000)
-    console.print(table, width=console.measure(table, options=endless).maximum, crop=False)
+    width = console.width
+    console.width = 10_000
+    console.width = max(width, console.measure(table).maximum)
+    console.print(table)
+    console.width = width
 
 
 def _title(console: Console, text: str) -> None:

@@ -65,20 +65,27 @@ def draw(statistics: RunStatistics) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a picture; the name's ending says which kind.
+def check_kind(path: Path) -> None:
+    """Refuse a picture of a kind that cannot be written; the name's ending says which.
 
     Raises
     ------
     InputError
-        for a kind that cannot be written
+        naming the kinds
+    """
+    kinds = Figure().canvas.get_supported_filetypes()
+    if path.suffix.removeprefix(".").lower() not in kinds:
+        raise InputError(f"picture {path}: a name that ends with .{', .'.join(sorted(kinds))} is accepted")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture of the kind that the name's ending says.
+
+    Raises
+    ------
     FileError
         when the file cannot be written
     """
-    kinds = figure.canvas.get_supported_filetypes()
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in kinds:
-        raise InputError(f"picture {path}: a name that ends with .{', .'.join(sorted(kinds))} is accepted")
     try:
         figure.savefig(path)
     except OSError as error:
