@@ -90,6 +90,23 @@ def demo(**asked: Any) -> None:
 
 
 @donki.command()
+@click.argument("device", default="donki/director/1")
+@click.option(
+    "--database",
+    metavar="HOST:PORT",
+    help="The Tango database; by default what TANGO_HOST names, else localhost:50010.",
+)
+def panel(device: str, database: str | None) -> None:
+    """Show the panel of a Director: a window to play an orchestra and to watch it.
+
+    DEVICE is the Director's name (default donki/director/1). Needs Qt: pip install 'donkiorchestra[panel]'
+    """
+    from donki_client.panel.opening import open_panel  # noqa: PLC0415
+
+    open_panel(device, database)
+
+
+@donki.command()
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help="0 for a free one."
 )

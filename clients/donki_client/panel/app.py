@@ -1,0 +1,29 @@
+"""The program ``donki panel``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import taurus
+from PySide6.QtCore import QTimer
+from taurus.qt.qtgui.application import TaurusApplication
+
+from donki_client.director import Director
+from donki_client.panel.orchestra import Orchestra
+from donki_client.panel.window import Window
+
+
+def run_panel(director: Director) -> None:
+    """Show the panel of a Director until its window is closed, or Ctrl-C."""
+    # Taurus tells every lost subscription on the terminal; the window shows it.
+    taurus.setLogLevel(taurus.Critical)
+    app = TaurusApplication(sys.argv[:1], cmd_line_parser=None, app_name="donki panel")
+    window = Window(Orchestra(director))
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    # Python runs its signal handlers only when Qt gives it a turn.
+    turns = QTimer(interval=200)
+    turns.timeout.connect(lambda: None)
+    turns.start()
+    window.show()
+    app.exec()

@@ -1,0 +1,71 @@
+"""Opening the panel: what it needs is looked for first, and named where it is missing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import tango
+
+from donki.errors import DonkiError
+from donki_client.director import Director
+from donki_client.facility.address import Address
+
+#: Where ``donki director`` has its database when nothing else is said.
+DATABASE = "localhost:50010"
+
+#: PySide6 first: the others take the Qt that is there already.
+NEEDED = ("PySide6.QtWidgets", "pyqtgraph", "taurus", "lxml")
+
+
+def open_panel(device: str, database: str | None) -> None:
+    """Show the panel of a Director until its window is closed.
+
+    Parameters
+    ----------
+    device
+        the name in the Tango database, or a full ``tango://host:port/...`` name
+    database
+        ``HOST:PORT`` of the Tango database; None: what ``TANGO_HOST`` names, else `DATABASE`
+
+    Raises
+    ------
+    DonkiError
+        where Qt, a display or the Director is missing; says which, and the remedy
+    """
+    check_qt()
+    if "://" in device:
+        director = Director(device)
+    else:
+        named = database or tango.ApiUtil.get_env_var("TANGO_HOST") or DATABASE
+        director = Director(device, Address.parse(named.partition(",")[0]))
+    from donki_client.panel.app import run_panel  # noqa: PLC0415
+
+    run_panel(director)
+
+
+def check_qt() -> None:
+    """Make sure that a window can be shown.
+
+    Raises
+    ------
+    DonkiError
+        where a Python package, a library of the system or a display is missing
+    """
+    try:
+        for module in NEEDED:
+            import_module(module)
+    except ModuleNotFoundError as error:
+        raise DonkiError(
+            f"the panel needs {error.name}, which is not installed: pip install 'donkiorchestra[panel]'"
+        ) from None
+    except ImportError as error:
+        raise DonkiError(
+            f"Qt cannot be loaded: {error}; on Debian: apt-get install libegl1 libgl1 libxkbcommon0"
+        ) from None
+    windows = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in windows):
+        raise DonkiError(
+            "there is no display to show the panel on: set DISPLAY, or log in to that machine with ssh -X"
+        )
