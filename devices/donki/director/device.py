@@ -30,6 +30,7 @@ from donki.errors import DonkiError, FileError, InputError, NotAllowedError
 from donki.priority import DISABLED
 from donki.publisher import Publisher
 from donki.run import Run
+from donki.set_points import show_set_points
 
 Value = TypeVar("Value")
 
@@ -115,6 +116,8 @@ class DonkiDirector(Device):
             *("RemainingTime", "TriggerRate", "Overruns", "RunId", "RunTitle", "RunMetadata", "RunSeed"),
             *("LastError", "PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers", "JournalFile"),
         )
+        writable = ("Triggers", "Period", "RunTitle", "RunMetadata", "RunSeed")
+        show_set_points(self, {name: getattr(self, f"_read_{name}")() for name in writable})
         self._publisher = Publisher(
             self,
             {"State": self.dev_state, "Status": self.dev_status}
@@ -226,7 +229,7 @@ class DonkiDirector(Device):
         fset=_write_Period,
         dtype=float,
         unit="s",
-        format="%.9g",
+        format="%13.9f",
         doc="From trigger to trigger, kept to the ns; 0: as fast as the Players answer.",
         **MEMORIZED,
     )

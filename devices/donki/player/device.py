@@ -24,6 +24,7 @@ from donki.policy import OnError, check_retries
 from donki.priority import check_priority
 from donki.publisher import Publisher
 from donki.run import Run as RunIdentity
+from donki.set_points import show_set_points
 from donki.streams.outlet import Outlet
 
 #: The most files of a run that an attribute can list.
@@ -71,6 +72,8 @@ class DonkiPlayer(Device):
         names = ("Priority", "Script", "ScriptHash", "Parameters", "Timeout", "OnError", "Retries", "Run")
         counters = ("LastTrigger", "LastDuration", "EventsSent", "MessagesSent", "BytesSent", "LastLog")
         places = ("Files", "Streams")
+        writable = ("Priority", "Script", "Parameters", "Timeout", "OnError", "Retries", "Run")
+        show_set_points(self, {name: getattr(self, f"_read_{name}")() for name in writable})
         self._publisher = Publisher(
             self,
             {"State": self.dev_state, "Status": self.dev_status}
@@ -165,6 +168,7 @@ class DonkiPlayer(Device):
         fset=_write_Timeout,
         dtype=float,
         unit="s",
+        format="%8.2f",
         doc="How long one action may take, its data delivered.",
         **MEMORIZED,
     )
@@ -284,7 +288,7 @@ class DonkiPlayer(Device):
 
     LastLog = attribute(fget=_read_LastLog, dtype=str, doc="The last line of the script's log.")
 
-    @command
+    @command(display_level=DispLevel.EXPERT)
     def Start(self) -> None:
         """Take up the run in the attribute Run, or a new one: run the script's setup."""
         with as_dev_failed("Start"), tango.AutoTangoAllowThreads(self):
@@ -317,7 +321,7 @@ class DonkiPlayer(Device):
             trigger, run_id = _parse_trigger(text)
             return json.dumps(self._performer.trigger(trigger, run_id).as_dict())
 
-    @command
+    @command(display_level=DispLevel.EXPERT)
     def Reload(self) -> None:
         """Load the script again, after its file was changed."""
         with as_dev_failed("Reload"), tango.AutoTangoAllowThreads(self):
