@@ -16,6 +16,8 @@ from donki.sources.monitor import Axis, Monitor
 from donki.sources.nexus_replay import NexusReplay
 from donki.sources.panel import Panel
 from donki.sources.pulse import Pulse
+from donki.sources.recording import Message, Recording
+from donki.sources.topic_replay import TopicReplay
 
 __all__ = [
     "Axis",
@@ -23,10 +25,13 @@ __all__ = [
     "EventListSource",
     "Events",
     "HistogramSource",
+    "Message",
     "Monitor",
     "NexusReplay",
     "Panel",
     "Pulse",
+    "Recording",
     "Source",
+    "TopicReplay",
     "read_mcstas",
 ]

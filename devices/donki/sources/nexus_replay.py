@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,19 @@ from numpy.typing import NDArray
 from donki.errors import SourceError
 from donki.sources.events import MAX_PIXEL_ID, MAX_TIME_OF_FLIGHT, Events
 from donki.sources.nexus_time import nanoseconds, since_1970
-from donki.sources.pulse import Pulse
+from donki.sources.replay import Replay, joined
 from donki.sources.timeline import Timeline
 
 _BLOCK = 1 << 20  # events read from the file at once, at least
 _MONITOR_PIXEL = 1
-_EMPTY = Events.empty(0)
 
 
-class NexusReplay:
+class NexusReplay(Replay):
     """The pulses of an NXevent_data group, as the ESS file writer lays it out, in the order of their times.
 
     Rows of one reference time are one pulse: the file writer adds a row for each message, and a large pulse
     comes in several. The last pulse ends with the last event. Events are read a block at a time, so that the
-    file may be larger than the memory; the reference times of all pulses are kept. Not for several threads.
+    file may be larger than the memory; the reference times of all pulses are kept.
 
     Parameters
     ----------
@@ -37,13 +35,6 @@ class NexusReplay:
         the path of the NXevent_data in the file; not needed where there is only one
     loop : bool
         whether the first pulse comes again after the last one
-
-    Attributes
-    ----------
-    name : str
-        file and group, for messages
-    start : int
-        the reference time of the first pulse, ns since 1970 UTC
 
     Raises
     ------
@@ -65,53 +56,11 @@ class NexusReplay:
                 f"{path}: cannot read an HDF5 (NeXus) file: {error}; is the path right, is the file whole?"
             ) from None
         try:
-            self._open(self._find(group), loop)
+            found = self._find(group)
+            super().__init__(f"{path}, {found.name}", self._open(found, loop))
         except SourceError:
             self._file.close()
             raise
-
-    def __len__(self) -> int:
-        """How many pulses the file holds."""
-        return len(self._timeline)
-
-    def pulse(self, trigger: int) -> Pulse:
-        """Return the pulse that belongs to a trigger: the first one to trigger 1, and so on.
-
-        After the last pulse comes the first one again, or, without `loop`, empty pulses at the usual step.
-
-        Returns
-        -------
-        Pulse
-            arrays that cannot be written to
-
-        Raises
-        ------
-        InputError
-            when the trigger is not at least 1
-        SourceError
-            when events cannot be read, or do not fit into int32
-        """
-        index, offset = self._timeline.at(trigger)
-        return Pulse(*(_EMPTY if index is None else self._events_of(index)), offset)
-
-    def between(self, begin: int, end: int) -> Iterator[Pulse]:
-        """Yield the pulses from `begin` to before `end`: the file's own pace, or a multiple of it.
-
-        For a trigger every `period` ns and a speed s, trigger k takes those between (k - 1) s period and
-        k s period.
-
-        Parameters
-        ----------
-        begin, end : int
-            ns since the first pulse
-
-        Raises
-        ------
-        SourceError
-            as for `pulse`
-        """
-        for index, offset in self._timeline.between(begin, end):
-            yield Pulse(*self._events_of(index), offset)
 
     def close(self) -> None:
         """Close the file."""
@@ -139,7 +88,7 @@ class NexusReplay:
             )
         return self._file[found[0]]
 
-    def _open(self, group: h5py.Group, loop: bool) -> None:
+    def _open(self, group: h5py.Group, loop: bool) -> Timeline:
         self.name = f"{self._path}, {group.name}"
         self._offset = self._field(group, "event_time_offset")
         self._id = self._field(group, "event_id") if "event_id" in group else None
@@ -168,23 +117,20 @@ class NexusReplay:
         sorted_times = times[order]
         is_new = np.ones(len(times), bool)
         is_new[1:] = np.diff(sorted_times) != 0
-        self._timeline = Timeline(sorted_times[is_new], loop=loop)
-        self.start = self._timeline.start
         self._rows = order
         self._first_row = np.append(np.flatnonzero(is_new), len(order))
         self._begins = begins
         self._block_begin = 0
-        self._block = _EMPTY
+        self._block = Events.empty(0)
+        return Timeline(sorted_times[is_new], loop=loop)
 
-    def _events_of(self, index: int) -> Events:
+    def _events(self, index: int) -> Events:
         rows = self._rows[self._first_row[index] : self._first_row[index + 1]]
         parts = [
             self._slice(int(self._begins[part[0]]), int(self._begins[part[-1] + 1]))
             for part in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
         ]
-        if len(parts) == 1:
-            return parts[0]
-        return Events(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return joined(parts)
 
     def _slice(self, begin: int, end: int) -> Events:
         held = self._block_begin, self._block_begin + len(self._block.pixel_id)

@@ -1,0 +1,156 @@
+"""Kafka topics into a file: what ``donki record`` does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from donki.errors import BrokerError
+from donki.streams.client import knock, open_client, parse_address
+from donki_client.interruption import interruption
+from donki_client.recording_file import RecordingFile
+
+CONNECT_LIMIT = 3.0  # s
+SILENCE_LIMIT = 10.0  # s without a message after which the broker is asked whether it is still there
+POLL = 0.1  # s
+FLUSH = 1.0  # s
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was recorded: messages, bytes of payload, and whether Ctrl-C ended it before a limit did."""
+
+    messages: int
+    bytes: int
+    interrupted: bool
+
+
+def record(
+    topics: Sequence[str],
+    path: Path,
+    console: Console,
+    *,
+    broker: str,
+    from_beginning: bool = False,
+    count: int | None = None,
+    seconds: float | None = None,
+) -> Recorded:
+    """Record what arrives on topics, all partitions, until a limit is reached or Ctrl-C.
+
+    Parameters
+    ----------
+    topics
+        their names
+    path
+        of the file; one that exists is never overwritten
+    console
+        where progress is shown, if it is a terminal
+    broker
+        ``host:port``
+    from_beginning
+        from the oldest message of each topic on, not only what comes from now on
+    count
+        most messages in all
+    seconds
+        most time
+
+    Raises
+    ------
+    InputError
+        when `broker` is no ``host:port``
+    BrokerError
+        when no broker answers, a topic is not there, or the broker is gone; what came before is in the file
+    FileError
+        when the file exists or cannot be written
+    """
+    consumer = _connect(broker)
+    try:
+        begin = _begin(consumer, broker, topics, from_beginning)
+        numbers = {topic: [part.partition for part in begin if part.topic == topic] for topic in topics}
+        with RecordingFile(path, numbers) as file, interruption() as interrupted:
+            consumer.assign(list(begin))
+            for partition, offset in begin.items():
+                consumer.seek(partition, offset)
+            console.print(f"recording {', '.join(topics)} to {path}; Ctrl-C ends it", soft_wrap=True)
+            _follow(consumer, broker, file, console, interrupted, count, seconds)
+        return Recorded(file.messages, file.bytes, interrupted.is_set())
+    except KafkaError as error:
+        raise BrokerError(f"Kafka broker {broker}: recording failed: {error}") from None
+    finally:
+        consumer.close()
+
+
+def _connect(broker: str) -> KafkaConsumer:
+    knock([parse_address(broker)], CONNECT_LIMIT / 2)
+    settings = {
+        "bootstrap_servers": [broker],
+        "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT),
+        "allow_auto_create_topics": False,
+        "enable_auto_commit": False,
+        "metrics_enabled": False,
+        "fetch_max_wait_ms": int(1000 * POLL),
+        "max_partition_fetch_bytes": 16_000_000,
+    }
+    return open_client(KafkaConsumer, broker, settings)
+
+
+def _begin(
+    consumer: KafkaConsumer, broker: str, topics: Sequence[str], from_beginning: bool
+) -> dict[TopicPartition, int]:
+    """Return where to begin in each partition."""
+    missing = set(topics) - set(consumer.topics())
+    if missing:
+        raise BrokerError(
+            f"Kafka broker {broker} has no topic {', '.join(sorted(missing))};"
+            " correct the name, or start what makes it first"
+        )
+    partitions = [
+        TopicPartition(topic, number)
+        for topic in topics
+        for number in sorted(consumer.partitions_for_topic(topic) or ())
+    ]
+    find = consumer.beginning_offsets if from_beginning else consumer.end_offsets
+    found: dict[TopicPartition, int] = find(partitions)
+    return found
+
+
+def _follow(
+    consumer: KafkaConsumer,
+    broker: str,
+    file: RecordingFile,
+    console: Console,
+    interrupted: threading.Event,
+    count: int | None,
+    seconds: float | None,
+) -> None:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("waiting for messages", total=None)
+        heard = flushed = time.monotonic()
+        end = None if seconds is None else heard + seconds
+        while not interrupted.is_set() and (end is None or time.monotonic() < end):
+            left = None if count is None else count - file.messages
+            if left == 0:
+                break
+            batches = consumer.poll(timeout_ms=int(1000 * POLL), max_records=left)
+            for records in batches.values():
+                for each in records:
+                    file.append(each)
+            now = time.monotonic()
+            if batches:
+                heard = now
+                progress.update(task, description=f"{file.messages:,} messages, {file.bytes / 1e6:,.1f} MB")
+            elif now - heard > SILENCE_LIMIT:
+                knock([parse_address(broker)], CONNECT_LIMIT)
+                heard = now
+            if now - flushed > FLUSH:
+                file.flush()
+                flushed = now
