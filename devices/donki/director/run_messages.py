@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 from streaming_data_types import serialise_6s4t, serialise_pl72
@@ -91,12 +91,13 @@ def nexus_structure(run: Run, streams: Iterable[Stream]) -> dict[str, Any]:
     Events are written as NXevent_data in an NXdetector called after their source, numbers as NXlog. Arrays
     and texts (da00) are left out: a file writer must know their shape before the first trigger.
     """
-    known = [stream for stream in dict.fromkeys(streams) if stream.schema in _WRITABLE]
-    sources = Counter(stream.source for stream in known)
+    names: set[str] = set()
     groups = []
-    for stream in known:
-        alone = sources[stream.source] == 1
-        name = (stream.source if alone else f"{stream.source}_{stream.topic}").replace("/", "_")
+    for stream in dict.fromkeys(streams):
+        if stream.schema not in _WRITABLE:
+            continue
+        name = _free_name(stream.source.replace("/", "_"), names)
+        names.add(name)
         config = {"topic": stream.topic, "source": stream.source}
         if stream.schema == "f144":
             groups.append(
@@ -113,6 +114,12 @@ def nexus_structure(run: Run, streams: Iterable[Stream]) -> dict[str, Any]:
         _group("instrument", "NXinstrument", groups),
     ]
     return {"children": [_group("entry", "NXentry", entry)]}
+
+
+def _free_name(name: str, taken: Container[str]) -> str:
+    """Return a name that no other group has, for sources of one name."""
+    numbered = (name if number == 1 else f"{name}_{number}" for number in count(1))
+    return next(free for free in numbered if free not in taken)
 
 
 def _group(name: str, nexus_class: str, children: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""What file writers are told: whatever the ESS file writer asks of a start and a stop is there."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+from streaming_data_types import deserialise_6s4t, deserialise_pl72
+
+from donki.director.run_messages import nexus_structure, run_start, run_stop
+from donki.run import Run
+from donki.streams.outlet import Stream
+
+RUN = Run("20261122T101500Z-3f9a", "Silicon", {"sample": "Si"}, 7)
+JOB = str(uuid.uuid4())
+TIME = 1_795_000_000_123_456_789
+
+
+def groups(structure):
+    """By path: the class, and the module and its config, of all groups."""
+    found = {}
+
+    def walk(children, path):
+        for child in children:
+            if child.get("type") == "group":
+                name = f"{path}/{child['name']}"
+                assert name not in found
+                found[name] = child["attributes"][0]["values"]
+                walk(child["children"], name)
+            elif child["module"] not in ("dataset", "mdat"):
+                found[f"{path}:{child['module']}"] = child["config"]
+
+    walk(structure["children"], "")
+    return found
+
+
+def start(streams=()):
+    message = run_start(
+        RUN, JOB, filename="a.nxs", start_time=TIME, topic="runs", brokers=["a:1", "b:2"], streams=streams
+    )
+    return deserialise_pl72(message)
+
+
+def test_a_start_has_all_that_a_file_writer_asks_for():
+    found = start()
+    assert uuid.UUID(found.job_id).version == 4
+    assert (found.filename, found.control_topic, found.broker) == ("a.nxs", "runs", "a:1,b:2")
+    assert found.start_time == TIME // 1_000_000
+    assert found.stop_time == 0
+    # With an instrument's name a file writer would look for a template.
+    assert (found.instrument_name, found.service_id) == ("", "")
+    assert found.run_name == RUN.id
+    assert json.loads(found.metadata) == {"run_id": RUN.id, "title": "Silicon", "metadata": {"sample": "Si"}}
+
+
+def test_a_stop_has_all_that_a_file_writer_asks_for_and_leaves_nothing_out():
+    found = deserialise_6s4t(run_stop(RUN.id, JOB, TIME))
+    assert found.job_id == JOB
+    assert found.run_name == RUN.id
+    assert uuid.UUID(found.command_id).version == 4
+    assert found.stop_time * 1_000_000 >= TIME
+    assert found.stop_time * 1_000_000 - TIME < 1_000_000
+
+
+def test_the_structure_writes_events_and_numbers_and_leaves_arrays_out():
+    streams = [
+        Stream("ev44", "det", "panel_0"),
+        Stream("f144", "values", "p0/x"),
+        Stream("da00", "values", "p0/image"),
+        Stream("ev44", "det", "panel_0"),
+    ]
+    found = groups(json.loads(start(streams).nexus_structure))
+    assert found == {
+        "/entry": "NXentry",
+        "/entry/instrument": "NXinstrument",
+        "/entry/instrument/panel_0": "NXdetector",
+        "/entry/instrument/panel_0/panel_0_events": "NXevent_data",
+        "/entry/instrument/panel_0/panel_0_events:ev44": {"topic": "det", "source": "panel_0"},
+        "/entry/instrument/p0_x": "NXlog",
+        "/entry/instrument/p0_x:f144": {"topic": "values", "source": "p0/x", "dtype": "double"},
+    }
+
+
+@given(
+    st.lists(
+        st.builds(
+            Stream, st.sampled_from(["ev44", "f144"]), st.sampled_from("ab"), st.sampled_from(["x", "y/z"])
+        )
+    )
+)
+def test_every_stream_has_a_group_of_its_own(streams):
+    found = groups(nexus_structure(RUN, streams))
+    modules = [(path.partition(":")[2], *config.values()) for path, config in found.items() if ":" in path]
+    assert sorted((schema, topic, source) for schema, topic, source, *_ in modules) == sorted(set(streams))
