@@ -11,6 +11,7 @@ from donki.sources.event_list import EventList
 from donki.sources.event_list_source import EventListSource
 from donki.sources.events import Events, Source
 from donki.sources.histogram_source import HistogramSource
+from donki.sources.mcpl import read_mcpl
 from donki.sources.mcstas import read_mcstas
 from donki.sources.monitor import Axis, Monitor
 from donki.sources.nexus_replay import NexusReplay
@@ -33,5 +34,6 @@ __all__ = [
     "Recording",
     "Source",
     "TopicReplay",
+    "read_mcpl",
     "read_mcstas",
 ]
