@@ -1,0 +1,185 @@
+"""The control system of a beamline, for tests: the C++ DataBaseds on MariaDB, tango_admin and Starter."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import psutil
+import tango
+
+from donki_client.facility.address import Address
+from donki_client.facility.database import answers
+from donki_client.facility.processes import Child
+from support import free_port, needs, wait_until
+
+TABLES = Path("/usr/share/dbconfig-common/data/tango-db/install/mysql")
+DATABASE_SERVER = Path("/usr/lib/tango/DataBaseds")
+STARTER = Path("/usr/lib/tango/Starter")
+SERVERS = Path(sys.executable).parent  # where pip installs DonkiDirector and DonkiPlayer
+LIMIT = 30.0  # s
+_AS_ROOT = ["--user=root"] if os.getuid() == 0 else []
+REMEDY = "apt-get install mariadb-server tango-db tango-starter libtango-tools dbconfig-no-thanks"
+
+
+class TangoWorld:
+    """A Tango database as beamlines run it, on a free port of 127.0.0.1; gone when its block ends.
+
+    Attributes
+    ----------
+    address
+        where the database answers
+    host
+        the name of this machine, as Starter's device has it
+    starter
+        the Starter's device, once it was started
+    """
+
+    def __init__(self, folder: Path) -> None:
+        programs = (shutil.which("mariadbd"), DATABASE_SERVER.exists(), STARTER.exists())
+        needs("MariaDB, DataBaseds or Starter", all(programs), REMEDY)
+        self.address = Address("127.0.0.1", free_port())
+        self.host = socket.gethostname().partition(".")[0]
+        self._folder = folder
+        self._children: list[Child] = []
+        self._launched: list[str] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._start_database(*self._start_mariadb())
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill_launched()
+        for child in reversed(self._children):
+            child.terminate()
+            child.wait(5)
+            child.kill()
+
+    def run(self, name: str, *command: str | Path, **environment: str) -> Child:
+        """Start a program of this control system."""
+        with_host = {"TANGO_HOST": self.address.tango_host, **environment}
+        child = Child(name, list(map(str, command)), self._folder / f"{name}.log", with_host)
+        self._children.append(child)
+        return child
+
+    def start_starter(self) -> None:
+        """Start the Starter of this host, for servers that pip installed.
+
+        What it starts listens on 127.0.0.1 alone.
+        """
+        device = f"tango/admin/{self.host}"
+        admin(self.address, "--add-server", f"Starter/{self.host}", "Starter", device)
+        admin(self.address, "--add-property", device, "StartDsPath", str(SERVERS))
+        admin(self.address, "--add-property", device, "LogFileHome", str(self._folder))
+        end_point = ("-ORBendPoint", "giop:tcp:127.0.0.1:")
+        self.run("Starter", STARTER, self.host, *end_point, ORBendPoint="giop:tcp:127.0.0.1:")
+        self.starter = proxy_of(self.address, device)
+        wait_until("Starter answers", lambda: is_up(self.starter), LIMIT)
+
+    def dev_start(self, server: str) -> None:
+        """Have Starter start a server, and wait until it has launched it.
+
+        Starter tells servers apart by their command lines, whichever database they belong to: the instance
+        needs a name that no other server of this machine has.
+        """
+        log = self._folder / "ds.log" / f"{server.replace('/', '_')}.log"
+        log.unlink(missing_ok=True)
+        self.starter.DevStart(server)
+        self._launched.append(server)
+        wait_until(f"Starter launches {server}", log.exists, LIMIT)
+
+    def _kill_launched(self) -> None:
+        """End what Starter has launched, which would outlive it."""
+        for process in psutil.process_iter(["cmdline"]):
+            program, instance = ["", "", *(process.info["cmdline"] or ())][-2:]
+            if f"{Path(program).name}/{instance}" in self._launched:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def _start_mariadb(self) -> tuple[int, Path]:
+        data, mariadb_socket, port = self._folder / "mariadb", self._folder / "mariadb.sock", free_port()
+        installation = ["--no-defaults", "--auth-root-authentication-method=normal", f"--datadir={data}"]
+        made = subprocess.run(
+            ["mariadb-install-db", *installation, *_AS_ROOT],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        assert made.returncode == 0, made.stdout
+        self.run(
+            "mariadbd",
+            *(shutil.which("mariadbd") or "mariadbd", "--no-defaults", *_AS_ROOT),
+            *(f"--datadir={data}", f"--socket={mariadb_socket}"),
+            *(f"--port={port}", "--bind-address=127.0.0.1"),
+        ).wait_for("ready for connections", LIMIT)
+        return port, mariadb_socket
+
+    def _start_database(self, port: int, mariadb_socket: Path) -> None:
+        user = "tango@'127.0.0.1' IDENTIFIED BY 'tango'"
+        new = f"CREATE DATABASE tango; GRANT ALL ON tango.* TO {user}; USE tango;"
+        subprocess.run(
+            ["mariadb", "--no-defaults", f"--socket={mariadb_socket}", "-uroot"],
+            input=new + TABLES.read_text(),
+            text=True,
+            timeout=LIMIT,
+            check=True,
+        )
+        self.run(
+            "DataBaseds",
+            *(DATABASE_SERVER, "2", "-ORBendPoint", f"giop:tcp:{self.address}"),
+            MYSQL_USER="tango",
+            MYSQL_PASSWORD="tango",
+            MYSQL_HOST=f"127.0.0.1:{port}",
+        )
+        wait_until("DataBaseds answers", lambda: answers(self.address), LIMIT)
+
+
+def admin(database: Address, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``tango_admin`` on a database; it must succeed."""
+    needs("tango_admin", shutil.which("tango_admin"), REMEDY)
+    done = subprocess.run(
+        ["tango_admin", *arguments],
+        env={**os.environ, "TANGO_HOST": database.tango_host},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 0, f"tango_admin {' '.join(arguments)}: {done.stdout}{done.stderr}"
+    return done
+
+
+def proxy_of(database: Address, device: str) -> tango.DeviceProxy:
+    return tango.DeviceProxy(f"tango://{database.tango_host}/{device}")
+
+
+def is_up(device: tango.DeviceProxy) -> bool:
+    try:
+        return device.ping() >= 0
+    except tango.DevFailed:
+        return False
+
+
+def soon(what: str, ask: Callable[[], object], limit: float = LIMIT) -> None:
+    """Wait for a predicate that a device answers, which may be on its way."""
+
+    def holds() -> object:
+        try:
+            return ask()
+        except tango.DevFailed:
+            return False
+
+    wait_until(what, holds, limit)
