@@ -11,13 +11,13 @@ from donki.errors import DonkiError
 
 _UNREACHABLE = {
     "API_CantConnectToDevice",
-    "API_CantConnectToDatabase",
     "API_CorbaException",
     "API_DeviceNotExported",
     "API_ServerNotRunning",
-    "API_TangoHostNotSet",
     "DB_DeviceNotDefined",
 }
+
+_NO_DATABASE = {"API_CantConnectToDatabase", "API_TangoHostNotSet"}
 
 
 @contextmanager
@@ -31,12 +31,14 @@ def as_dev_failed(origin: str) -> Iterator[None]:
 
 def is_lost(error: tango.DevFailed) -> bool:
     """Return whether a Player must be found again: not there, silent, not set up for the run, or busy."""
-    reason = error.args[0].reason
-    return _is_unreachable(error) or _timed_out(error) or reason in {"Donki_NotSetUpError", "Donki_BusyError"}
+    must_be_found = {"Donki_NotSetUpError", "Donki_BusyError", *_NO_DATABASE}
+    return error.args[0].reason in must_be_found or _is_unreachable(error) or _timed_out(error)
 
 
 def message_of(error: tango.DevFailed) -> str:
     """Return what a DevFailed says, in one line: our own message as it was raised, others by their root."""
+    if error.args[0].reason in _NO_DATABASE:
+        return "cannot be looked up: the Tango database does not answer"
     if _timed_out(error):
         return "does not answer (timed out)"
     if _is_unreachable(error):

@@ -44,6 +44,11 @@ def test_a_player_that_is_not_set_up_or_busy_must_be_found_again():
         ("API_CorbaException", "TRANSIENT CORBA system exception: TRANSIENT_CallTimedout", "does not answer"),
         ("API_CorbaException", "COMM_FAILURE CORBA system exception", "cannot be reached"),
         ("API_CorbaException", "TRANSIENT_ConnectFailed", "cannot be reached"),
+        (
+            "API_CantConnectToDatabase",
+            "Can't connect to Tango database",
+            "cannot be looked up: the Tango data",
+        ),
         ("API_DeviceNotExported", "Device a/b/c is not exported", "cannot be reached"),
     ],
 )

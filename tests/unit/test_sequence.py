@@ -315,6 +315,25 @@ def test_abort_tells_who_acts_to_give_up_and_stops_the_others_now():
     assert (rules.state, rules.silent) == (State.ON, ["p1"])
 
 
+def test_a_player_whose_set_up_ends_after_an_abort_is_stopped():
+    orchestra = Orchestra(sequence(0, 0))
+    rules = orchestra.sequence
+    orchestra.perform(rules.request(Command.ABORT, orchestra.now))
+    assert set(orchestra.given_up) == {"p0", "p1"}
+    orchestra.play()
+    stopped = [entry[2] for entry in orchestra.history if entry[1:4:2] == ("done", Task.STOP)]
+    assert sorted(stopped) == ["p0", "p1"]
+    assert (rules.state, rules.silent, rules.outcome) == (State.ON, [], "aborted")
+
+
+def test_a_player_that_is_not_there_misses_the_attempt_that_was_its_turn():
+    rules = sequence(0, 0, triggers=2, policies=[OnError.SKIP, OnError.SKIP])
+    rules.members["p0"].attempts = {2: 3}
+    orchestra = Orchestra(rules, dies={("p0", 1): None}).play()
+    steps = [(s.trigger, s.attempt, s.outcome) for s in orchestra.steps if s.player == "p0"]
+    assert steps == [(1, 1, Outcome.SKIPPED), (2, 3, Outcome.SKIPPED)]
+
+
 def test_a_priority_takes_effect_at_the_next_trigger_and_a_newcomer_is_set_up_first():
     orchestra = Orchestra(sequence(0, 0, -1, triggers=3))
     rules = orchestra.sequence

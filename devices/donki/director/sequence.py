@@ -194,9 +194,12 @@ class Sequence:
         pending = self._pending.get(player)
         if pending is None or pending.ticket != ticket:
             return []
-        if self.phase is Phase.ENDING:
-            return self._leave(player)
         member = self.members[player]
+        if self.phase is Phase.ENDING:
+            # It was told to give up perhaps before it was asked to set up.
+            is_set_up = pending.task is Task.START and error is None
+            limit = pending.limit
+            return [self._ask(Task.STOP, [member], now, limit=limit)] if is_set_up else self._leave(player)
         if error is not None:
             return self._failed(member, error, now, lost=lost)
         if pending.task is Task.START:
@@ -322,9 +325,9 @@ class Sequence:
             for member in level:
                 if member.lost:
                     member.skipped += 1
-                    effects.append(
-                        Step(self.trigger, member.name, 1, Outcome.SKIPPED, now, now, "it is not there")
-                    )
+                    attempt = member.attempts.get(self.trigger, 1)
+                    why = "it is not there"
+                    effects.append(Step(self.trigger, member.name, attempt, Outcome.SKIPPED, now, now, why))
             new = [member for member in level if not member.lost and not member.set_up]
             ready = [member for member in level if not member.lost and member.set_up]
             effects += self._ask_first(Task.START, new, now)
