@@ -14,13 +14,19 @@ from donki_client.panel.orchestra import Orchestra
 from donki_client.panel.window import Window
 
 
-def run_panel(director: Director) -> None:
-    """Show the panel of a Director until its window is closed, or Ctrl-C."""
+def an_application() -> TaurusApplication:
+    """Return Qt's application, which must be there before the first window."""
     # Taurus tells every lost subscription on the terminal; the window shows it.
     taurus.setLogLevel(taurus.Critical)
-    app = TaurusApplication(sys.argv[:1], cmd_line_parser=None, app_name="donki panel")
+    return TaurusApplication(sys.argv[:1], cmd_line_parser=None, app_name="donki panel")
+
+
+def run_panel(director: Director) -> None:
+    """Show the panel of a Director until its window is closed, or Ctrl-C or SIGTERM closes it."""
+    app = an_application()
     window = Window(Orchestra(director))
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: window.close())
     # Python runs its signal handlers only when Qt gives it a turn.
     turns = QTimer(interval=200)
     turns.timeout.connect(lambda: None)

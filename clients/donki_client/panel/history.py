@@ -31,9 +31,10 @@ class History:
         self.values: deque[float] = deque(maxlen=KEPT)
 
     def add(self, time: float, value: float) -> None:
-        """Append a point; one that is not a number is a gap in the curve."""
-        self.times.append(time)
-        self.values.append(value)
+        """Append a point, unless it is not a number: no Player has a time before its first trigger."""
+        if math.isfinite(value):
+            self.times.append(time)
+            self.values.append(value)
 
 
 class EventRate:

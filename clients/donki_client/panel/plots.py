@@ -20,11 +20,18 @@ VIEW = 60.0
 
 
 class Plots(QWidget):
-    """Two plots over the same time, a curve for each Player."""
+    """Two plots over the same time, a curve for each Player.
+
+    Attributes
+    ----------
+    durations, rates
+        by device what the curves show: times of triggers in s, events a second
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._histories: dict[str, tuple[History, History]] = {}
+        self.durations: dict[str, History] = {}
+        self.rates: dict[str, History] = {}
         self._counts: dict[str, EventRate] = {}
         self._curves: dict[str, list[pyqtgraph.PlotDataItem]] = {}
         self._plots = [
@@ -48,29 +55,28 @@ class Plots(QWidget):
                 plot.removeItem(curve)
         self._curves = {}
         for row, device in enumerate(devices):
-            self._histories.setdefault(device, (History(), History()))
+            self.durations.setdefault(device, History())
+            self.rates.setdefault(device, History())
             self._counts.setdefault(device, EventRate())
             colour = player_colour(row)
             dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": colour, "symbolPen": None}
             pen = pyqtgraph.mkPen(colour, width=2)
             self._curves[device] = [
-                plot.plot(pen=pen, connect="finite", **dots)
-                for plot, dots in zip(self._plots, (dots, {}), strict=True)
+                plot.plot(pen=pen, **dots) for plot, dots in zip(self._plots, (dots, {}), strict=True)
             ]
 
     def hear(self, device: str, attribute: str, value: float, when: float) -> None:
         """Take a Player's news: the device as in `show_players`, the time in s since 1970 UTC."""
-        if attribute == "LastDuration" and device in self._histories:
-            self._histories[device][0].add(when, value)
+        if attribute == "LastDuration" and device in self.durations:
+            self.durations[device].add(when, value)
         elif attribute == "EventsSent" and device in self._counts:
             self._counts[device].note(when, int(value))
 
     def _draw(self) -> None:
         now = time.time()
         for device, curves in self._curves.items():
-            histories = self._histories[device]
-            histories[1].add(now, self._counts[device].at(now))
-            for curve, history in zip(curves, histories, strict=True):
+            self.rates[device].add(now, self._counts[device].at(now))
+            for curve, history in zip(curves, (self.durations[device], self.rates[device]), strict=True):
                 curve.setData(list(history.times), list(history.values))
         for plot in self._plots:
             plot.setXRange(now - VIEW, now, padding=0)
