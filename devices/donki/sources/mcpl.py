@@ -74,7 +74,7 @@ def read_mcpl(path: str | PathLike[str], columns: Sequence[str] = COLUMNS) -> Ev
             while (block := file.read_block()) is not None:
                 neutron = block.pdgcode == _NEUTRON
                 others.update(np.unique(block.pdgcode[~neutron]).tolist())
-                end = filled + np.count_nonzero(neutron)
+                end = filled + int(np.count_nonzero(neutron))
                 for row, column in zip(rows, columns, strict=True):
                     row[filled:end] = _column(block, column)[neutron]
                 filled = end

@@ -1,0 +1,80 @@
+"""The neutron beam that comes to a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.errors import InputError
+from donki.sources.histogram_source import HistogramSource
+from donki.sources.monitor import Axis, Monitor
+from donki.sources.neutron import NEUTRON_MASS, PLANCK
+
+_BOLTZMANN = 1.380649e-23
+"""J/K, exact."""
+
+_MAXWELL = 1e20 * PLANCK**2 / (2 * NEUTRON_MASS * _BOLTZMANN)
+"""h² / (2 m_n k_B): 949.3 K Å²."""
+
+_BINS = 256
+
+
+@dataclass(frozen=True)
+class Beam:
+    """A pulsed white beam: the Maxwellian spectrum of a moderator, cut to a band by choppers.
+
+    Parameters
+    ----------
+    flight_path : float
+        from the moderator to the sample, in m
+    band : (float, float)
+        shortest and longest wavelength, in Å
+    moderator : float
+        temperature of the moderator in K
+
+    Raises
+    ------
+    InputError
+        when one of them is not positive, or the band does not rise
+    """
+
+    flight_path: float
+    band: tuple[float, float]
+    moderator: float = 50.0
+
+    def __post_init__(self) -> None:
+        if not (
+            0 < self.flight_path < np.inf and 0 < self.band[0] < self.band[1] < np.inf and self.moderator > 0
+        ):
+            raise InputError(f"{self}: flight_path in m, band in Å, rising, and moderator in K are above 0")
+
+    def flux(self, wavelength: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the flux per Å, in any scale, at wavelengths in Å; 0 outside the band.
+
+        The Maxwellian 2 a² λ⁻⁵ exp(-a / λ²), a = h² / (2 m_n k_B T): that of McStas' Source_Maxwell_3.
+        """
+        a = _MAXWELL / self.moderator
+        inside = (wavelength >= self.band[0]) & (wavelength <= self.band[1])
+        used = np.where(inside, wavelength, 1.0)
+        return np.where(inside, 2 * a**2 * used**-5.0 * np.exp(-a / used**2), 0.0)
+
+    def monitor(self, distance: float, *, pixel: int = 1) -> HistogramSource:
+        """Return a beam monitor: all its events on one pixel.
+
+        It counts neutrons alike whatever their wavelength.
+
+        Parameters
+        ----------
+        distance : float
+            from the moderator to the monitor, in m
+        pixel : int
+            the number of its pixel
+        """
+        edges = np.linspace(*self.band, _BINS + 1)
+        intensity = self.flux((edges[1:] + edges[:-1]) / 2)
+        axis = Axis("Wavelength [AA]", edges)
+        name = f"beam monitor at {distance:g} m"
+        monitor = Monitor(name, name, (axis,), intensity, np.sqrt(intensity), np.ones(_BINS))
+        return HistogramSource(monitor, flight_path=distance, first_pixel=pixel)
