@@ -23,7 +23,7 @@ BACKLOG = 10_000
 PATIENCE = 2.0
 
 #: How long after the end of a run the broker may still be away, in s.
-GRACE = 10.0
+GRACE = 5.0
 
 
 class TimingStream:
