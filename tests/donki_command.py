@@ -22,7 +22,12 @@ class Command:
     def __init__(self, data: Path) -> None:
         self.data = data
         self._environment = {**os.environ, "XDG_DATA_HOME": str(data), "COLUMNS": "100", "TERM": "xterm"}
-        self._environment.pop("TANGO_HOST", None)
+        for name in ("TANGO_HOST", "DONKI_BROKER"):
+            self._environment.pop(name, None)
+
+    def set(self, name: str, value: str) -> None:
+        """Set a variable of the environment in which it runs."""
+        self._environment[name] = value
 
     def run(self, *arguments: str, piped: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(

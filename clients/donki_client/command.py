@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -38,6 +39,22 @@ def director(address: str) -> None:
     from donki_client.session import run_director  # noqa: PLC0415
 
     if not run_director(Address.parse(address), Console(highlight=False)):
+        sys.exit(1)
+
+
+@donki.command()
+@click.argument("device")
+@click.option("--database", metavar="HOST:PORT", help="The Tango database; by default what TANGO_HOST names.")
+def shell(device: str, database: str | None) -> None:
+    r"""Open the prompt of the Director DEVICE, which runs already, such as donki/director/1.
+
+    It goes on when the prompt is left. Commands can also be piped in:
+    printf 'status\nwatch\n' | donki shell donki/director/1
+    """
+    from donki_client.session import run_shell  # noqa: PLC0415
+
+    address = Address.parse(database) if database else None
+    if not run_shell(device, address, Console(highlight=False)):
         sys.exit(1)
 
 
@@ -83,9 +100,57 @@ def demo(**asked: Any) -> None:
     Starts a Tango database, a Kafka broker, a Director and its Players on this machine, plays, reads every
     topic back and counts. The exit status is 0 only if every event arrived. Nothing it starts is left behind.
     """
-    from donki_client.demo import Demo, play  # noqa: PLC0415
+    from donki_client.demo import Demo, play_demo  # noqa: PLC0415
 
-    if not play(Demo(**asked), Console(highlight=False)):
+    if not play_demo(Demo(**asked), Console(highlight=False)):
+        sys.exit(1)
+
+
+@donki.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def run(file: Path) -> None:
+    """Play the scenario FILE, a whole experiment in YAML.
+
+    Starts what is missing on this machine: a Tango database where neither the file nor TANGO_HOST names
+    one, a Kafka broker in memory where neither the file nor DONKI_BROKER does, the Director and the Players.
+    Plays, reads every topic back and counts. The exit status is 0 only if the sequence came to its end and
+    everything that was sent arrived. Nothing it starts is left behind.
+    """
+    from donki_client.play import play  # noqa: PLC0415
+    from donki_client.scenario_file import from_environment, instance_name, read_scenario  # noqa: PLC0415
+
+    scenario = from_environment(read_scenario(file), os.environ)
+    if not play(scenario, instance_name(file), Console(highlight=False)):
+        sys.exit(1)
+
+
+@donki.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--try",
+    "tried",
+    is_flag=True,
+    help="Also play a few triggers on this machine, apart from what the file names. Executes the scripts.",
+)
+@click.option("--schema", is_flag=True, help="Print the JSON schema of scenarios, for editors.")
+def check(file: Path | None, tried: bool, schema: bool) -> None:
+    """Check the scenario FILE without starting anything or executing its scripts.
+
+    What is wrong is said with line and column. Then the sequence is played on a virtual clock: how long it
+    takes, and what would be late. How long the actions take is known from the last run of the same scripts
+    with the same parameters, or from what the file says (duration), or is measured with --try. The exit
+    status is 0 only if the scenario can be played.
+    """
+    if schema:
+        from donki_client.scenario import schema_text  # noqa: PLC0415
+
+        click.echo(schema_text())
+        return
+    if file is None:
+        raise click.UsageError("Missing argument 'FILE'.")
+    from donki_client.check import check_scenario  # noqa: PLC0415
+
+    if not check_scenario(file, Console(highlight=False), tried=tried):
         sys.exit(1)
 
 
@@ -119,36 +184,6 @@ def broker(port: int) -> None:
 
     running = MemoryBroker(port)
     running.run(lambda: click.echo(f"Kafka broker: {running.address}, in memory; Ctrl-C ends it"))
-
-
-@donki.command()
-@click.argument("run", default="")
-@click.option(
-    "--directory",
-    type=click.Path(path_type=Path),
-    help="Where the journal is.  [default: ~/.local/share/donkiorchestra/runs]",
-)
-@click.option(
-    "--director",
-    metavar="DEVICE|HOST:PORT",
-    help="Whose journal: a device name, or the Tango database that donki/director/1 is in.",
-)
-@click.option(
-    "--picture",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Draw it too: .png, .pdf, .svg.",
-)
-def report(run: str, directory: Path | None, director: str | None, picture: Path | None) -> None:
-    """Print what was recorded of a run: its triggers, how late they were, what each Player did and how long.
-
-    RUN is an id or its beginning; by default the newest run.
-    """
-    if directory and director:
-        raise click.UsageError("--directory and --director both say where the journal is; give one.")
-    from donki_client.report import journal_directory, print_report  # noqa: PLC0415
-
-    print_report(run, directory or journal_directory(director), picture, Console(highlight=False))
 
 
 @donki.command()
@@ -214,6 +249,36 @@ def replay(file: Path, broker: str, speed: float, topic_map: tuple[str, ...]) ->
         raise DonkiError(done.failure)
     if not done.is_whole:
         sys.exit(INTERRUPTED)
+
+
+@donki.command()
+@click.argument("run", default="")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where the journal is.  [default: ~/.local/share/donkiorchestra/runs]",
+)
+@click.option(
+    "--director",
+    metavar="DEVICE|HOST:PORT",
+    help="Whose journal: a device name, or the Tango database that donki/director/1 is in.",
+)
+@click.option(
+    "--picture",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Draw it too: .png, .pdf, .svg.",
+)
+def report(run: str, directory: Path | None, director: str | None, picture: Path | None) -> None:
+    """Print what was recorded of a run: its triggers, how late they were, what each Player did and how long.
+
+    RUN is an id or its beginning; by default the newest run.
+    """
+    if directory and director:
+        raise click.UsageError("--directory and --director both say where the journal is; give one.")
+    from donki_client.report import journal_directory, print_report  # noqa: PLC0415
+
+    print_report(run, directory or journal_directory(director), picture, Console(highlight=False))
 
 
 def main() -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import tango
 from tango import DevState
 
+from donki.errors import InputError
 from donki_client.errors import SequenceError, translated
 from donki_client.facility.address import Address
 
 POLL = 0.05  # s
+
+#: The Tango class of a Director.
+CLASS = "DonkiDirector"
 
 #: The states of a sequence that has begun and not ended.
 IN_PROGRESS = frozenset({DevState.INIT, DevState.RUNNING, DevState.ALARM, DevState.STANDBY})
@@ -37,6 +42,8 @@ class PlayerStatus:
         how many triggers of this run it missed
     dropped
         whether its policy DISABLE left it out for the rest of this run
+    device
+        its device name, with the database where it has one
     """
 
     name: str
@@ -46,6 +53,7 @@ class PlayerStatus:
     p99: float
     skipped: int = 0
     dropped: bool = False
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ class Director:
     """
 
     def __init__(self, device: str = "donki/director/1", database: str | Address | None = None) -> None:
-        self.name = device
+        name = self.name = device
         if database is not None:
             address = database if isinstance(database, Address) else Address.parse(database)
             device = f"tango://{address.tango_host}/{device}"
@@ -129,6 +137,12 @@ class Director:
         with translated(self.device):
             self._proxy = tango.DeviceProxy(device)
             self._proxy.ping()
+            kind = self._proxy.info().dev_class
+        if kind != CLASS:
+            raise InputError(f"{name} is a {kind}, not a {CLASS}; name a Director, such as donki/director/1")
+        scheme, found, rest = self.device.partition("://")
+        # What the Director's own name begins with: nothing, or tango://host:port/
+        self._database = f"{scheme}://{rest.partition('/')[0]}/" if found else ""
 
     def __repr__(self) -> str:
         return f"Director({self.device!r})"
@@ -173,6 +187,25 @@ class Director:
         self._write("RunTitle", title)
 
     @property
+    def run_metadata(self) -> dict[str, Any]:
+        """What is kept with the data of the next run: a JSON object."""
+        return dict(json.loads(self._read("RunMetadata")[0]))
+
+    @run_metadata.setter
+    def run_metadata(self, metadata: Mapping[str, Any]) -> None:
+        self._write("RunMetadata", json.dumps(dict(metadata)))
+
+    @property
+    def run_seed(self) -> int | None:
+        """The seed of the next run's random numbers; None: another at each start."""
+        seed = int(self._read("RunSeed")[0])
+        return None if seed < 0 else seed
+
+    @run_seed.setter
+    def run_seed(self, seed: int | None) -> None:
+        self._write("RunSeed", -1 if seed is None else seed)
+
+    @property
     def run_id(self) -> str:
         """The run in progress or the last one."""
         return str(self._read("RunId")[0])
@@ -195,8 +228,9 @@ class Director:
     @property
     def players(self) -> tuple[PlayerStatus, ...]:
         """The Players that the Director found."""
-        names, priorities, states, medians, p99s, skipped, dropped = self._read(
+        names, devices, priorities, states, medians, p99s, skipped, dropped = self._read(
             "Players",
+            "PlayerDeviceNames",
             "Priorities",
             "PlayerStates",
             "PlayerMedians",
@@ -205,10 +239,19 @@ class Director:
             "DroppedPlayers",
         )
         # A Player may come while they are read one after the other.
-        columns = zip(names, priorities, states, medians, p99s, skipped, strict=False)
+        columns = zip(names, devices, priorities, states, medians, p99s, skipped, strict=False)
         return tuple(
-            PlayerStatus(name, int(priority), state, float(median), float(p99), int(missed), name in dropped)
-            for name, priority, state, median, p99, missed in columns
+            PlayerStatus(
+                name=name,
+                priority=int(priority),
+                state=state,
+                median=float(median),
+                p99=float(p99),
+                skipped=int(missed),
+                dropped=name in dropped,
+                device=device if "://" in device else self._database + device,
+            )
+            for name, device, priority, state, median, p99, missed in columns
         )
 
     def snapshot(self) -> Snapshot:

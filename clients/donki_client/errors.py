@@ -48,6 +48,10 @@ def from_tango(failed: tango.DevFailed, device: str) -> DonkiError:
     reasons = {entry.reason for entry in failed.args}
     if "API_DeviceTimedOut" in reasons:
         return UnreachableError(f"{device} did not answer in time; its server may hang: restart it")
+    if "API_TangoHostNotSet" in reasons:
+        return InputError(
+            f"{device}: no Tango database is named; give HOST:PORT, or set TANGO_HOST in the environment"
+        )
     if "API_CantConnectToDatabase" in reasons:
         return UnreachableError(
             f"{device}: no Tango database answers there; start one (donki director HOST:PORT) "

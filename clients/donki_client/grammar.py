@@ -22,6 +22,7 @@ WORDS = {
     "reset": "leave FAULT",
     "check": "what stands in the way of a start",
     "status": "where the sequence stands",
+    "watch": "the Players at work, until the sequence ends or Ctrl-C",
     "help": "this list",
     "quit": "leave",
 }

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import tango
 
+from donki.streams.outlet import Stream
 from donki_client.errors import translated
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What a Player has done in its run: its last trigger, and the events, messages and bytes it sent."""
+    """What a Player has done in its run, or the last one.
+
+    Attributes
+    ----------
+    last_trigger
+        the last that was done; 0 before the first
+    events, messages, bytes
+        what the Kafka broker has acknowledged
+    streams
+        where the messages went, as far as their streams were opened
+    files
+        the NeXus files that it wrote, as paths on its machine
+    """
 
     last_trigger: int
     events: int
     messages: int
     bytes: int
+    streams: tuple[Stream, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 def read_sent(device: str) -> Sent:
@@ -32,6 +49,17 @@ def read_sent(device: str) -> Sent:
     UnreachableError
         when it does not answer
     """
-    names = ["LastTrigger", "EventsSent", "MessagesSent", "BytesSent"]
+    names = ["LastTrigger", "EventsSent", "MessagesSent", "BytesSent", "Streams", "Files"]
     with translated(device):
-        return Sent(*(int(answer.value) for answer in tango.DeviceProxy(device).read_attributes(names)))
+        *counts, streams, files = (
+            answer.value for answer in tango.DeviceProxy(device).read_attributes(names)
+        )
+    trigger, events, messages, size = map(int, counts)
+    return Sent(
+        trigger,
+        events,
+        messages,
+        size,
+        streams=tuple(Stream(**stream) for stream in json.loads(streams)),
+        files=tuple(map(Path, files)),
+    )

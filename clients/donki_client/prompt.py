@@ -23,6 +23,8 @@ from donki_client.grammar import (
     parse,
 )
 from donki_client.progress import detail, follow
+from donki_client.state_style import styled
+from donki_client.watch import watch
 
 STOP_LIMIT = 10.0  # s, for the trigger in progress when the prompt is left
 
@@ -69,6 +71,8 @@ class Prompt:
                 self._say_players()
             case Word("status"):
                 self._say_status()
+            case Word("watch"):
+                watch(self.director, self.console)
             case Word("check"):
                 self._say_findings()
             case Word("help"):
@@ -130,14 +134,15 @@ class Prompt:
         table.add_column("priority", justify="right")
         table.add_column("state")
         for player in players:
-            table.add_row(
-                player.name, "disabled" if player.priority < 0 else str(player.priority), player.state
-            )
+            priority = "disabled" if player.priority < 0 else str(player.priority)
+            table.add_row(player.name, priority, styled(player.state))
         self.console.print(table)
 
     def _say_status(self) -> None:
         snapshot = self.director.snapshot()
-        self._say(f"{snapshot.state}: {detail(snapshot)}, period {self.director.period:g} s")
+        head = styled(str(snapshot.state))
+        head.append(f": {detail(snapshot)}, period {self.director.period:g} s", "default")
+        self.console.print(head, soft_wrap=True)
         self._say(self.director.status)
 
     def _say_findings(self) -> None:

@@ -23,22 +23,23 @@ SILENCE_LIMIT = 10.0  # s without a record before the reading is given up
 
 @dataclass
 class Arrived:
-    """What arrived on one topic: events, the ev44 messages that held them, and their bytes."""
+    """What arrived of one source: events in ev44 messages, all messages, their bytes, and those of values."""
 
     events: int = 0
     messages: int = 0
     bytes: int = 0
+    values: int = 0
 
 
 class TopicReader:
     """Reads topics from where they end when this is made; older records are not looked at.
 
+    A topic that is not there yet is read from its beginning.
+
     Parameters
     ----------
     broker
         ``host:port``
-    topics
-        their names; one that is not there yet is read from its beginning
 
     Raises
     ------
@@ -48,9 +49,8 @@ class TopicReader:
         when no Kafka broker answers there within 3 s
     """
 
-    def __init__(self, broker: str, topics: Iterable[str]) -> None:
+    def __init__(self, broker: str) -> None:
         self.broker = broker
-        self._topics = tuple(topics)
         end = time.monotonic() + CONNECT_LIMIT
         knock([parse_address(broker)], CONNECT_LIMIT / 2)
         try:
@@ -64,14 +64,14 @@ class TopicReader:
                 fetch_max_wait_ms=50,
                 max_partition_fetch_bytes=16_000_000,
             )
-            self._begin = self._ends()
+            self._begin = self._ends(self._consumer.topics())
         except KafkaError as error:
             raise BrokerError(
                 f"what listens at {broker} does not answer as a Kafka broker: {error}"
             ) from None
 
-    def read(self) -> dict[str, Arrived]:
-        """Read everything that has arrived up to now, by topic.
+    def read(self, topics: Iterable[str]) -> dict[tuple[str, str], Arrived]:
+        """Read everything that has arrived up to now, by topic and source.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class TopicReader:
             when the broker has sent nothing for 10 s though there is more
         """
         try:
-            return self._read()
+            return self._read(topics)
         except KafkaError as error:
             raise BrokerError(f"Kafka broker {self.broker}: reading back failed: {error}") from None
 
@@ -95,8 +95,8 @@ class TopicReader:
     ) -> None:
         self.close()
 
-    def _ends(self) -> dict[TopicPartition, int]:
-        present = set(self._topics) & set(self._consumer.topics())
+    def _ends(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
+        present = set(topics) & set(self._consumer.topics())
         partitions = [
             TopicPartition(topic, number)
             for topic in present
@@ -105,9 +105,9 @@ class TopicReader:
         ends: dict[TopicPartition, int] = self._consumer.end_offsets(partitions) if partitions else {}
         return ends
 
-    def _read(self) -> dict[str, Arrived]:
-        ends = self._ends()
-        arrived = {topic: Arrived() for topic in self._topics}
+    def _read(self, topics: Iterable[str]) -> dict[tuple[str, str], Arrived]:
+        ends = self._ends(topics)
+        arrived: dict[tuple[str, str], Arrived] = {}
         self._consumer.assign(list(ends))
         for partition in ends:
             self._consumer.seek(partition, self._begin.get(partition, 0))
@@ -124,21 +124,24 @@ class TopicReader:
             for partition, records in batches.items():
                 for record in records:
                     if record.offset < ends[partition]:
-                        _count(arrived[partition.topic], record.value)
-        self._begin = ends
+                        # A Player's messages have the name of their source as key.
+                        source = (record.key or b"").decode(errors="replace")
+                        _count(arrived.setdefault((partition.topic, source), Arrived()), record.value)
+        self._begin |= ends
         return arrived
 
 
 def _count(arrived: Arrived, message: bytes) -> None:
-    if message[4:8] != b"ev44":
-        return
-    arrived.events += len(deserialise_ev44(message).time_of_flight)
+    if message[4:8] == b"ev44":  # a flatbuffer says its schema in its second word
+        arrived.events += len(deserialise_ev44(message).time_of_flight)
+    else:
+        arrived.values += 1
     arrived.messages += 1
     arrived.bytes += len(message)
 
 
-def stored_events(folder: Path, run_id: str, player: str) -> int:
-    """Return how many events the NeXus file of one Player in one run holds, 0 where there is none."""
+def stored_events(files: Iterable[Path]) -> int:
+    """Return how many events NeXus files hold; 0 for one that is not there."""
     events = 0
 
     def count(_name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -146,8 +149,8 @@ def stored_events(folder: Path, run_id: str, player: str) -> int:
         if item.attrs.get("NX_class") == "NXevent_data":
             events += len(item["event_id"])
 
-    path = folder / f"{run_id}_{player}.nxs"
-    if path.exists():
-        with h5py.File(path, "r") as file:
-            file.visititems(count)
+    for path in files:
+        if path.exists():
+            with h5py.File(path, "r") as file:
+                file.visititems(count)
     return events

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from donki.errors import DonkiError
+from donki.errors import DonkiError, FileError
 from donki_client.director import Director
 from donki_client.facility import Address, DeviceServer, LocalFacility
 from donki_client.facility.database import answers
@@ -56,27 +56,63 @@ def run_director(database: Address, console: Console) -> bool:
             facility.start_servers(server)
             _say(console, f"Director: {server.device}")
         prompt = Prompt(Director(server.device, database), console)
-        good = True
-        if sys.stdin.isatty():
-            _say(
-                console,
-                f"help lists the commands; a Player is started with: donki player NAME {database} SCRIPT",
-            )
-            read_terminal(prompt, folder / "history")
-        else:
-            good = read_pipe(prompt, sys.stdin)
+        hint = f"help lists the commands; a Player is started with: donki player NAME {database} SCRIPT"
+        good = _converse(prompt, folder / "history", hint)
         if not elsewhere:
             prompt.wind_down()
     return good
 
 
-def data_folder(database: Address) -> Path:
-    """Return where the Tango database at an address is kept: ``$XDG_DATA_HOME/donkiorchestra/IP-PORT``.
+def run_shell(device: str, database: Address | None, console: Console) -> bool:
+    """Run the prompt of a Director that runs already, on a terminal or through a pipe; it goes on afterwards.
+
+    Parameters
+    ----------
+    device
+        its name in the Tango database, or a full ``tango://host:port/...`` name
+    database
+        where it is registered; by default what ``TANGO_HOST`` names
+
+    Returns
+    -------
+    bool
+        whether everything that was asked for through a pipe happened
+
+    Raises
+    ------
+    DonkiError
+        when it does not answer, or is no Director
+    """
+    director = Director(device, database)
+    folder = data_home()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"the folder {folder} cannot be made: {error.strerror}") from None
+    return _converse(Prompt(director, console), folder / "history", f"{device}; help lists the commands")
+
+
+def _converse(prompt: Prompt, history: Path, hint: str) -> bool:
+    """Prompt on a terminal, or carry out what comes through a pipe; return whether all of that happened."""
+    if not sys.stdin.isatty():
+        return read_pipe(prompt, sys.stdin)
+    _say(prompt.console, hint)
+    read_terminal(prompt, history)
+    return True
+
+
+def data_home() -> Path:
+    """Return where the user's data are kept: ``$XDG_DATA_HOME/donkiorchestra``.
 
     ``XDG_DATA_HOME`` is ``~/.local/share`` by default (XDG Base Directory Specification).
     """
     home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser() / "donkiorchestra" / f"{database.ip}-{database.port}"
+    return Path(home).expanduser() / "donkiorchestra"
+
+
+def data_folder(database: Address) -> Path:
+    """Return where the Tango database at an address is kept: ``IP-PORT`` in the user's data."""
+    return data_home() / f"{database.ip}-{database.port}"
 
 
 def _say(console: Console, text: str) -> None:

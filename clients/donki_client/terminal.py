@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
@@ -16,6 +18,7 @@ from donki.errors import DonkiError
 from donki_client.grammar import WORDS, Word, parse
 from donki_client.progress import detail
 from donki_client.prompt import Prompt
+from donki_client.state_style import TOOLBAR_STYLES
 
 LOOK = 0.2  # s, between two looks at a sequence
 
@@ -24,20 +27,25 @@ def read_terminal(prompt: Prompt, history: Path) -> None:
     """Prompt until ``quit`` or Ctrl-D; ``start`` returns at once, the toolbar shows the progress."""
     observer = Observer(prompt)
     session: PromptSession[str] = PromptSession(
-        "donki> ",
+        [("bold fg:ansicyan", "donki> ")],
         history=FileHistory(str(history)),
         completer=InstructionCompleter(observer),
         complete_while_typing=False,
         bottom_toolbar=lambda: observer.line,
         refresh_interval=LOOK,
     )
-    with observer, patch_stdout(raw=True):
+    with observer:
         while True:
             try:
-                instruction = parse(session.prompt())
+                with patch_stdout(raw=True):
+                    line = session.prompt()
+                instruction = parse(line)
                 if instruction == Word("quit"):
                     break
-                if instruction is not None:
+                if instruction == Word("watch"):
+                    with observer.silenced():
+                        prompt.carry_out(instruction)
+                elif instruction is not None:
                     prompt.carry_out(instruction)
                     observer.look()
             except KeyboardInterrupt:
@@ -60,7 +68,7 @@ class Observer:
     """
 
     def __init__(self, prompt: Prompt) -> None:
-        self.line = ""
+        self.line: StyleAndTextTuples = []
         self.players: tuple[str, ...] = ()
         self._prompt = prompt
         self._was_in_progress = False
@@ -76,13 +84,24 @@ class Observer:
                 snapshot = director.snapshot()
                 self.players = tuple(player.name for player in director.players)
             except DonkiError as error:
-                self.line = f" {error}"
+                self.line = [("", f" {error}")]
                 return
-            self.line = f" {director.name}  {snapshot.state}  {detail(snapshot)}"
+            state = str(snapshot.state)
+            self.line = [
+                ("", f" {director.name}  "),
+                (TOOLBAR_STYLES.get(state, ""), state),
+                ("", f"  {detail(snapshot)}"),
+            ]
             ended = self._was_in_progress and not snapshot.in_progress
             self._was_in_progress = snapshot.in_progress
             if ended:
                 self._prompt.say_end(snapshot)
+
+    @contextmanager
+    def silenced(self) -> Iterator[None]:
+        """Keep quiet while something else has the screen."""
+        with self._looking:
+            yield
 
     def __enter__(self) -> Observer:
         self._thread.start()

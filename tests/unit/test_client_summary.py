@@ -19,7 +19,7 @@ from donki_client.summary import Result, problems, table
 PLAYER = PlayerStatus("player0", 0, "ON", 0.0123, 0.0456)
 END = Snapshot(DevState.ON, 100, 100, 100.0, 0.0, 14.0, 0, "run", "")
 ARRIVED = Arrived(1_240_000, 100, 9_930_000)
-WHOLE = Result(PLAYER, Sent(100, 1_240_000, 100, 9_930_000), ARRIVED, None)
+WHOLE = Result(PLAYER, Sent(100, 1_240_000, 100, 9_930_000), ARRIVED, None, 1_240_000)
 
 
 def test_a_whole_run_has_no_problems():
@@ -32,7 +32,7 @@ def test_events_that_are_missing_are_counted_by_player():
         "Player player0: 1,240,000 events sent, 1,239,999 read back from Kafka"
     ]
     assert problems(END, [replace(WHOLE, stored=7)]) == [
-        "Player player0: 1,240,000 events sent, 7 in the file"
+        "Player player0: 1,240,000 events in triggers done, 7 in the file"
     ]
 
 
@@ -43,7 +43,7 @@ def test_events_that_came_twice_are_a_problem():
 def test_a_player_that_is_gone_is_a_problem():
     result = replace(WHOLE, sent=None)
     assert problems(END, [result]) == ["Player player0 does not answer; what it sent is not known"]
-    assert not result.is_whole
+    assert result.problems
 
 
 def test_a_sequence_that_failed_or_was_stopped_is_a_problem():
@@ -55,7 +55,9 @@ def test_a_sequence_that_failed_or_was_stopped_is_a_problem():
 
 def test_the_table_holds_every_figure_in_80_columns():
     many = 124_000_000
-    result = Result(PLAYER, Sent(10_000, many, 10_000, 993_000_000), Arrived(many, 10_000, 993_000_000), many)
+    result = Result(
+        PLAYER, Sent(10_000, many, 10_000, 993_000_000), Arrived(many, 10_000, 993_000_000), many, many
+    )
     console = Console(width=80)
     with console.capture() as capture:
         console.print(table([result, result]))
@@ -67,12 +69,12 @@ def test_the_table_holds_every_figure_in_80_columns():
 
 
 def test_the_period_is_the_source_s_at_14_hz():
-    assert round(Demo(rate=14).period * 1e9) == 71_428_571
-    assert Demo(rate=0).period == 0
+    assert round(Demo(rate=14).scenario.trigger_period * 1e9) == 71_428_571
+    assert Demo(rate=0).scenario.trigger_period == 0
 
 
 @given(st.floats(1e-3, 1e6))
 def test_a_period_is_whole_nanoseconds_and_never_longer_than_the_rate_says(rate):
-    nanoseconds = Demo(rate=rate).period * 1e9
+    nanoseconds = Demo(rate=rate).scenario.trigger_period * 1e9
     assert math.isclose(nanoseconds, round(nanoseconds), abs_tol=1e-3)
     assert nanoseconds <= 1e9 / rate * (1 + 1e-12)

@@ -14,6 +14,7 @@ from typing import Any
 import tango
 
 from donki.errors import InputError
+from donki.policy import OnError
 from donki_client.errors import translated
 from donki_client.facility.address import Address
 from donki_client.facility.processes import Child, Processes
@@ -67,6 +68,9 @@ class DeviceServer:
         script: Path,
         priority: int | None = None,
         parameters: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        on_error: OnError | None = None,
+        retries: int | None = None,
         **properties: str | list[str],
     ) -> DeviceServer:
         """Return the server of the device ``donki/player/NAME``.
@@ -77,8 +81,8 @@ class DeviceServer:
             the Player's name: letters, digits, ``_``, ``-`` and ``.``
         script
             its action script; the folder becomes the property ScriptPath
-        priority, parameters
-            what the device takes up at its start; by default what it had before
+        priority, parameters, timeout, on_error, retries
+            what the device takes up at its start, the timeout in s; by default what it had before
         properties
             further device properties, such as ``KafkaBrokers="localhost:9092"``
 
@@ -90,11 +94,15 @@ class DeviceServer:
         if not script.is_file():
             raise InputError(f"script {str(script)!r}: there is no such file")
         script = script.resolve()
-        memorized = {"Script": script.name}
-        if priority is not None:
-            memorized["Priority"] = str(priority)
-        if parameters is not None:
-            memorized["Parameters"] = json.dumps(dict(parameters))
+        given = {
+            "Script": script.name,
+            "Priority": priority,
+            "Parameters": None if parameters is None else json.dumps(dict(parameters)),
+            "Timeout": timeout,
+            "OnError": None if on_error is None else on_error.value,
+            "Retries": retries,
+        }
+        memorized = {name: str(value) for name, value in given.items() if value is not None}
         properties = {"ScriptPath": str(script.parent), **properties}
         device = f"donki/player/{_member(name)}"
         return cls("DonkiPlayer", "donki.player.device", name, device, properties, memorized)

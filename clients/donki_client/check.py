@@ -1,0 +1,194 @@
+"""A scenario checked: what is wrong with it, how long it takes, what would be late, what it sends."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from donki.director.journal import default_directory
+from donki.director.pace import SECOND
+from donki_client.past import Experience, Past
+from donki_client.play import Played, Stage
+from donki_client.rehearsal import MOST_TRIGGERS, Rehearsal, rehearse
+from donki_client.scenario import Scenario
+from donki_client.scenario_file import read_scenario
+from donki_client.summary import problems
+
+#: How many triggers are tried. The first one is often slower than the rest.
+TRIED = 5
+
+
+def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool:
+    """Check the scenario of a file and say what came of it.
+
+    Parameters
+    ----------
+    path
+        of the file
+    console
+        where it is shown
+    tried
+        whether a few triggers are played, in a facility of their own
+
+    Returns
+    -------
+    bool
+        whether it can be played
+
+    Raises
+    ------
+    InputError
+        with a line for every problem of the file
+    """
+    scenario = read_scenario(path)
+    _say(console, f"{path}: valid", "bold green")
+    trial = None
+    if tried:
+        with console.status(f"playing {TRIED} triggers"):
+            trial = _try(scenario)
+        for problem in trial.problems:
+            _say(console, f"tried: {problem}", "bold red")
+    known = trial.known if trial else _known(scenario, Past(default_directory()))
+    rehearsal = rehearse(
+        scenario, {name: experience.durations for name, experience in known.items() if experience}
+    )
+    console.print(_players(scenario, known))
+    _say_rehearsal(console, scenario, rehearsal)
+    for name in scenario.players:
+        if known[name] is None and scenario.players[name].priority >= 0:
+            _say(
+                console,
+                f"how long {name} takes is not known, and taken as nothing: run it once, use --try, "
+                "or say its duration",
+                "yellow",
+            )
+    _say_data(console, scenario, known, trial)
+    return not rehearsal.failure and not (trial and trial.problems)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a few triggers: what went wrong, what is known of each Player now, and the data."""
+
+    problems: list[str]
+    known: Mapping[str, Experience | None]
+    played: Played
+
+
+def _try(scenario: Scenario) -> Trial:
+    nowhere = {"database": None, "broker": None, "hdf5": None}
+    alone = scenario.model_copy(update={**nowhere, "triggers": TRIED, "rate": None, "period": None})
+    with TemporaryDirectory(prefix="donki-try-") as folder:
+        quiet = Console(file=io.StringIO())
+        played = Stage(alone, "try", Path(folder), Path(folder), quiet).play()
+        known = {
+            name: replace(experience, source="tried now")
+            if experience and experience.is_measured
+            else experience
+            for name, experience in _known(scenario, Past(Path(folder))).items()
+        }
+    return Trial(problems(played.end, played.results), known, played)
+
+
+def _known(scenario: Scenario, past: Past) -> dict[str, Experience | None]:
+    """Return what is known of each Player's actions: from the journal, else as the scenario says."""
+    known: dict[str, Experience | None] = {}
+    for name, player in scenario.players.items():
+        script_hash = hashlib.sha256(player.script.read_bytes()).hexdigest()
+        known[name] = past.experience(script_hash, player.parameters)
+        if known[name] is None and player.duration is not None:
+            known[name] = Experience("the file", (round(player.duration * SECOND),))
+    return known
+
+
+def _players(scenario: Scenario, known: Mapping[str, Experience | None]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("\nPlayer")
+    for column in ("\npriority", "median\nms", "longest\nms", "events\na trigger", "kB\na trigger"):
+        table.add_column(column, justify="right")
+    table.add_column("\nknown from", overflow="fold")
+    for name, player in scenario.players.items():
+        experience = known[name]
+        durations = experience.durations if experience else ()
+        sent = experience if experience and experience.is_measured else None
+        table.add_row(
+            escape(name),
+            "-" if player.priority < 0 else str(player.priority),
+            f"{statistics.median(durations) / 1e6:.1f}" if durations else "-",
+            f"{max(durations) / 1e6:.1f}" if durations else "-",
+            f"{sent.events:,.0f}" if sent else "-",
+            f"{sent.bytes / 1e3:,.1f}" if sent else "-",
+            experience.source if experience else "-",
+        )
+    return table
+
+
+def _say_rehearsal(console: Console, scenario: Scenario, rehearsal: Rehearsal) -> None:
+    part = "" if scenario.triggers == rehearsal.triggers else f" (the first {MOST_TRIGGERS:,} were played)"
+    if rehearsal.failure:
+        _say(console, f"On a virtual clock it fails: {rehearsal.failure}", "bold red")
+        return
+    if rehearsal.length is None:
+        _say(console, f"On a virtual clock: endless{part}")
+    else:
+        _say(
+            console, f"On a virtual clock: {scenario.triggers:,} triggers in {_time(rehearsal.length)}{part}"
+        )
+    if rehearsal.late:
+        _say(
+            console,
+            f"{rehearsal.late:,} of {rehearsal.triggers:,} triggers would be late, "
+            f"the worst by {rehearsal.worst / 1e6:.1f} ms",
+            "yellow",
+        )
+    elif scenario.trigger_period:
+        _say(console, "no trigger would be late")
+    for player, timeouts in rehearsal.timeouts.items():
+        if timeouts:
+            _say(console, f"{player} would not answer within its timeout {timeouts:,} times", "yellow")
+
+
+def _say_data(
+    console: Console, scenario: Scenario, known: Mapping[str, Experience | None], trial: Trial | None
+) -> None:
+    measured = [
+        experience
+        for name, experience in known.items()
+        if experience and experience.is_measured and scenario.players[name].priority >= 0
+    ]
+    many = 1 if scenario.is_endless else scenario.triggers
+    when = "a trigger" if scenario.is_endless else "in all"
+    if measured:
+        events = sum(experience.events for experience in measured) * many
+        size = sum(experience.bytes for experience in measured) * many
+        of = "" if len(measured) == len(known) else f", of {len(measured)} of {len(known)} Players"
+        _say(console, f"To Kafka {when}: about {events:,.0f} events, {size / 1e6:,.1f} MB{of}")
+    if trial is None:
+        _say(console, "(which topics they go to is known once the scripts are executed: --try)")
+        return
+    for (topic, source), arrived in sorted(trial.played.arrived.items()):
+        share = many / max(1, trial.played.end.current_trigger)
+        number, what = (arrived.values, "values") if arrived.values else (arrived.events, "events")
+        megabytes = f"{arrived.bytes * share / 1e6:,.2f} MB"
+        _say(console, f"  {topic}, from {source}: {number * share:,.0f} {what}, {megabytes}")
+
+
+def _time(nanoseconds: int) -> str:
+    seconds = nanoseconds / SECOND
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(text, markup=False, soft_wrap=True, style=style)

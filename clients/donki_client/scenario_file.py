@@ -1,0 +1,192 @@
+"""Scenarios read from YAML files; what is wrong is reported with its line, and what to do."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from donki.errors import InputError
+from donki.streams.client import parse_address
+from donki_client.facility.address import Address
+from donki_client.located import Document, Place, Problem, Route, read_document
+from donki_client.scenario import Scenario, ScenarioPlayer, in_folder
+
+#: What was expected where pydantic found a wrong type.
+EXPECTED = {
+    "model_type": "expected a mapping, key: value",
+    "dict_type": "expected a mapping, key: value",
+    "is_instance_of": "expected the name of a file or folder",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "string_type": "expected a text",
+}
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario and make sure that its scripts are there and compile; none of them is executed.
+
+    Raises
+    ------
+    InputError
+        with a line ``FILE:LINE:COLUMN: what is wrong and what to do`` for every problem
+    """
+    document = read_document(path)
+    problems = list(document.problems)
+    try:
+        scenario = Scenario.model_validate(document.content, context=in_folder(path.parent.absolute()))
+    except ValidationError as error:
+        problems += [_problem(document, details) for details in error.errors(include_url=False)]
+    else:
+        problems += _script_problems(document, scenario)
+        if not problems:
+            return scenario
+    lines = [
+        f"{path}:{problem.place.line}:{problem.place.column}: {problem.text}"
+        for problem in sorted(problems, key=lambda problem: (problem.place.line, problem.place.column))
+    ]
+    if len(lines) > 1:
+        lines.insert(0, f"{path} has {len(lines)} problems:")
+    raise InputError("\n".join(lines))
+
+
+def from_environment(scenario: Scenario, environment: Mapping[str, str]) -> Scenario:
+    """Return a scenario whose database and broker, where it names none, are those of the environment.
+
+    Parameters
+    ----------
+    scenario
+        what it says itself counts
+    environment
+        ``TANGO_HOST`` and ``DONKI_BROKER``, ``HOST:PORT`` each
+
+    Raises
+    ------
+    InputError
+        naming the variable that holds something else
+    """
+    named = {}
+    for key, variable, check in (
+        ("database", "TANGO_HOST", Address.parse),
+        ("broker", "DONKI_BROKER", parse_address),
+    ):
+        value = environment.get(variable)
+        if value and getattr(scenario, key) is None:
+            try:
+                check(value)
+            except InputError as error:
+                raise InputError(f"the environment variable {variable}: {error}") from None
+            named[key] = value
+    return scenario.model_copy(update=named)
+
+
+def instance_name(path: Path) -> str:
+    """Return the name of the server that plays a file's scenario."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).lstrip("_.-") or "scenario"
+
+
+def _problem(document: Document, details: ErrorDetails) -> Problem:
+    route: Route = tuple(part for part in details["loc"] if part != "[key]")
+    route += (key,) if (key := details.get("ctx", {}).get("key")) else ()
+    while route and route not in document.values:  # what pydantic adds of its own: the branches of a union
+        if details["type"] == "missing":
+            break
+        route = route[:-1]
+    name = ".".join(map(str, route))
+    match details["type"]:
+        case "extra_forbidden":
+            return Problem(document.keys[route], _unknown(route))
+        case "missing":
+            place = document.values.get(route[:-1]) or Place(1, 1)
+            return Problem(place, f"{name} is missing; {_example(route)}")
+        case "scenario":
+            place = (document.keys if key else document.values).get(route) or Place(1, 1)
+            said = details["msg"]
+            repeated = f"{route[-1]}: " if route else ""
+            said = said[len(repeated) :] if said.lower().startswith(repeated) else said
+            return Problem(place, f"{name}: {said}" if name else said)
+        case "string_pattern_mismatch" if len(route) == 2:
+            accepted = "letters, digits, '_', '-' and '.', a letter or digit first"
+            return Problem(
+                document.keys[route], f"{route[1]!r} is no name of a Player; accepted are {accepted}"
+            )
+        case _:
+            return _wrong_type(document, details, route)
+
+
+def _wrong_type(document: Document, details: ErrorDetails, route: Route) -> Problem:
+    place = document.values.get(route) or Place(1, 1)
+    if not route:
+        what = "is empty" if document.content is None else "is no mapping"
+        return Problem(place, f"the file {what}; a scenario says at least triggers and players")
+    expected = EXPECTED.get(details["type"]) or details["msg"].replace("Input should be", "expected")
+    value = details["input"]
+    hint = _closest(value, details.get("ctx", {}).get("expected", "").replace("'", "").split())
+    return Problem(place, f"{'.'.join(map(str, route))}: {expected}; got {value!r:.80}{hint}")
+
+
+def _closest(value: object, candidates: list[str]) -> str:
+    known = [candidate.strip(",") for candidate in candidates if candidate != "or"]
+    close = difflib.get_close_matches(str(value).upper(), known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _model_at(route: Route) -> type[BaseModel]:
+    return ScenarioPlayer if len(route) > 1 else Scenario
+
+
+def _unknown(route: Route) -> str:
+    key, known = str(route[-1]), list(_model_at(route).model_fields)
+    close = difflib.get_close_matches(key.lower(), known, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"the keys are {', '.join(known)}"
+    return f"unknown key {key!r}; {remedy}"
+
+
+def _example(route: Route) -> str:
+    examples: list[Any] = _model_at(route).model_fields[str(route[-1])].examples or []
+    return f"for example {route[-1]}: {examples[0]}"
+
+
+def _script_problems(document: Document, scenario: Scenario) -> list[Problem]:
+    problems = []
+    for name, player in scenario.players.items():
+        if text := _script_problem(player.script):
+            place = document.values["players", name, "script"]
+            problems.append(Problem(place, f"players.{name}.script: {text}"))
+    return problems
+
+
+def _script_problem(script: Path) -> str:
+    """Say what keeps a script from being used, as far as is seen without executing it; empty if nothing."""
+    try:
+        tree = ast.parse(script.read_bytes(), str(script))
+    except FileNotFoundError:
+        return f"there is no file {script}, nor a script of that name that comes with DonkiOrchestra"
+    except OSError as error:
+        return f"{script} cannot be read: {error.strerror}"
+    except SyntaxError as error:
+        return (
+            f"{script}, line {error.lineno}: {error.msg}"
+            if error.lineno
+            else f"{script} cannot be read: {error}"
+        )
+    except ValueError as error:
+        return f"{script} cannot be read: {error}"
+    return "" if _may_define_action(tree) else f"{script} has no function action(trigger); add one"
+
+
+def _may_define_action(tree: ast.Module) -> bool:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.ImportFrom(names=aliases):
+                names |= {alias.asname or alias.name for alias in aliases}
+    return bool(names & {"action", "*"})

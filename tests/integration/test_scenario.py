@@ -1,0 +1,240 @@
+"""`donki run` and `donki check`: whole experiments from files."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import h5py
+import pytest
+
+from donki.player.script import shipped_scripts
+from donki_client.facility.servers import connect
+from donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
+from support import free_port
+
+SCENARIOS = shipped_scripts() / "scenarios"
+
+
+@pytest.fixture
+def command(tmp_path):
+    return Command(tmp_path / "data")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a scenario of one Player with a script of one's own, and return its path."""
+
+    def write(script, head="triggers: 5", tail="", name="own.yaml"):
+        (tmp_path / "own.py").write_text(script)
+        path = tmp_path / name
+        path.write_text(f"{head}\nplayers:\n  p:\n    script: own.py\n{tail}")
+        return str(path)
+
+    return write
+
+
+ACTS = "def action(trigger):\n    return {'x': float(trigger)}\n"
+
+
+def row(output, player):
+    [line] = [line for line in output.splitlines() if line.startswith(f"{player} ")]
+    return line.split()[1:]
+
+
+@pytest.mark.parametrize(("name", "order"), [("parallel", "all at once"), ("series", "one after the other")])
+def test_the_kafka_example(command, name, order):
+    done = command.run("run", str(SCENARIOS / f"kafka_{name}.yaml"))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert f"Players         3, {order}" in done.stdout
+    for number in range(3):
+        priority, triggers, sent, arrived, *_ = row(done.stdout, f"player{number}")
+        assert (priority, triggers) == (str(number if name == "series" else 0), "100")
+        assert sent == arrived
+    assert re.search(r"all 3,\d{3},\d{3} events arrived at Kafka", done.stdout)
+
+
+def test_loki_streams_events_and_logs_and_is_known_afterwards(command):
+    path = str(SCENARIOS / "loki.yaml")
+    before = command.run("check", path)
+    assert re.search(r"detector +0 +25.0 +25.0 +- +- the file", before.stdout)
+    done = command.run("run", path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert row(done.stdout, "detector")[1:4] == ["140", "7,000,000", "7,000,000"]
+    assert re.search(r"all 7,1\d\d,\d{3} events and 420 values arrived at Kafka", done.stdout)
+    [run] = re.findall(r"Run +(\S+), LoKI-like", done.stdout)
+    after = command.run("check", path)
+    assert after.returncode == 0
+    assert re.search(rf"detector .* 50,000 +[\d.]+ run {run}", after.stdout)
+    assert re.search(r"140 triggers in \d+\.\d s", after.stdout)
+    assert "To Kafka in all: about 7,1" in after.stdout
+
+
+def test_a_faulty_night_is_played_to_its_end(command):
+    done = command.run("run", str(SCENARIOS / "faulty_night.yaml"))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    # The seed decides which triggers fail.
+    assert "Player thermometer missed 25 triggers" in done.stdout
+    assert "Player camera was left out after it failed" in done.stdout
+    assert row(done.stdout, "motor")[1:3] == ["100", "0"]
+    priority, triggers, missed, sent, arrived, *_ = row(done.stdout, "detector")
+    assert (priority, triggers, missed) == ("1", "100", "0")
+    assert sent == arrived
+
+
+def test_title_metadata_seed_and_files_reach_the_player(command, write, tmp_path):
+    head = 'title: of ice\nmetadata: {proposal: 7}\nseed: 11\ntriggers: 3\nperiod: 20 ms\nhdf5: "made/here"'
+    path = write(
+        "import json, pathlib\n"
+        "def action(trigger, player):\n"
+        "    run = player.run\n"
+        "    said = [run.title, dict(run.metadata), run.seed, player.parameters]\n"
+        "    pathlib.Path(__file__).with_name('said.json').write_text(json.dumps(said))\n"
+        "    return {'x': float(trigger)}\n",
+        head,
+        "    parameters: {a: {b: [1, null]}}\n",
+    )
+    done = command.run("run", path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    said = json.loads((tmp_path / "said.json").read_text())
+    assert said == ["of ice", {"proposal": 7}, 11, {"a": {"b": [1, None]}}]
+    [file] = (tmp_path / "made" / "here").iterdir()
+    with h5py.File(file) as data:
+        assert data["p/x"]["value"][:].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_script_that_fails_fails_the_run_by_name_but_what_it_sent_is_accounted_for(command, write):
+    path = write("def action(trigger):\n    if trigger == 3:\n        raise ValueError('no beam')\n")
+    done = command.run("run", path)
+    assert done.returncode == 1
+    assert "the sequence failed: Player p, trigger 3:" in done.stdout
+    assert "own.py, line 3: action failed: ValueError: no beam" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_events_of_a_failed_action_are_at_kafka_and_not_in_the_file(command, write):
+    path = write(
+        "import numpy as np\n"
+        "def setup(player):\n    global stream\n    stream = player.events('t', 's')\n"
+        "def action(trigger):\n"
+        "    stream.send(trigger, np.arange(10), np.arange(10))\n"
+        "    if trigger in (2, 4):\n        raise ValueError('after the fact')\n",
+        "triggers: 5\nhdf5: data",
+        "    on_error: SKIP\n",
+    )
+    done = command.run("run", path)
+    assert done.returncode == 0, done
+    _, triggers, missed, sent, arrived, stored, *_ = row(done.stdout, "p")
+    assert (triggers, missed, stored) == ("5", "2", "30")
+    assert sent == arrived
+
+
+def test_an_endless_scenario_ends_well_by_ctrl_c(command, write):
+    path = write(ACTS, "triggers: -1\nrate: 50 Hz", "    values_topic: logs\n")
+    with command.running("run", path) as run:
+        read_until(run, "Run ")
+        children = descendants(run.pid)
+        press_ctrl_c(run)
+        output, _ = run.communicate(timeout=30)
+    assert run.returncode == 0, output
+    assert "0 events and" in output
+    assert all_gone(children)
+
+
+def test_a_database_of_the_environment_is_used_and_left_running(command, write, facility):
+    path = write(ACTS, name="in_the_hall.yaml")
+    command.set("TANGO_HOST", str(facility.database))
+    done = command.run("run", path)
+    assert done.returncode == 0, done
+    assert f"Tango database  {facility.database}\n" in done.stdout
+    devices = connect(facility.database).get_device_name("DonkiDirector/in_the_hall", "DonkiDirector")
+    assert list(devices) == ["donki/director/in_the_hall"]
+
+
+def test_a_player_that_runs_already_is_not_taken_over(command, write, facility, tmp_path):
+    path = write(ACTS)
+    with command.running("player", "p", str(facility.database), str(tmp_path / "own.py")) as player:
+        read_until(player, "plays")
+        command.set("TANGO_HOST", str(facility.database))
+        done = command.run("run", path)
+    assert done.returncode == 1
+    assert f"donki/player/p is already running in {facility.database}" in done.stderr
+
+
+def test_a_broker_of_the_scenario_is_used(command, write, broker):
+    path = write(ACTS, f"triggers: 5\nbroker: {broker.address}", "    values_topic: scenario-values\n")
+    for _ in range(2):
+        done = command.run("run", path)
+        assert done.returncode == 0, done
+        assert f"Kafka broker    {broker.address}\n" in done.stdout
+        assert "all 0 events and 5 values arrived" in done.stdout
+
+
+def test_a_broker_that_is_not_there_is_named(command, write):
+    command.set("DONKI_BROKER", f"127.0.0.1:{free_port()}")
+    done = command.run("run", write(ACTS))
+    assert done.returncode == 1
+    assert "no Kafka broker answers at 127.0.0.1:" in done.stderr
+
+
+def test_two_players_that_cannot_be_told_apart_are_named(command, write):
+    script = (
+        "def setup(player):\n    global stream\n    stream = player.events('t', 's')\n"
+        "def action(trigger):\n    stream.send(trigger, [1], [1])\n"
+    )
+    done = command.run("run", write(script, tail="  q:\n    script: own.py\n"))
+    assert done.returncode == 1
+    assert "Players p and q send as the same source s to topic t" in done.stdout
+
+
+def test_check_says_where_a_mistake_is_and_starts_nothing(command, write):
+    path = write("raise SystemExit(3)\ndef action(trigger): ...\n", "triggers: 5\nrat: 14 Hz")
+    done = command.run("check", path)
+    assert done.returncode == 1
+    assert done.stderr == f"donki: {path}:2:1: unknown key 'rat'; did you mean rate?\n"
+    assert not command.data.exists()
+
+
+def test_check_without_anything_measured_says_so_and_executes_nothing(command, write):
+    done = command.run("check", write("raise SystemExit(3)\ndef action(trigger): ...\n"))
+    assert done.returncode == 0
+    assert "own.yaml: valid" in done.stdout
+    assert "how long p takes is not known" in done.stdout
+
+
+def test_check_tells_what_would_be_late_and_what_would_fail(command, write):
+    slow = "    duration: 30 ms\n"
+    late = command.run("check", write(ACTS, "triggers: 5\nrate: 50 Hz", slow))
+    assert late.returncode == 0
+    assert "5 triggers in 0.2 s" in late.stdout
+    assert "4 of 5 triggers would be late, the worst by 40.0 ms" in late.stdout
+    failing = command.run("check", write(ACTS, "triggers: 5", f"{slow}    timeout: 20 ms\n"))
+    assert failing.returncode == 1
+    assert "On a virtual clock it fails: Player p, trigger 1: no answer within its Timeout" in failing.stdout
+
+
+def test_check_with_a_trial_measures_and_tells_the_topics(command, write):
+    path = write(ACTS, "triggers: 1000\nrate: 10 Hz", "    values_topic: logs\n")
+    done = command.run("check", path, "--try")
+    assert done.returncode == 0, done
+    assert re.search(r"p +0 .* tried now", done.stdout)
+    assert "logs, from p/x: 1,000 values" in done.stdout
+    assert not (command.data / "donkiorchestra" / "runs").exists()
+    path = write("def action(trigger):\n    raise ValueError('no beam')\n")
+    done = command.run("check", path, "--try")
+    assert done.returncode == 1
+    assert "tried: the sequence failed: Player p, trigger 1:" in done.stdout
+
+
+def test_check_prints_the_schema(command):
+    done = command.run("check", "--schema")
+    assert done.stdout == (SCENARIOS / "scenario.schema.json").read_text()
+    assert command.run("check").returncode == 2
+
+
+def test_a_scenario_can_be_copied_anywhere(command, tmp_path):
+    for path in SCENARIOS.glob("*.yaml"):
+        shutil.copy(path, tmp_path)
+        done = command.run("check", str(tmp_path / path.name))
+        assert done.returncode == 0, done

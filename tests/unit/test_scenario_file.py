@@ -1,0 +1,234 @@
+"""Scenarios in YAML: what is read, and how each mistake is reported."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from donki.errors import InputError
+from donki.player.script import shipped_scripts
+from donki.policy import OnError
+from donki_client.scenario import Scenario, ScenarioPlayer, schema_text
+from donki_client.scenario_file import from_environment, instance_name, read_scenario
+
+SCENARIOS = shipped_scripts() / "scenarios"
+HEAD = "triggers: 10\nplayers:\n  p:\n    script: s.py\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read a scenario from text, in a folder with the script s.py."""
+    (tmp_path / "s.py").write_text("def action(trigger): ...\n")
+
+    def read(text):
+        (tmp_path / "x.yaml").write_text(text)
+        return read_scenario(tmp_path / "x.yaml")
+
+    return read
+
+
+@pytest.fixture
+def problems(read, tmp_path):
+    """The problems of a scenario: line, column and text of each."""
+
+    def problems(text):
+        with pytest.raises(InputError) as error:
+            read(text)
+        lines = str(error.value).splitlines()
+        if len(lines) > 1:
+            assert lines.pop(0) == f"{tmp_path}/x.yaml has {len(lines)} problems:"
+        places = [line.removeprefix(f"{tmp_path}/x.yaml:").split(":", 2) for line in lines]
+        return [(int(line), int(column), text.strip()) for line, column, text in places]
+
+    return problems
+
+
+def test_everything_that_can_be_said_is_read(read, tmp_path):
+    scenario = read(
+        "title: a night\nmetadata: {proposal: 7, parts: [1, 2.5, x, null, true]}\nseed: 5\ntriggers: 10\n"
+        "period: 71.4 ms\nbroker: localhost:9092\ndatabase: localhost:10000\nhdf5: data\nplayers:\n  p:\n"
+        "    script: s.py\n    parameters: {events: 1e3}\n    priority: 2\n    timeout: 2 s\n"
+        "    on_error: RETRY\n    retries: 3\n    values_topic: logs\n    duration: 30 ms\n"
+    )
+    assert scenario.metadata == {"proposal": 7, "parts": [1, 2.5, "x", None, True]}
+    assert (scenario.title, scenario.seed, scenario.triggers) == ("a night", 5, 10)
+    assert scenario.trigger_period == 0.0714
+    assert scenario.hdf5 == tmp_path / "data"
+    player = scenario.players["p"]
+    assert player.script == tmp_path / "s.py"
+    assert (player.priority, player.timeout, player.on_error, player.retries) == (2, 2.0, "RETRY", 3)
+    assert (player.parameters, player.values_topic, player.duration) == ({"events": 1000.0}, "logs", 0.03)
+
+
+def test_a_rate_gives_whole_nanoseconds(read):
+    assert read(f"rate: 14 Hz\n{HEAD}").trigger_period == 71_428_571e-9
+    assert read(f"rate: 0\n{HEAD}").trigger_period == 0
+    assert read(HEAD).trigger_period == 0
+
+
+def test_a_script_that_is_not_beside_the_scenario_is_one_that_comes_along(read):
+    scenario = read("triggers: 1\nplayers: {p: {script: run_player_0.py}}\n")
+    assert scenario.players["p"].script == shipped_scripts() / "run_player_0.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        (f"titel: x\n{HEAD}", 1, 1, "unknown key 'titel'; did you mean title?"),
+        (f"{HEAD}    timout: 1 s\n", 5, 5, "unknown key 'timout'; did you mean timeout?"),
+        (f"{HEAD}    xyzzy: 1\n", 5, 5, "unknown key 'xyzzy'; the keys are script, parameters, priority"),
+        (f"seed: -1\n{HEAD}", 1, 7, "seed: a whole number from 0 to 2**63 - 1; got -1"),
+        (f"seed: 1.5\n{HEAD}", 1, 7, "seed: expected a whole number; got 1.5"),
+        (HEAD.replace("10", "0"), 1, 11, "triggers: a whole number from 1, or -1 for endless; got 0"),
+        (HEAD.replace("10", "yes"), 1, 11, "triggers: expected a whole number; got 'yes'"),
+        (HEAD.replace("10", "true"), 1, 11, "triggers: expected a whole number; got True"),
+        (f"rate: 14 ms\n{HEAD}", 1, 7, "rate: 'ms' is no unit of rate (that is a time)"),
+        (f"rate: -1\n{HEAD}", 1, 7, "rate: from 1/86400 Hz to 1 MHz"),
+        (f"period: 2 days\n{HEAD}", 1, 9, "period: 'days' is no unit of time; the units are ns, us"),
+        (f"period: 25 h\n{HEAD}", 1, 9, "period: seconds from 0"),
+        (f"period: 1\nrate: 1\n{HEAD}", 1, 1, "period: the rate is given too; leave one out"),
+        (f"broker: localhost:99999\n{HEAD}", 1, 9, "broker: a Kafka broker is given as host:port"),
+        (f"database: localhost\n{HEAD}", 1, 11, "database: address 'localhost': HOST:PORT is expected"),
+        (f"hdf5: 3\n{HEAD}", 1, 7, "hdf5: expected the name of a file or folder; got 3"),
+        (f"metadata: [1]\n{HEAD}", 1, 11, "metadata: expected a mapping, key: value; got [1]"),
+        (f"metadata: {{a: .nan}}\n{HEAD}", 1, 15, ".nan is no finite number"),
+        (
+            f"metadata: {{a: !!python/name:os.system x}}\n{HEAD}",
+            1,
+            15,
+            "the tag tag:yaml.org,2002:python/name",
+        ),
+        (f"{HEAD}    priority: high\n", 5, 15, "players.p.priority: expected a whole number; got 'high'"),
+        (f"{HEAD}    priority: -2\n", 5, 15, "players.p.priority: a whole number from 0, or -1"),
+        (f"{HEAD}    priority: -1\n", 3, 3, "players: every Player is disabled"),
+        (f"{HEAD}    timeout: 0 s\n", 5, 14, "players.p.timeout: more than 0 s and at most 86400 s"),
+        (f"{HEAD}    on_error: skip\n", 5, 15, "got 'skip'; did you mean SKIP?"),
+        (f"{HEAD}    retries: 3\n", 5, 5, "players.p.retries: counts only with on_error: RETRY"),
+        (f"{HEAD}    on_error: RETRY\n", 5, 5, "players.p.on_error: RETRY needs retries: 1 or more"),
+        (f"{HEAD}    values_topic: a b\n", 5, 19, "players.p.values_topic: Kafka topic 'a b' cannot be made"),
+        (f"{HEAD}  p: {{script: s.py}}\n", 5, 3, "'p' is there already, in line 3"),
+        (f"{HEAD}  P: {{script: s.py}}\n", 5, 3, "players.P: Player 'P' is 'p' to Tango, which ignores case"),
+        (f"{HEAD}  a b: {{script: s.py}}\n", 5, 3, "'a b' is no name of a Player"),
+        (f"{HEAD}  q: s.py\n", 5, 6, "players.q: expected a mapping, key: value; got 's.py'"),
+        (f"{HEAD}  q: {{priority: 1}}\n", 5, 6, "players.q.script is missing; for example script: run_play"),
+        (HEAD.replace("s.py", "5"), 4, 13, "players.p.script: expected the name of a file or folder; got 5"),
+        (HEAD.replace("s.py", "nowhere.py"), 4, 13, "players.p.script: there is no file"),
+        ("triggers: 1\nplayers: {}\n", 2, 10, "players: there is no Player"),
+        ("triggers: 1\n", 1, 1, "players is missing"),
+        ("", 1, 1, "the file is empty; a scenario says at least triggers and players"),
+        ("- 1\n", 1, 1, "the file is no mapping"),
+        ("title: [\n", 2, 1, "is no YAML: while parsing"),
+        ("a: 1\n\tb: 2\n", 2, 1, "indent with spaces"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_place_and_a_remedy(problems, text, line, column, message):
+    [(at_line, at_column, said)] = problems(text)
+    assert message in said
+    assert (at_line, at_column) == (line, column)
+
+
+def test_all_mistakes_are_reported_at_once_in_order(problems):
+    found = problems(f"seed: -1\nrate: 14 ms\n{HEAD}    timout: 1\n    priority: x\n")
+    assert [line for line, *_ in found] == [1, 2, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("def action(trigger:\n", "t.py, line 1: '(' was never closed"),
+        ("def acton(trigger): ...\n", "has no function action(trigger); add one"),
+        ("x = '\0'\n", "t.py cannot be read: source code string cannot contain null bytes"),
+    ],
+)
+def test_a_script_that_cannot_be_used_is_reported_at_its_name(problems, tmp_path, script, message):
+    (tmp_path / "t.py").write_text(script)
+    [(line, column, said)] = problems(HEAD.replace("s.py", "t.py"))
+    assert (line, column) == (4, 13)
+    assert message in said
+
+
+def test_no_script_is_executed(read, tmp_path):
+    (tmp_path / "t.py").write_text("raise SystemExit\ndef action(trigger): ...\n")
+    read(HEAD.replace("s.py", "t.py"))
+
+
+@pytest.mark.parametrize("script", ["from s import *\n", "from s import action\n", "action = print\n"])
+def test_an_action_may_come_from_elsewhere(read, tmp_path, script):
+    (tmp_path / "t.py").write_text(script)
+    read(HEAD.replace("s.py", "t.py"))
+
+
+def test_aliases_that_stand_for_billions_of_values_are_refused(read):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+    with pytest.raises(InputError, match="holds more than 100000 values"):
+        read("\n".join(lines))
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "[" * 5000])
+def test_what_contains_itself_or_is_too_deep_is_refused(read, text):
+    with pytest.raises(InputError, match=r"x\.yaml"):
+        read(text)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.yaml: cannot be read: No such file"):
+        read_scenario(tmp_path / "nowhere.yaml")
+    (tmp_path / "bytes.yaml").write_bytes(b"a: \xff\n")
+    with pytest.raises(InputError, match=r"bytes\.yaml: is no UTF-8 text"):
+        read_scenario(tmp_path / "bytes.yaml")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.text(alphabet="ab: -[]{}&*!|>'\"\n\t#,%@0.s", max_size=60))
+def test_any_text_is_a_scenario_or_an_input_error(read, text):
+    with suppress(InputError):
+        read(text)
+
+
+def test_the_environment_names_what_the_scenario_does_not(read):
+    environment = {"TANGO_HOST": "here:10000", "DONKI_BROKER": "there:9092"}
+    named = from_environment(read(HEAD), environment)
+    assert (named.database, named.broker) == ("here:10000", "there:9092")
+    said = from_environment(read(f"database: own:1\nbroker: own:2\n{HEAD}"), environment)
+    assert (said.database, said.broker) == ("own:1", "own:2")
+    with pytest.raises(InputError, match="the environment variable TANGO_HOST: address 'a:1,b:2'"):
+        from_environment(read(HEAD), {"TANGO_HOST": "a:1,b:2"})
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("loki.yaml", "loki"), ("my night.yaml", "my_night"), ("-x.yaml", "x"), ("ä.yaml", "scenario")],
+)
+def test_the_server_is_named_after_the_file(tmp_path, file, name):
+    assert instance_name(tmp_path / file) == name
+
+
+def test_the_policies_are_those_of_the_player():
+    annotation = ScenarioPlayer.model_fields["on_error"].annotation
+    assert list(get_args(annotation)) == [policy.name for policy in OnError]
+
+
+def test_the_schema_that_comes_along_is_current():
+    assert (SCENARIOS / "scenario.schema.json").read_text() == f"{schema_text()}\n"
+
+
+def test_the_schema_describes_every_key():
+    described = json.loads(schema_text())
+    for model, properties in (
+        (Scenario, described["properties"]),
+        (ScenarioPlayer, described["$defs"]["ScenarioPlayer"]["properties"]),
+    ):
+        assert set(properties) == set(model.model_fields)
+        assert all(entry.get("description") for entry in properties.values())
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_scenarios_that_come_along_are_valid_and_name_the_schema(path):
+    assert read_scenario(path).title
+    assert path.read_text().startswith("# yaml-language-server: $schema=scenario.schema.json\n")
