@@ -88,12 +88,12 @@ def test_background_has_its_share_and_the_spectrum_of_the_beam():
     source = PowderSource(lone(90), BEAM, peak(0.6), resolution=1e-5, background=0.7)
     time, _ = source.sample(rng(), events=EVENTS)
     wavelength = time * 1e-9 * SPEED / 76
-    peak = np.abs(wavelength - 1.2 * sqrt(0.5)) < 1e-3
-    assert np.count_nonzero(peak) / EVENTS == pytest.approx(0.3, abs=0.01)
+    near = np.abs(wavelength - 1.2 * sqrt(0.5)) < 1e-3
+    assert np.count_nonzero(near) / EVENTS == pytest.approx(0.3, abs=0.01)
     edges = np.linspace(0.8, 3.0, 12 + 1)
     inner = np.linspace(0.8, 3.0, 48 + 1)
     flux = BEAM.flux((inner[1:] + inner[:-1]) / 2).reshape(12, 4).sum(axis=1)
-    counts, _ = np.histogram(wavelength[~peak], edges)
+    counts, _ = np.histogram(wavelength[~near], edges)
     assert_counts_follow(counts[2:], flux[2:])
 
 
