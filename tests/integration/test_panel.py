@@ -156,7 +156,7 @@ def test_a_sequence_is_played_by_clicks(panel, orchestra):
     panel.click("Start")
     panel.sees_state("RUNNING")
     assert panel.enabled() == {"Pause", "Stop", "Abort"}
-    panel.sees("a line of a Player's log", lambda: "a is well" in panel.window.log.toPlainText())
+    panel.sees("a line of a Player's log", lambda: "a is well" in panel.window.log.text.toPlainText())
     panel.sees("times of triggers", lambda: len(panel.window.plots.durations["donki/player/pan-a"].times) > 3)
     panel.click("Pause")
     panel.sees_state("STANDBY")
@@ -207,9 +207,13 @@ def test_a_failed_action_is_shown_and_reset(panel, orchestra):
     panel.sees_state("FAULT")
     assert {"Start", "Reset", "Recover"} == panel.enabled()
     assert "the detector of pan-b is on fire" in panel.window.status.text()
-    lines = panel.window.log.toPlainText().splitlines()
+    lines = panel.window.log.text.toPlainText().splitlines()
     assert len([line for line in lines if "Director" in line and "is on fire" in line]) == 1
     assert [line for line in lines if "pan-b" in line and "is on fire" in line]
+    panel.window.log.everything.click()
+    important = panel.window.log.text.toPlainText()
+    assert "a is well" not in important
+    assert "RUNNING → FAULT" in important
     panel.click("Reset")
     panel.sees_state("ON")
 

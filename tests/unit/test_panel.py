@@ -147,7 +147,7 @@ def test_the_log_tells_a_failure_once_and_no_progress():
     assert failure.is_error
     assert not remarks.of_director(2, "LastError", "Player a, trigger 7: on fire", "")
     (line,) = remarks.of_player("a", 3, "LastLog", "hot", "")
-    assert (line.source, line.text, line.is_error) == ("a", "hot", False)
+    assert (line.source, line.text, line.is_error, line.is_important) == ("a", "hot", False, False)
 
 
 def test_without_qt_the_panel_says_what_to_install(monkeypatch):

@@ -22,12 +22,15 @@ class Remark:
         what it said
     is_error
         whether something failed
+    is_important
+        whether it is more than a Player's line on a trigger
     """
 
     time: float
     source: str
     text: str
     is_error: bool = False
+    is_important: bool = True
 
 
 class Remarks:
@@ -64,7 +67,7 @@ class Remarks:
         """Return what a Player's news are worth: a line of its log, its end and its return."""
         match attribute:
             case "LastLog" if value:
-                return self._once(Remark(time, name, str(value)))
+                return self._once(Remark(time, name, str(value), is_important=False))
             case "State" if problem:
                 return self._once(Remark(time, name, problem, is_error=True))
             case "State" if value in ("ALARM", "FAULT"):

@@ -111,6 +111,7 @@ class Window(QMainWindow):
         left = QSplitter(Qt.Orientation.Vertical)
         left.addWidget(self.table)
         left.addWidget(self.log)
+        left.setSizes([260, 400])
         both = QSplitter(Qt.Orientation.Horizontal)
         both.addWidget(left)
         both.addWidget(self.plots)
