@@ -16,7 +16,19 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from donki.sources import Axis, EventList, EventListSource, Events, HistogramSource, Monitor, Panel
+from donki.sources import (
+    Axis,
+    Bank,
+    Beam,
+    EventList,
+    EventListSource,
+    Events,
+    HistogramSource,
+    Monitor,
+    Panel,
+    Peaks,
+    PowderSource,
+)
 
 SIZES = (10_000, 100_000, 1_000_000)
 PULSE = 71_428_571  # ns
@@ -36,6 +48,11 @@ def event_list(rng: np.random.Generator, rays: int) -> EventList:
     return EventList("random", "", ("p", "x", "y", "t"), rows)
 
 
+def powder(columns: int, rows: int) -> PowderSource:
+    bank = Bank.cylinder(1.1, 1.0, columns, rows, two_theta=(20, 160))
+    return PowderSource(bank, Beam(76.55, (0.8, 2.6)), Peaks.cubic(5.431, "D", 0.6))
+
+
 def draws(rng: np.random.Generator) -> dict[str, Callable[[int], Events]]:
     """Return for each kind of source a function that yields a pulse of n events."""
     tof, psd = monitor(rng, t=1000), monitor(rng, y=256, x=256)
@@ -48,6 +65,9 @@ def draws(rng: np.random.Generator) -> dict[str, Callable[[int], Events]]:
         "x by TOF, 128 × 500": HistogramSource(monitor(rng, x=128, t=500)),
         "list by weight, 10,000 rays": EventListSource(event_list(rng, 10_000), Panel(1, 1, 256, 256)),
         "list by weight, 1,000,000 rays": EventListSource(event_list(rng, 1_000_000), Panel(1, 1, 256, 256)),
+        "powder, 64 × 64": powder(64, 64),
+        "powder, 256 × 256": powder(256, 256),
+        "powder, 1,024 × 1,024": powder(1024, 1024),
     }
     replayed = sources["list by weight, 1,000,000 rays"]
     return {
