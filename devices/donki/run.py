@@ -10,6 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from donki.errors import InputError
+from donki.json_text import parse_json
+
+#: The most characters of a run's id, which is a part of file names.
+MAX_ID = 100
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,9 @@ class Run:
             'a run is a JSON object {"id": text, "title": text, "metadata": object, "seed": integer >= 0}'
         )
         try:
-            run = cls(**json.loads(text))
+            run = cls(**parse_json(text))
         except (ValueError, TypeError) as error:
-            raise InputError(f"{expected}; got {text!r} ({error})") from None
+            raise InputError(f"{expected}; got {text!r:.200} ({error})") from None
         typed = (
             isinstance(run.id, str)
             and isinstance(run.title, str)
@@ -74,6 +78,12 @@ class Run:
             and not isinstance(run.seed, bool)
             and run.seed >= 0
         )
-        if not typed or not run.id or not run.id.replace("-", "").replace("_", "").isalnum():
-            raise InputError(f"{expected}; the id of letters, digits, - and _; got {text!r}")
+        if (
+            not typed
+            or not 0 < len(run.id) <= MAX_ID
+            or not run.id.replace("-", "").replace("_", "").isalnum()
+        ):
+            raise InputError(
+                f"{expected}; the id of letters, digits, - and _, at most {MAX_ID}; got {text!r:.200}"
+            )
         return run

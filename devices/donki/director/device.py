@@ -27,6 +27,7 @@ from donki.director.roster import Entry, Roster
 from donki.director.sequence import Sequence, check_triggers
 from donki.director.states import Command, State, check_allowed
 from donki.errors import DonkiError, FileError, InputError, NotAllowedError
+from donki.json_text import parse_json
 from donki.priority import DISABLED
 from donki.publisher import Publisher
 from donki.run import Run
@@ -373,7 +374,7 @@ class DonkiDirector(Device):
     def _write_RunMetadata(self, text: str) -> None:
         with as_dev_failed("RunMetadata"):
             try:
-                metadata = json.loads(text)
+                metadata = parse_json(text)
             except ValueError:
                 metadata = None
             if not isinstance(metadata, dict):

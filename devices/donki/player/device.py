@@ -15,6 +15,7 @@ from tango.server import Device, attribute, command, device_property
 
 from donki.devfailed import as_dev_failed
 from donki.errors import DonkiError, InputError
+from donki.json_text import parse_json
 from donki.player.check import findings
 from donki.player.performer import Performer
 from donki.player.player import Player
@@ -381,7 +382,7 @@ class _DeviceLog(logging.Handler):
 
 def _json_object(name: str, text: str, *, secret: bool = False) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError as error:
         value = f"text that is no JSON ({error})"
     if not isinstance(value, dict):
@@ -396,7 +397,7 @@ def _parse_trigger(text: str) -> tuple[Trigger, str | None]:
         '"reference_time": ns since 1970, "attempt": number from 1}'
     )
     try:
-        given = json.loads(text)
+        given = parse_json(text)
     except ValueError:
         raise InputError(f"{expected}; got {text!r:.200}") from None
     fields = dict(given) if isinstance(given, dict) else {"trigger": given}

@@ -45,10 +45,14 @@ def find_script(script_path: Path, name: str) -> Path:
     if not name:
         raise ScriptError(f"no script is set: write the name of a file under {script_path} to Script")
     folder = script_path.resolve()
-    file = (folder / name).resolve()
+    try:
+        file = (folder / name).resolve()
+        exists = file.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL in it, links in a circle
+        raise ScriptError(f"{name!r:.200}: cannot be the name of a script: {error!s:.200}") from None
     if not file.is_relative_to(folder):
         raise ScriptError(f"{name}: leads outside the script path {folder}; move the script into it")
-    if not file.is_file():
+    if not exists:
         raise ScriptError(f"{file}: no such script; Script names a file under the property ScriptPath")
     return file
 
