@@ -6,13 +6,15 @@ import time
 import uuid
 from contextlib import contextmanager
 
+import h5py
 import numpy as np
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from streaming_data_types import deserialise_da00, deserialise_ev44, deserialise_f144
 
 import donki.streams.kafka
-from donki.errors import BrokerError, NotAllowedError
+from donki.errors import BrokerError, InputError, NotAllowedError
+from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.outlet import Counts, Outlet
@@ -149,6 +151,52 @@ def test_values_stand_in_their_topic(broker, topic, open_outlet):
     array, text = deserialise_da00(array), deserialise_da00(text)
     assert (array.source_name, array.timestamp_ns, list(array.data[0].data)) == ("p0/counts", TIME, [1, 2, 3])
     assert (text.source_name, text.data[0].data) == ("p0/phase", "warm")
+
+
+def test_a_script_opens_every_stream_and_kafka_and_the_file_have_them(broker, topic, tmp_path):
+    run = Run.new()
+    outlet = Outlet("p0", run, brokers=[broker.address], file_directory=tmp_path)
+    player = Player("p0")
+    player.begin(run, outlet)
+
+    def send_all(trigger):
+        player.events(topic, "panel", events_per_message=2, detector_number=[1, 2]).send(
+            trigger, [1, 2, 3], [1, 2, 1]
+        )
+        player.series(topic, "T", unit="K").send(trigger, 4.2)
+        player.alarm(topic, "T").send(trigger, "MINOR", "warm")
+        player.connection(topic, "T").send(trigger, "CONNECTED")
+        player.image(topic, "camera").send(trigger, np.zeros((4, 4), np.uint16))
+        player.array(topic, "spectrum", axes=["tof"]).send(trigger, [1, 2])
+        player.timestamps(topic, "chopper").send(trigger, [TIME])
+        player.samples(topic, "adc", interval=10).send(trigger, [1, 2])
+
+    send_all(trigger(1))
+    outlet.deliver(10)
+    send_all(trigger(2))
+    outlet.discard()  # Kafka keeps what it got, the file does not
+    with pytest.raises(InputError, match=f"T has f144 messages to topic {topic}"):
+        player.image(topic, "T")
+    with pytest.raises(InputError, match=f"T has al00 messages to topic {topic}"):
+        player.alarm(f"{topic}-2", "T")
+    outlet.close()
+    player.end()
+    with pytest.raises(NotAllowedError, match="Player p0 has no streams"):
+        player.series(topic, "T")
+
+    schemas = ["ev44", "ev44", "f144", "al00", "ep01", "ad00", "da00", "tdct", "se00"]
+    assert [record.value[4:8].decode() for record in records(broker.address, topic)][:9] == schemas
+    assert {stream.schema for stream in outlet.streams} == set(schemas)
+    with h5py.File(outlet.files[0]) as file:
+        instrument = file["entry/instrument"]
+        assert len(instrument["panel/panel_events/event_id"]) == 3
+        assert list(instrument["T/value"]) == [4.2]
+        assert list(instrument["T/alarm_severity"].asstr()) == ["MINOR"]
+        assert list(instrument["T/connection_status"].asstr()) == ["CONNECTED"]
+        assert instrument["camera/value"].shape == (1, 4, 4)
+        assert instrument["spectrum/signal"].shape == (1, 2)
+        assert list(instrument["chopper/time"]) == [TIME]
+        assert list(instrument["adc/time"][:] - trigger(1).reference_time) == [0, 10]
 
 
 def test_a_topic_is_made_with_one_partition(broker, topic, open_outlet):

@@ -2,15 +2,19 @@
 
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
+import scippnexus
 from hypothesis import given
 from hypothesis import strategies as st
 from streaming_data_types import deserialise_ev44
 
 from donki.errors import InputError
+from donki.run import Run
 from donki.streams.ev44 import EVENTS_PER_MESSAGE
 from donki.streams.events import EventStream
+from donki.streams.nexus import NexusFile
 
 
 class Messages(list):
@@ -83,3 +87,61 @@ def test_a_pulse_sent_again_has_its_message_id_again():
     stream.rollback()
     stream.send(trigger(2), [2], [2])
     assert [message.message_id for _, _, message, _, _ in sent] == [0, 1, 1]
+
+
+@given(st.integers(1, 50), st.lists(st.integers(0, 120), min_size=1, max_size=4))
+def test_a_message_has_no_more_events_than_is_set(most, sizes):
+    sent = Messages()
+    stream = EventStream("topic", "panel", sent, None, events_per_message=most)
+    for number, size in enumerate(sizes):
+        stream.send(trigger(number), np.arange(size), np.arange(size))
+    assert [m.message_id for _, _, m, _, _ in sent] == list(range(len(sent)))
+    assert max(events for *_, events in sent) <= most
+    assert len(sent) == sum(max(1, -(-size // most)) for size in sizes)
+    np.testing.assert_array_equal(
+        np.concatenate([m.pixel_id for _, _, m, _, _ in sent]), np.concatenate([np.arange(n) for n in sizes])
+    )
+
+
+def test_empty_pulses_are_left_out_where_that_is_chosen(tmp_path):
+    sent = Messages()
+    file = NexusFile(tmp_path / "run.nxs", Run("run"), "p0")
+    stream = EventStream("topic", "panel", sent, file, empty_pulses=False)
+    for number, column in enumerate(([1], [], [2])):
+        stream.send(trigger(number), column, column)
+    file.commit()
+    file.close()
+    assert [(m.message_id, time) for _, _, m, time, _ in sent] == [(0, 0), (1, 2)]
+    with h5py.File(tmp_path / "run.nxs") as root:
+        assert list(root["entry/instrument/panel/panel_events/event_time_zero"]) == [0, 2]
+
+
+def test_the_file_has_the_detector_numbers_that_are_given(tmp_path):
+    file = NexusFile(tmp_path / "run.nxs", Run("run"), "p0")
+    numbers = np.arange(10, 22).reshape(3, 4)
+    stream = EventStream("topic", "panel", Messages(), file, detector_number=numbers)
+    stream.send(trigger(1), [1, 2], [11, 21])
+    with pytest.raises(InputError, match="pixel ids from 9 to 11, but detector_number is from 10 to 21"):
+        stream.send(trigger(2), [1, 2], [9, 11])
+    file.commit()
+    file.close()
+    with scippnexus.File(tmp_path / "run.nxs") as nexus:
+        events = nexus["entry/instrument/panel"][...]["panel_events"]
+    np.testing.assert_array_equal(events.coords["detector_number"].values, numbers)
+    assert events.bins.size().values.tolist() == [[0, 1, 0, 0], [0] * 4, [0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("events_per_message", 0),
+        ("events_per_message", 1.5),
+        ("events_per_message", 10**9),
+        ("detector_number", []),
+        ("detector_number", [1, 1]),
+        ("detector_number", [0.5]),
+    ],
+)
+def test_settings_that_are_not_what_they_should_be_are_refused(name, value):
+    with pytest.raises(InputError, match=f"events of panel to topic.*{name}"):
+        EventStream("topic", "panel", Messages(), None, **{name: value})

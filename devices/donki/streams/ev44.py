@@ -10,6 +10,7 @@ import numpy as np
 from streaming_data_types import serialise_ev44
 
 from donki.errors import InputError
+from donki.streams.flatbuffer import fields, target
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -73,23 +74,23 @@ class Ev44Encoder:
 
     References
     ----------
-    The schema: https://github.com/ess-dmsc/streaming-data-types, ``ev44_events.fbs``. Where fields lie:
-    https://flatbuffers.dev/internals.
+    The schema: https://github.com/ess-dmsc/streaming-data-types, ``ev44_events.fbs``.
     """
 
     def __init__(self, source: str, capacity: int = EVENTS_PER_MESSAGE) -> None:
         template = serialise_ev44(source, 0, [0], [0], _NONE, _NONE)
         # The slots of the table in the order of the schema.
-        self._source, self._id, self._time, self._time_index, self._tof, self._pixel = _fields(template)
+        self._source, self._id, self._time, self._time_index, self._tof, self._pixel = fields(template)
         self._offsets = {
             field: struct.unpack_from("<I", template, field)[0]
             for field in (self._source, self._time, self._time_index, self._tof)
         }
         # Both columns are vectors: their length, an int32, stands in front.
-        self._pixel_start = _target(template, self._pixel) + 4
+        self._pixel_start = target(template, self._pixel) + 4
         self._tail = template[self._pixel_start + 4 :]
-        self._time_start = _target(template, self._time) + 4
-        self._buffer = bytearray(len(template) + 8 * capacity)
+        self._time_start = target(template, self._time) + 4
+        # Room for the probe below, however small the messages are.
+        self._buffer = bytearray(len(template) + 8 * max(capacity, 3))
         self._buffer[: len(template)] = template
         self._view = memoryview(self._buffer)
         self._lay_out(0)
@@ -143,17 +144,3 @@ class Ev44Encoder:
         self._times = np.frombuffer(self._buffer, "<i4", size, tof_start)
         self._message = self._view[:end]
         self._size = size
-
-
-def _fields(message: bytes) -> list[int]:
-    """Return where the fields of the root table lie, in the order of the schema."""
-    (table,) = struct.unpack_from("<I", message)
-    vtable = table - struct.unpack_from("<i", message, table)[0]
-    (vtable_bytes,) = struct.unpack_from("<H", message, vtable)
-    slots = struct.unpack_from(f"<{vtable_bytes // 2 - 2}H", message, vtable + 4)
-    return [table + slot for slot in slots]
-
-
-def _target(message: bytes, field: int) -> int:
-    """Return where the vector or text lies that a field refers to."""
-    return field + int(struct.unpack_from("<I", message, field)[0])

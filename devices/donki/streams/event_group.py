@@ -25,7 +25,7 @@ _SINCE_1970 = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
 class EventGroup:
     """``SOURCE/SOURCE_events`` in the instrument: an NXevent_data in its NXdetector.
 
-    The detector's ``detector_number`` are all numbers from the smallest pixel id seen to the largest.
+    Where no ``detector_number`` is given it is all numbers from the smallest pixel id seen to the largest.
 
     Parameters
     ----------
@@ -33,15 +33,22 @@ class EventGroup:
         the NXinstrument group
     source
         the name of the detector or monitor
+    detector_number
+        of its pixels, any shape
 
     References
     ----------
     https://manual.nexusformat.org/classes/base_classes/NXevent_data.html
     """
 
-    def __init__(self, instrument: h5py.Group, source: str) -> None:
-        self._detector = instrument.create_group(source)
+    def __init__(
+        self, instrument: h5py.Group, source: str, detector_number: NDArray[np.int32] | None = None
+    ) -> None:
+        self._detector = instrument.require_group(source)
         self._detector.attrs["NX_class"] = "NXdetector"
+        self._has_numbers = detector_number is not None
+        if detector_number is not None:
+            self._detector["detector_number"] = detector_number
         events = self._detector.create_group(f"{source}_events")
         events.attrs["NX_class"] = "NXevent_data"
 
@@ -95,7 +102,7 @@ class EventGroup:
         """Write what is buffered; these pulses stay."""
         for column in self._columns:
             column.commit()
-        if self._seen != self._numbered:
+        if self._seen != self._numbered and not self._has_numbers:
             self._number()
 
     def rollback(self) -> None:

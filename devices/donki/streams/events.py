@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from operator import index
-from typing import TYPE_CHECKING, Protocol, SupportsIndex
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from donki.errors import InputError
 from donki.streams.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
-from donki.streams.kafka import KafkaSink
+from donki.streams.kafka import MOST_BYTES, KafkaSink
 from donki.streams.nexus import NexusFile
+from donki.streams.reference_time import Timed, as_reference_time
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 
-class Timed(Protocol):
-    """What carries a reference time; a trigger does."""
-
-    @property
-    def reference_time(self) -> int:
-        """Nanoseconds since 1970 UTC."""
+MOST_EVENTS = MOST_BYTES // 8 - 1000
+"""Most events in a message that Kafka is given."""
 
 
 class EventStream:
@@ -31,14 +29,59 @@ class EventStream:
         the Kafka topic
     source
         the name of the detector or monitor that the events come from
+
+    Parameters
+    ----------
+    topic, source
+        as above
+    sink
+        takes the messages
+    file
+        the Player's file, if there is one
+    events_per_message
+        most events in a message; a pulse that has more is split
+    empty_pulses
+        whether a pulse without events is sent, or left out
+    detector_number
+        the pixels of the detector, integers of any shape; without it the file's detector reaches from the
+        smallest pixel id that was sent to the largest
+
+    Raises
+    ------
+    InputError
+        when one of these is not what it should be, or the file cannot have a group of that name
+    FileError
+        when the file cannot be written
     """
 
-    def __init__(self, topic: str, source: str, sink: KafkaSink, file: NexusFile | None) -> None:
+    schema = "ev44"
+
+    def __init__(
+        self,
+        topic: str,
+        source: str,
+        sink: KafkaSink,
+        file: NexusFile | None,
+        *,
+        events_per_message: int = EVENTS_PER_MESSAGE,
+        empty_pulses: bool = True,
+        detector_number: ArrayLike | None = None,
+    ) -> None:
         self.topic = topic
         self.source = source
         self._sink = sink
         self._file = file
-        self._encoder = Ev44Encoder(source)
+        if type(events_per_message) is not int or not 0 < events_per_message <= MOST_EVENTS:
+            raise InputError(
+                f"{self}: events_per_message is an integer from 1 to {MOST_EVENTS};"
+                f" got {events_per_message!r}"
+            )
+        self._events_per_message = events_per_message
+        self._empty_pulses = empty_pulses
+        self._pixels = None if detector_number is None else _as_pixels(detector_number, self)
+        self._encoder = Ev44Encoder(source, events_per_message)
+        if file is not None:
+            file.open_events(source, self._pixels)
         self._message_id = 0
         self._first_undelivered = 0
 
@@ -52,9 +95,10 @@ class EventStream:
     ) -> None:
         """Send one pulse; it has arrived when the Player's trigger is done.
 
-        A pulse of more than 12,400 events is split over messages, as the ESS event formation unit does; one
-        without events is a message without events that has its reference time. Message ids count up by
-        source. It waits while too much is under way to the broker.
+        A pulse of more than `events_per_message` (12,400) events is split over messages, as the ESS event
+        formation unit does; one without events is a message without events that has its reference time, or
+        nothing where `empty_pulses` is false. Message ids count up by source. It waits while too much is
+        under way to the broker.
 
         Parameters
         ----------
@@ -70,25 +114,26 @@ class EventStream:
         Raises
         ------
         InputError
-            when the arrays differ in length, are not integers or do not fit into 32 bits; nothing is sent
+            when the arrays differ in length, are not integers, do not fit into 32 bits, or a pixel id lies
+            outside the range of `detector_number`; nothing is sent
         BrokerError
             when this pulse or an earlier one could not be delivered
         FileError
             when the file cannot be written
         """
-        given = getattr(trigger, "reference_time", None) if reference_time is None else reference_time
-        if not isinstance(given, SupportsIndex) or not 0 <= (time := index(given)) < 2**63:
-            raise InputError(
-                f"{self}: a reference time is an integer, ns since 1970 UTC, below 2**63; got {given!r}"
-            )
+        time = as_reference_time(trigger, reference_time, self)
         tof = int32_column(time_of_flight, f"{self}: time of flight")
         pixel = int32_column(pixel_id, f"{self}: pixel ids")
         if len(tof) != len(pixel):
             raise InputError(
                 f"{self}: {len(tof)} times of flight, but {len(pixel)} pixel ids; each event has both"
             )
-        for first in range(0, max(len(tof), 1), EVENTS_PER_MESSAGE):
-            part = slice(first, first + EVENTS_PER_MESSAGE)
+        if not len(tof) and not self._empty_pulses:
+            return
+        if self._pixels is not None and len(pixel):
+            self._check_pixels(pixel, self._pixels)
+        for first in range(0, max(len(tof), 1), self._events_per_message):
+            part = slice(first, first + self._events_per_message)
             message = self._encoder.encode(self._message_id, time, tof[part], pixel[part])
             self._sink.send(self.topic, self.source, message, time, events=len(tof[part]))
             self._message_id += 1
@@ -103,5 +148,22 @@ class EventStream:
         """Count on from the first message that was not delivered, so that a repeated pulse is the same."""
         self._message_id = self._first_undelivered
 
+    def _check_pixels(self, pixel: NDArray[np.int32], pixels: NDArray[np.int32]) -> None:
+        """Refuse what readers of the file would drop without a word."""
+        low, high = int(pixels.min()), int(pixels.max())
+        if pixel.min() < low or pixel.max() > high:
+            raise InputError(
+                f"{self}: pixel ids from {pixel.min()} to {pixel.max()}, but detector_number is from {low}"
+                f" to {high}"
+            )
+
     def __str__(self) -> str:
         return f"events of {self.source} to {self.topic}"
+
+
+def _as_pixels(numbers: ArrayLike, stream: EventStream) -> NDArray[np.int32]:
+    array = np.asarray(numbers)
+    pixels = int32_column(array.ravel(), f"{stream}: detector_number").reshape(array.shape)
+    if pixels.size == 0 or np.unique(pixels).size != pixels.size:
+        raise InputError(f"{stream}: detector_number names each pixel once, and at least one pixel")
+    return pixels

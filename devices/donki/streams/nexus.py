@@ -16,15 +16,17 @@ from numpy.typing import NDArray
 from donki.errors import FileError, InputError
 from donki.run import Run
 from donki.streams.event_group import EventGroup
+from donki.streams.row_group import Layout, RowGroup
 from donki.streams.value_series import ValueSeries, dataset_names
 from donki.streams.values import Value
 
 
 class NexusFile:
-    """Keeps the events and values of one Player.
+    """Keeps the events, the other streams and the values of one Player.
 
-    ``/entry`` holds the run's identity and ``/entry/instrument/SOURCE/SOURCE_events`` the events of a source,
-    ``/PLAYER/NAME`` the values that actions return, by trigger.
+    ``/entry`` holds the run's identity, ``/entry/instrument/SOURCE/SOURCE_events`` the events of a source,
+    ``/entry/instrument/SOURCE`` any other stream, and ``/PLAYER/NAME`` the values that actions return, by
+    trigger.
 
     Data become part of the file at `commit`; `discard` takes back what came after it. After a ``kill -9`` the
     file holds what was committed, since HDF5 keeps in memory what it knows of newer data. (A power failure is
@@ -49,6 +51,7 @@ class NexusFile:
         self._path = path
         self._player = player
         self._groups: dict[str, EventGroup] = {}
+        self._rows: dict[str, RowGroup] = {}
         self._series: dict[str, ValueSeries] = {}
         with self._named():
             # Without a chunk cache a commit writes what is new, not the whole chunks that it lies in.
@@ -56,8 +59,15 @@ class NexusFile:
             self._describe(run)
             self._file.flush()
 
-    def open_events(self, source: str) -> None:
+    def open_events(self, source: str, detector_number: NDArray[np.int32] | None = None) -> None:
         """Make the event group of a source.
+
+        Parameters
+        ----------
+        source
+            the name of the detector or monitor
+        detector_number
+            of its pixels, any shape; without it they follow from the pixel ids
 
         Raises
         ------
@@ -68,7 +78,7 @@ class NexusFile:
         """
         _check_name(source, "source")
         with self._named():
-            self._groups[source] = EventGroup(self._file["entry/instrument"], source)
+            self._groups[source] = EventGroup(self._file["entry/instrument"], source, detector_number)
 
     def append_events(
         self,
@@ -97,6 +107,40 @@ class NexusFile:
         """
         with self._named():
             self._groups[source].append(reference_time, time_of_flight, pixel_id)
+
+    def open_rows(self, key: str, source: str, layout: Layout) -> None:
+        """Make the group of a stream whose messages are rows.
+
+        Parameters
+        ----------
+        key
+            what to call the stream in `append_rows`
+        source
+            the name of the group
+        layout
+            what stands in it
+
+        Raises
+        ------
+        InputError
+            when the source's name cannot name a group
+        FileError
+            when the file cannot be written
+        """
+        _check_name(source, "source")
+        with self._named():
+            self._rows[key] = RowGroup(self._file["entry/instrument"], source, layout)
+
+    def append_rows(self, key: str, rows: Mapping[str, NDArray[np.generic]]) -> None:
+        """Append rows to a stream's group, shape (n, ...) in each column.
+
+        Raises
+        ------
+        FileError
+            when the file cannot be written
+        """
+        with self._named():
+            self._rows[key].append(rows)
 
     def append_values(self, trigger: int, values: Mapping[str, Value]) -> None:
         """Append what a trigger returned.
@@ -131,6 +175,8 @@ class NexusFile:
         with self._named():
             for group in self._groups.values():
                 group.commit()
+            for rows in self._rows.values():
+                rows.commit()
             for series in self._series.values():
                 series.commit()
             self._file.flush()
@@ -146,6 +192,8 @@ class NexusFile:
         with self._named():
             for group in self._groups.values():
                 group.rollback()
+            for rows in self._rows.values():
+                rows.rollback()
             for name, series in list(self._series.items()):
                 series.rollback()
                 if not series.rows:

@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from donki.errors import FileError, InputError
 from donki.run import Run
+from donki.streams.alarm import AlarmStream
+from donki.streams.connection import ConnectionStream
 from donki.streams.events import EventStream
 from donki.streams.kafka import KafkaSink
+from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.values import as_value, encode_value
+
+S = TypeVar("S", bound=EventStream | MessageStream)
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Counts:
 
 
 class Stream(NamedTuple):
-    """What stands where in Kafka: messages of a schema (ev44, f144, da00) from a source, in a topic."""
+    """What stands where in Kafka: messages of a schema (ev44, f144, …) from a source, in a topic."""
 
     schema: str
     topic: str
@@ -82,7 +87,7 @@ class Outlet:
     ) -> None:
         self._player = player
         self._values_topic = values_topic
-        self._streams: dict[str, EventStream] = {}
+        self._streams: dict[tuple[str, object], EventStream | MessageStream] = {}
         self._values: dict[str, Stream] = {}
         self._abandoned = False
         self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}")
@@ -105,39 +110,50 @@ class Outlet:
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """What goes to Kafka in this run: the streams of events that are open, and the values sent so far."""
-        events = [Stream("ev44", stream.topic, stream.source) for stream in self._streams.copy().values()]
-        return (*events, *self._values.copy().values())
+        """What goes to Kafka in this run: the streams that are open, and the values sent so far."""
+        opened = self._streams.copy().values()
+        streams = [Stream(stream.schema, stream.topic, stream.source) for stream in opened]
+        return (*streams, *self._values.copy().values())
 
-    def events(self, topic: str, source: str) -> EventStream:
-        """Open a stream of neutron events, or return the one that is open.
+    def events(self, topic: str, source: str, **settings: Any) -> EventStream:
+        """Open a stream of neutron events; see `open`."""
+        return self.open(EventStream, topic, source, **settings)
+
+    def open(self, kind: type[S], topic: str, source: str, **settings: Any) -> S:
+        """Open a stream, or return the one that is open.
 
         Parameters
         ----------
+        kind
+            `EventStream`, `SeriesStream`, `ImageStream`, `ArrayStream`, `AlarmStream`, `ConnectionStream`,
+            `TimestampStream` or `SampleStream`
         topic
             the Kafka topic; it is made if it does not exist
         source
-            the name of the detector or monitor that the events come from
+            the name of what the data come from
+        settings
+            of the stream; those of the first call hold
 
         Raises
         ------
         InputError
-            when the source's events go to another topic already, or its name cannot be used in the file
+            when the source has a stream of another kind or to another topic already, its name cannot be used
+            in the file, or a setting is not what it should be
         BrokerError
             when no broker answers, or the topic cannot be made
         FileError
             when the file cannot be written
         """
-        stream = self._streams.get(source)
+        # The alarms and the connection of a source go beside its data.
+        key = source, kind if kind in (AlarmStream, ConnectionStream) else None
+        stream = self._streams.get(key)
         if stream is None:
             self._sink.open_topic(topic)
-            if self._file is not None:
-                self._file.open_events(source)
-            stream = self._streams[source] = EventStream(topic, source, self._sink, self._file)
-        if stream.topic != topic:
+            stream = self._streams[key] = kind(topic, source, self._sink, self._file, **settings)
+        if not isinstance(stream, kind) or stream.topic != topic:
             raise InputError(
-                f"the events of {source} go to topic {stream.topic} in this run, not to {topic};"
-                " name the source otherwise"
+                f"{source} has {stream.schema} messages to topic {stream.topic} in this run; the topic and"
+                " the kind of a stream stay: name the source otherwise"
             )
         return stream
 

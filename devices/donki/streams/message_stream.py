@@ -1,0 +1,112 @@
+"""A stream that sends one message at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from donki.errors import InputError
+from donki.streams.kafka import KafkaSink
+from donki.streams.nexus import NexusFile
+from donki.streams.row_group import Layout
+from donki.streams.values import as_value
+
+
+class MessageStream:
+    """What the streams of every schema but ev44 share.
+
+    Messages are numbered by source, and a message that is sent again after a failure has its number again.
+
+    Parameters
+    ----------
+    topic
+        the Kafka topic
+    source
+        the name of what the messages come from
+    sink
+        takes the messages
+    file
+        the Player's file, if there is one
+    layout
+        how they stand in the file
+
+    Attributes
+    ----------
+    schema
+        the four letters of the messages
+    what
+        what the stream is called in an error
+    """
+
+    schema: ClassVar[str]
+    what: ClassVar[str]
+
+    def __init__(
+        self, topic: str, source: str, sink: KafkaSink, file: NexusFile | None, layout: Layout
+    ) -> None:
+        self.topic = topic
+        self.source = source
+        self._sink = sink
+        self._file = file
+        self._key = f"{source}/{self.schema}"
+        self._message_id = 0
+        self._first_undelivered = 0
+        self._kind: tuple[np.dtype[np.generic], tuple[int, ...]] | None = None
+        if file is not None:
+            file.open_rows(self._key, source, layout)
+
+    def commit(self) -> None:
+        """Note that what was sent so far is delivered."""
+        self._first_undelivered = self._message_id
+
+    def rollback(self) -> None:
+        """Count on from the first message that was not delivered, so that a repeated one is the same."""
+        self._message_id = self._first_undelivered
+
+    def _send(self, message: bytes | memoryview, time: int, rows: Mapping[str, NDArray[np.generic]]) -> None:
+        self._sink.send(self.topic, self.source, message, time)
+        self._message_id += 1
+        if self._file is not None:
+            self._file.append_rows(self._key, rows)
+
+    def _as_numbers(self, values: object, ndim: int) -> NDArray[np.generic]:
+        """Return values in the type that the first of the stream had.
+
+        Raises
+        ------
+        InputError
+            when they are not numbers, are none at all, or have another number of dimensions than `ndim` or
+            another type than the first
+        """
+        array = as_value(values, f"of the {self}")
+        if isinstance(array, str):
+            raise InputError(f"{self}: expected numbers, got the text {array!r:.50}")
+        if array.ndim != ndim:
+            raise InputError(f"{self}: expected {ndim} dimensions, got an array of shape {array.shape}")
+        if array.dtype == np.bool_:
+            array = array.astype(np.uint8)
+        if self._kind is None:
+            return array
+        dtype = self._kind[0]
+        if not np.can_cast(array.dtype, dtype, "safe"):
+            raise InputError(f"{self}: was {dtype} at first and is {array.dtype} now; keep one type")
+        return array.astype(dtype, copy=False)
+
+    def _keep_kind(self, values: NDArray[np.generic], shape: tuple[int, ...]) -> None:
+        """Hold later messages to the type and shape of the first.
+
+        Raises
+        ------
+        InputError
+            when the shape is another one
+        """
+        if self._kind is None:
+            self._kind = values.dtype, shape
+        elif shape != self._kind[1]:
+            raise InputError(f"{self}: had the shape {self._kind[1]} at first and has {shape} now; keep one")
+
+    def __str__(self) -> str:
+        return f"{self.what} of {self.source} to {self.topic}"

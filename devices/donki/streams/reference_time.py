@@ -1,0 +1,41 @@
+"""The time that a message carries."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Protocol, SupportsIndex
+
+from donki.errors import InputError
+
+
+class Timed(Protocol):
+    """What carries a reference time; a trigger does."""
+
+    @property
+    def reference_time(self) -> int:
+        """Nanoseconds since 1970 UTC."""
+
+
+def as_reference_time(trigger: Timed, given: int | None, stream: object) -> int:
+    """Return the time that a script gave, or else the trigger's.
+
+    Parameters
+    ----------
+    trigger
+        whose reference time holds where none is given
+    given
+        ns since 1970 UTC
+    stream
+        what to call the stream in an error
+
+    Raises
+    ------
+    InputError
+        when it is not an integer from 0 to 2**63 - 1
+    """
+    time = getattr(trigger, "reference_time", None) if given is None else given
+    if not isinstance(time, SupportsIndex) or not 0 <= index(time) < 2**63:
+        raise InputError(
+            f"{stream}: a reference time is an integer, ns since 1970 UTC, below 2**63; got {time!r}"
+        )
+    return index(time)
