@@ -109,7 +109,7 @@ def demo(**asked: Any) -> None:
 @donki.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def run(file: Path) -> None:
-    """Play the scenario FILE, a whole experiment in YAML.
+    """Play the scenario FILE, a whole experiment in YAML, or one that comes along, such as loki.yaml.
 
     Starts what is missing on this machine: a Tango database where neither the file nor TANGO_HOST names
     one, a Kafka broker in memory where neither the file nor DONKI_BROKER does, the Director and the Players.
@@ -117,9 +117,14 @@ def run(file: Path) -> None:
     everything that was sent arrived. Nothing it starts is left behind.
     """
     from donki_client.play import play  # noqa: PLC0415
-    from donki_client.scenario_file import from_environment, instance_name, read_scenario  # noqa: PLC0415
+    from donki_client.scenario_file import (  # noqa: PLC0415
+        find_scenario,
+        from_environment,
+        instance_name,
+        read_scenario,
+    )
 
-    scenario = from_environment(read_scenario(file), os.environ)
+    scenario = from_environment(read_scenario(find_scenario(file)), os.environ)
     if not play(scenario, instance_name(file), Console(highlight=False)):
         sys.exit(1)
 
@@ -149,8 +154,9 @@ def check(file: Path | None, tried: bool, schema: bool) -> None:
     if file is None:
         raise click.UsageError("Missing argument 'FILE'.")
     from donki_client.check import check_scenario  # noqa: PLC0415
+    from donki_client.scenario_file import find_scenario  # noqa: PLC0415
 
-    if not check_scenario(file, Console(highlight=False), tried=tried):
+    if not check_scenario(find_scenario(file), Console(highlight=False), tried=tried):
         sys.exit(1)
 
 

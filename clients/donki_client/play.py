@@ -133,6 +133,7 @@ class Stage:
             sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
             topics = {stream.topic for said in sent.values() if said for stream in said.streams}
             arrived = reader.read(topics)
+            # The names of a Player that never ran are known in lower case alone.
             shown = {player.name.lower(): player for player in director.players}
         done = Past(self._journal).events_done(end.run_id)
         results = [
@@ -141,7 +142,7 @@ class Stage:
                 sent=said,
                 arrived=_arrived(said, arrived),
                 stored=stored_events(said.files) if said and self._scenario.hdf5 else None,
-                done=done.get(name, 0),
+                done=done.get(shown[name.lower()].name, 0),
             )
             for name, said in sent.items()
         ]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from donki.errors import InputError
+from donki.player.script import shipped_scripts
 from donki.streams.client import parse_address
 from donki_client.facility.address import Address
 from donki_client.located import Document, Place, Problem, Route, read_document
@@ -27,6 +28,23 @@ EXPECTED = {
     "int_from_float": "expected a whole number",
     "string_type": "expected a text",
 }
+
+
+def find_scenario(path: Path) -> Path:
+    """Return the file of a scenario: as given, or one of those that come with DonkiOrchestra.
+
+    Raises
+    ------
+    InputError
+        when there is neither; names those that come along
+    """
+    folder = shipped_scripts() / "scenarios"
+    if path.exists():
+        return path
+    if len(path.parts) == 1 and (folder / path).is_file():
+        return folder / path
+    names = ", ".join(sorted(file.name for file in folder.glob("*.yaml")))
+    raise InputError(f"{path}: there is no such file; the scenarios that come along are {names}")
 
 
 def read_scenario(path: Path) -> Scenario:

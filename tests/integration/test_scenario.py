@@ -101,7 +101,7 @@ def test_title_metadata_seed_and_files_reach_the_player(command, write, tmp_path
     assert said == ["of ice", {"proposal": 7}, 11, {"a": {"b": [1, None]}}]
     [file] = (tmp_path / "made" / "here").iterdir()
     with h5py.File(file) as data:
-        assert data["p/x"]["value"][:].tolist() == [1.0, 2.0, 3.0]
+        assert data["p/x"][:].tolist() == [1.0, 2.0, 3.0]
 
 
 def test_a_script_that_fails_fails_the_run_by_name_but_what_it_sent_is_accounted_for(command, write):

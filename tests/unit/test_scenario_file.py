@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -14,7 +15,7 @@ from donki.errors import InputError
 from donki.player.script import shipped_scripts
 from donki.policy import OnError
 from donki_client.scenario import Scenario, ScenarioPlayer, schema_text
-from donki_client.scenario_file import from_environment, instance_name, read_scenario
+from donki_client.scenario_file import find_scenario, from_environment, instance_name, read_scenario
 
 SCENARIOS = shipped_scripts() / "scenarios"
 HEAD = "triggers: 10\nplayers:\n  p:\n    script: s.py\n"
@@ -189,6 +190,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 def test_any_text_is_a_scenario_or_an_input_error(read, text):
     with suppress(InputError):
         read(text)
+
+
+def test_a_scenario_that_comes_along_needs_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_scenario(Path("loki.yaml")) == SCENARIOS / "loki.yaml"
+    Path("loki.yaml").touch()
+    assert find_scenario(Path("loki.yaml")) == Path("loki.yaml")
+    for nowhere in ("nowhere.yaml", "here/faulty_night.yaml"):
+        with pytest.raises(
+            InputError, match=r"no such file; the scenarios that come along are faulty_night\.ya"
+        ):
+            find_scenario(Path(nowhere))
 
 
 def test_the_environment_names_what_the_scenario_does_not(read):
