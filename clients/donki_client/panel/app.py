@@ -7,18 +7,22 @@ import sys
 
 import taurus
 from PySide6.QtCore import QTimer
-from taurus.qt.qtgui.application import TaurusApplication
+from PySide6.QtWidgets import QApplication
 
 from donki_client.director import Director
 from donki_client.panel.orchestra import Orchestra
 from donki_client.panel.window import Window
 
 
-def an_application() -> TaurusApplication:
+def an_application() -> QApplication:
     """Return Qt's application, which must be there before the first window."""
     # Taurus tells every lost subscription on the terminal; the window shows it.
     taurus.setLogLevel(taurus.Critical)
-    return TaurusApplication(sys.argv[:1], cmd_line_parser=None, app_name="donki panel")
+    # On import it says which Qt it found.
+    from taurus.qt.qtgui.application import TaurusApplication  # noqa: PLC0415
+
+    app: QApplication = TaurusApplication(sys.argv[:1], cmd_line_parser=None, app_name="donki panel")
+    return app
 
 
 def run_panel(director: Director) -> None:
