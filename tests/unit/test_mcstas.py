@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import donki.sources
 from donki.errors import SourceError
-from donki.sources import EventList, Monitor, read_mcstas
+from donki.sources import EventList, HistogramSource, Monitor, read_mcstas
 
 SAMPLES = Path(__file__).parents[2] / "scripts" / "mcstas"
 SAMPLE_FILES = ["lambda.dat", "tof.dat", "psd.dat", "events.dat"]
@@ -123,6 +123,25 @@ def test_a_2d_monitor_of_1_12_has_no_comment_above_its_first_block_and_six_limit
     monitor = read_mcstas(write(text))
     np.testing.assert_array_equal(monitor.intensity, values)
     np.testing.assert_array_equal(monitor.rays, values + 20)
+
+
+def test_rows_of_a_3d_monitor_have_x_along_them_z_from_row_to_row_and_y_slowest(write):
+    values = np.arange(24.0).reshape(2, 3, 4)  # y, z, x
+    blocks = [(values + ten).reshape(6, 4) for ten in (0, 100, 200)]
+    text = text_2d(HEAD_2, blocks, (-2, 2, 0, 1, 0, 30e3)).replace("array_2d(4, 6)", "array_3d(4, 2, 3)")
+    text = text.replace("# variables", "# zlabel: Time-of-flight [\\gms]\n# variables")
+    monitor = read_mcstas(write(text))
+    np.testing.assert_array_equal(
+        [monitor.intensity, monitor.error, monitor.rays], [values, values + 100, values + 200]
+    )
+    assert [axis.unit for axis in monitor.axes] == ["cm", r"\gms", "cm"]
+    for axis, edges in zip(monitor.axes, ([0, 0.5, 1], [0, 1e4, 2e4, 3e4], [-2, -1, 0, 1, 2]), strict=True):
+        np.testing.assert_allclose(axis.edges, edges)
+    pulse = HistogramSource(monitor).sample(np.random.default_rng(1), events=200_000)
+    counts, *_ = np.histogram2d(pulse.pixel_id, pulse.time_of_flight // 10_000_000, [range(1, 10), range(4)])
+    expected = np.moveaxis(values, 1, -1).reshape(8, 3)  # pixels by rows of y, each with its times
+    np.testing.assert_allclose(counts / counts.sum(), expected / expected.sum(), atol=4e-3)
+    assert not counts[expected == 0].any()
 
 
 @pytest.mark.parametrize(
@@ -266,10 +285,15 @@ BAD = {
     "a list with a name twice": (LIST.replace("ylabel: p x t", "ylabel: p x x"), 8, "the names of 3 columns"),
     "a list of one": (LIST.replace("array_2d(3, 3)", "array_1d(3)"), 5, "a list of one event"),
     "one number": (ONE.replace("array_1d(3)", "array_0d"), 5, f"'# type: {TYPES}, found '# type: array_0d'"),
-    "three dimensions": (
+    "three axes, limits of two": (
         TWO.replace("array_2d(2, 2)", "array_3d(2, 1, 2)"),
-        5,
-        "three dimensions are not read",
+        9,
+        "'# xylimits: xmin xmax ymin ymax zmin zmax'",
+    ),
+    "three axes, rows of two": (
+        TWO.replace("array_2d(2, 2)", "array_3d(2, 2, 2)").replace("0.0 3.0\n", "0.0 3.0 0 1\n"),
+        14,
+        "4 lines of 2 numbers",
     ),
     "a scan": (ONE.replace("array_1d", "multiarray_1d"), 5, "the summary of a scan"),
     "a type of no size": (ONE.replace("array_1d(3)", "array_1d(0)"), 5, f"header with '# type: {TYPES}"),

@@ -63,11 +63,10 @@ def test_the_samples_are_what_their_script_makes(tmp_path):
 
 
 def test_replay_of_a_nexus_file():
-    ((stream,), _) = (
-        list(part.values()) if isinstance(part, dict) else part for part in play("replay_nexus", range(1, 22))
-    )
-    assert sum(len(time) for time, _ in stream.pulses[:10]) == 1_500
-    np.testing.assert_array_equal(stream.pulses[0], stream.pulses[20])
+    streams, _ = play("replay_nexus", range(1, 22))
+    pulses = streams["test-replay"].pulses
+    assert sum(len(time) for time, _ in pulses[:10]) == 1_500
+    np.testing.assert_array_equal(pulses[0], pulses[20])
 
 
 def test_replay_of_a_recorded_topic(tmp_path):

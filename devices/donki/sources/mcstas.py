@@ -6,6 +6,8 @@ What they look like follows from ``mcdetector_out_1D``, ``_2D`` and ``_list`` in
 - for ``# type: array_1d(n)``, n rows ``x I I_err N``, where x is the centre of a bin;
 - for ``# type: array_2d(m, n)``, n rows of m values, x along the row and y rising from row to row: first of
   I, then, each after a comment, of I_err and of N;
+- for ``# type: array_3d(m, n, p)``, n p rows of m values likewise, x along the row, z rising from row to row
+  and y after every p of them;
 - for a list of events, ``# type: array_2d(m, n)`` too (since 2026 ``list(m, n)``) and n rows of m values,
   whose names are the ylabel. McStas appends more rows than n from further MPI nodes and beyond 10^6 events.
 """
@@ -24,7 +26,7 @@ from donki.sources.monitor import Axis, Monitor
 from donki.sources.text_file import TextFile, shortened
 
 _EXPECTED = "a text file of a McStas monitor"
-_2D_BLOCKS = ("I", "I_err", "N")
+_BLOCKS = ("I", "I_err", "N")
 _LIST_LABEL = "List of neutron events"
 
 
@@ -35,12 +37,14 @@ def read_mcstas(path: str | PathLike[str]) -> Monitor | EventList:
     ----------
     path
         a text file of a 1-D monitor (L_monitor, TOF_monitor, E_monitor, …), of a 2-D monitor (PSD_monitor,
-        Monitor_nD, …) or of a list of events (Monitor_nD with the option *list*, Virtual_output)
+        Monitor_nD, …), of a histogram of three axes, or of a list of events (Monitor_nD with the option
+        *list*, Virtual_output)
 
     Returns
     -------
     Monitor
-        1-D: `intensity` of shape (n,); 2-D: of shape (n, m) with the axes (y, x)
+        1-D: `intensity` of shape (n,); 2-D: of shape (n, m) with the axes (y, x); 3-D: of shape (n, p, m)
+        with the axes (y, z, x)
     EventList
         its rows in the order of the file
 
@@ -63,12 +67,13 @@ def read_mcstas(path: str | PathLike[str]) -> Monitor | EventList:
             return _read_1d(file, bins)
         case "array_2d", (columns, rows) if not is_list:
             return _read_2d(file, columns, rows)
+        case "array_3d", (columns, rows, layers):
+            return _read_3d(file, columns, rows, layers)
         case "array_2d" | "list", (columns, rows):
             return _read_list(file, columns, rows)
     remedy = {
         "array_0d": "a single number is no distribution; take a monitor with an axis",
         "array_1d": "a list of one event is no distribution; simulate more rays",
-        "array_3d": "histograms of three dimensions are not read; take a 2-D monitor or a list of events",
         "multiarray_1d": "the summary of a scan is no distribution; take a monitor in its numbered folders",
     }
     raise file.error(
@@ -115,20 +120,34 @@ def _read_1d(file: TextFile, bins: int) -> Monitor:
 
 
 def _read_2d(file: TextFile, columns: int, rows: int) -> Monitor:
+    y, x = (_axis(file, name, bins) for name, bins in (("y", rows), ("x", columns)))
+    return Monitor(str(file.path), file.header.get("title", ""), (y, x), *_blocks(file, columns, rows))
+
+
+def _read_3d(file: TextFile, columns: int, rows: int, layers: int) -> Monitor:
+    sizes = {"y": rows, "z": layers, "x": columns}
+    axes = tuple(_axis(file, name, bins) for name, bins in sizes.items())
+    blocks = (block.reshape(*sizes.values()) for block in _blocks(file, columns, rows * layers))
+    return Monitor(str(file.path), file.header.get("title", ""), axes, *blocks)
+
+
+def _axis(file: TextFile, name: str, bins: int) -> Axis:
+    place = 2 * "xyz".index(name)
     try:
-        x0, x1, y0, y1 = (float(limit) for limit in file.header.get("xylimits", "").split()[:4])
+        low, high = (float(limit) for limit in file.header.get("xylimits", "").split()[place : place + 2])
     except ValueError:
-        x0 = x1 = y0 = y1 = np.nan
-    if not (x0 < x1 and y0 < y1):
+        low = high = np.nan
+    if not low < high:
         found = f"'# xylimits: {file.header['xylimits']}'" if "xylimits" in file.header else "no such line"
-        raise file.error(file.line_of("xylimits"), "'# xylimits: xmin xmax ymin ymax'", found)
-    axes = (
-        Axis(file.header.get("ylabel", ""), np.linspace(y0, y1, rows + 1)),
-        Axis(file.header.get("xlabel", ""), np.linspace(x0, x1, columns + 1)),
-    )
-    values = [_rows(file, block, rows, columns, f"a row of {name}") for block, name in enumerate(_2D_BLOCKS)]
-    _refuse_more_blocks(file, len(_2D_BLOCKS))
-    return Monitor(str(file.path), file.header.get("title", ""), axes, *values)
+        limits = "xmin xmax ymin ymax" + (" zmin zmax" if name == "z" else "")
+        raise file.error(file.line_of("xylimits"), f"'# xylimits: {limits}'", found)
+    return Axis(file.header.get(f"{name}label", ""), np.linspace(low, high, bins + 1))
+
+
+def _blocks(file: TextFile, columns: int, rows: int) -> list[NDArray[np.float64]]:
+    values = [_rows(file, block, rows, columns, f"a row of {name}") for block, name in enumerate(_BLOCKS)]
+    _refuse_more_blocks(file, len(_BLOCKS))
+    return values
 
 
 def _read_list(file: TextFile, columns: int, rows: int) -> EventList:
