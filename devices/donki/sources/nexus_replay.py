@@ -133,25 +133,31 @@ class NexusReplay(Replay):
         return joined(parts)
 
     def _slice(self, begin: int, end: int) -> Events:
-        held = self._block_begin, self._block_begin + len(self._block.pixel_id)
-        if not (held[0] <= begin and end <= held[1]):
-            part = slice(begin, max(end, begin + _BLOCK))
-            times = self._int32(self._offset, part, self._unit, -MAX_TIME_OF_FLIGHT, MAX_TIME_OF_FLIGHT)
-            if self._id is None:
-                pixels = np.full(len(times), _MONITOR_PIXEL, np.int32)
+        held = range(self._block_begin, self._block_begin + len(self._block.pixel_id))
+        if begin < held.start or end > held.stop:
+            # Blocks end where those of the file writer's chunks do, which are read and unpacked whole.
+            stop = -(-end // _BLOCK) * _BLOCK
+            if begin in held:
+                kept = Events(*(column[begin - held.start :] for column in self._block))
+                self._block = joined([kept, self._load(held.stop, stop)])
             else:
-                pixels = self._int32(self._id, part, 1, 0, MAX_PIXEL_ID)
-            self._block, self._block_begin = Events(times, pixels), begin
-            for column in self._block:
-                column.flags.writeable = False
+                self._block = joined([self._load(begin, stop)])
+            self._block_begin = begin
         inside = slice(begin - self._block_begin, end - self._block_begin)
         return Events(*(column[inside] for column in self._block))
+
+    def _load(self, begin: int, end: int) -> Events:
+        part = slice(begin, end)
+        times = self._int32(self._offset, part, self._unit, -MAX_TIME_OF_FLIGHT, MAX_TIME_OF_FLIGHT)
+        if self._id is None:
+            return Events(times, np.full(len(times), _MONITOR_PIXEL, np.int32))
+        return Events(times, self._int32(self._id, part, 1, 0, MAX_PIXEL_ID))
 
     def _int32(
         self, dataset: h5py.Dataset, part: slice, factor: float, low: int, high: int
     ) -> NDArray[np.int32]:
         values = self._read(dataset, part)
-        if values.dtype == np.int32 and factor == 1 and low < 0:
+        if values.dtype == np.int32 and factor == 1 and values.min(initial=0) >= low:
             return values
         values = _whole(values, factor)
         refused = np.flatnonzero((values < low) | (values > high))
