@@ -55,7 +55,7 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
     with JournalReader(directory) as reader:
         run = reader.run(prefix)
         statistics = RunStatistics.read(reader, run)
-        mishaps = reader.mishaps(run, MOST_MISHAPS + 1)
+        mishaps = reader.mishaps(run, MOST_MISHAPS)
         remarks = reader.remarks(run)
     _print_run(statistics, master_file_path(directory, run.id), console)
     if statistics.parts:
@@ -65,12 +65,13 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
         _show(console, _times(statistics.parts))
     if mishaps:
         _title(console, "Not done")
-        for mishap in mishaps[:MOST_MISHAPS]:
+        for mishap in mishaps:
             attempt = f", attempt {mishap.attempt}" if mishap.attempt > 1 else ""
             where = f"trigger {mishap.trigger}, {mishap.player}{attempt}"
             _say(console, f"  {where}: {mishap.outcome}{': ' if mishap.error else ''}{mishap.error}")
-        if len(mishaps) > MOST_MISHAPS:
-            _say(console, f"  and more; the journal has all: {directory / FILE_NAME}")
+        more = sum(part.failed + part.skipped for part in statistics.parts) - len(mishaps)
+        if more:
+            _say(console, f"  and {more:,} more; the journal has all: {directory / FILE_NAME}")
     if remarks:
         _title(console, "Remarks")
         for time, text in remarks:

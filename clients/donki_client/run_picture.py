@@ -28,14 +28,16 @@ PARTS = 500
 
 _BINS = 80
 _NOT_DONE = "#c0392b"
+_COLOURS = ("C0", "C1", "C2", "C4", "C5", "C6", "C8", "C9")  # without the red
 _NUMBER_DONE = next(number for number, outcome in OUTCOMES.items() if outcome is Outcome.DONE)
 
 
 def draw(statistics: RunStatistics) -> Figure:
     """Draw a run.
 
-    Above: the turns of each Player at `SHOWN` triggers, those around the slowest. Below: how often a turn of
-    each Player took how long, as the Director saw it; the same, and how late each trigger was, over the run.
+    Above: the turns of each Player at `SHOWN` triggers, around the slowest or up to the failure. Below: how
+    often a turn of each Player took how long, as the Director saw it; the same, and how late each trigger was,
+    over the run.
 
     Raises
     ------
@@ -94,8 +96,9 @@ def save(figure: Figure, path: Path) -> None:
 
 def _draw_timeline(axes: Axes, statistics: RunStatistics, colours: Sequence[str]) -> None:
     triggers = statistics.triggers
-    slowest = int(np.argmax(triggers["done"] - triggers["sent"]))
-    first = max(0, min(slowest - SHOWN // 2, len(triggers) - SHOWN))
+    failed = statistics.run.outcome == "failed"
+    middle = len(triggers) if failed else int(np.argmax(triggers["done"] - triggers["sent"]))
+    first = max(0, min(middle - SHOWN // 2, len(triggers) - SHOWN))
     shown = triggers[first : first + SHOWN]
     begin = triggers["sent"][0]
     if statistics.run.period:
@@ -115,10 +118,12 @@ def _draw_timeline(axes: Axes, statistics: RunStatistics, colours: Sequence[str]
             edgecolors=shades,
             linewidth=0.8,
         )
-    which = f"triggers {shown['trigger'][0]:,} to {shown['trigger'][-1]:,}, around the slowest"
-    all_shown = len(shown) == len(triggers)
-    due = ("; grey: due", "")[not statistics.run.period]
-    _head(axes, f"Turns of the Players at {'all triggers' if all_shown else which}{due}; red: not done")
+    which = "all triggers"
+    if len(shown) < len(triggers):
+        focus = "the last ones" if failed else "around the slowest"
+        which = f"triggers {shown['trigger'][0]:,} to {shown['trigger'][-1]:,}, {focus}"
+    due = "; grey: due" if statistics.run.period else ""
+    _head(axes, f"Turns of the Players at {which}{due}; red: not done")
     axes.set_xlabel("time since the first trigger / s")
     _name_lanes(axes, statistics.parts)
 
@@ -197,7 +202,7 @@ def _draw_lateness(axes: Axes, statistics: RunStatistics) -> None:
 def _draw_curve(axes: Axes, numbers: NDArray[np.int64], values: NDArray[np.float64], colour: str) -> None:
     """Draw values by trigger: each of them, or the median and the extremes of each part of the run."""
     if len(numbers) <= FEW:
-        style = "-" if len(numbers) > SHOWN else ".-"
+        style = "-" if len(numbers) > 2 * SHOWN else ".-"
         axes.plot(numbers, values, style, color=colour, linewidth=0.9, markersize=4)
         return
     starts = np.linspace(0, len(numbers), PARTS, endpoint=False).astype(int)
@@ -230,6 +235,6 @@ def _milliseconds(part: PlayerPart) -> NDArray[np.float64]:
 
 
 def _colours(count: int) -> list[str]:
-    if count <= 10:
-        return [f"C{number}" for number in range(count)]
+    if count <= len(_COLOURS):
+        return list(_COLOURS[:count])
     return [to_hex(colour) for colour in mpl.colormaps["viridis"](np.linspace(0, 0.92, count))]

@@ -33,6 +33,10 @@ FEW_STEPS = 20_000
 PATIENCE = 600.0
 
 _ROWS_PER_CHUNK = 4096
+
+# What h5py makes of the errors of HDF5, each by its kind.
+_HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError)
+
 _SINCE_1970 = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
 _ATTRIBUTES = {
     **dict.fromkeys(("reference_time", "due", "sent", "done"), _SINCE_1970),
@@ -123,7 +127,7 @@ def write_master_file(path: Path, reader: JournalReader, run: RecordedRun) -> No
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:
+    except _HDF5_ERRORS as error:
         raise FileError(f"the master file {path} cannot be written: {error}") from error
 
 
