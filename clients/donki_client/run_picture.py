@@ -36,8 +36,8 @@ def draw(statistics: RunStatistics) -> Figure:
     """Draw a run.
 
     Above: the turns of each Player at `SHOWN` triggers, around the slowest or up to the failure. Below: how
-    often a turn of each Player took how long, as the Director saw it; the same, and how late each trigger was,
-    over the run.
+    often a turn of each Player took how long, as the Director saw it; the same, and how late each trigger
+    was, over the run.
 
     Raises
     ------
