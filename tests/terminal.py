@@ -18,12 +18,12 @@ class Terminal:
     def __init__(self, command: Command, *arguments: str) -> None:
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            [DONKI, *arguments],
+            # As its controlling terminal, so that Ctrl-C reaches it.
+            ["setsid", "--ctty", DONKI, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             env={**os.environ, "XDG_DATA_HOME": str(command.data), "TERM": "xterm-256color"},
-            start_new_session=True,
         )
         os.close(slave)
         self._shown = ""

@@ -215,8 +215,8 @@ class Stage:
         self._say("Players", f"{len(scenario.players)}, {_order(scenario)}")
         director.start()
         began = time.monotonic()
-        self._say("Run", f"{director.run_id}{f', {scenario.title}' if scenario.title else ''}")
         try:
+            self._say("Run", f"{director.run_id}{f', {scenario.title}' if scenario.title else ''}")
             end = follow(director, self._console)
         except KeyboardInterrupt:
             if not scenario.is_endless:
