@@ -62,15 +62,15 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
         scenario, {name: experience.durations for name, experience in known.items() if experience}
     )
     console.print(_players(scenario, known))
+    unknown = [name for name, player in scenario.players.items() if not known[name] and player.priority >= 0]
+    if unknown:
+        _say(
+            console,
+            f"how long {', '.join(unknown)} takes is not known, and taken as nothing: "
+            "run it once, use --try, or say its duration",
+            "yellow",
+        )
     _say_rehearsal(console, scenario, rehearsal)
-    for name in scenario.players:
-        if known[name] is None and scenario.players[name].priority >= 0:
-            _say(
-                console,
-                f"how long {name} takes is not known, and taken as nothing: run it once, use --try, "
-                "or say its duration",
-                "yellow",
-            )
     _say_data(console, scenario, known, trial)
     return not rehearsal.failure and not (trial and trial.problems)
 
@@ -151,7 +151,7 @@ def _say_rehearsal(console: Console, scenario: Scenario, rehearsal: Rehearsal) -
             "yellow",
         )
     elif scenario.trigger_period:
-        _say(console, "no trigger would be late")
+        _say(console, "no trigger would be late, as far as is known")
     for player, timeouts in rehearsal.timeouts.items():
         if timeouts:
             _say(console, f"{player} would not answer within its timeout {timeouts:,} times", "yellow")
@@ -173,7 +173,7 @@ def _say_data(
         of = "" if len(measured) == len(known) else f", of {len(measured)} of {len(known)} Players"
         _say(console, f"To Kafka {when}: about {events:,.0f} events, {size / 1e6:,.1f} MB{of}")
     if trial is None:
-        _say(console, "(which topics they go to is known once the scripts are executed: --try)")
+        _say(console, "which topics data go to is known once the scripts are executed: --try")
         return
     for (topic, source), arrived in sorted(trial.played.arrived.items()):
         share = many / max(1, trial.played.end.current_trigger)
