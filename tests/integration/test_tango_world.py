@@ -302,6 +302,31 @@ def test_what_was_never_written_shows_its_value_as_set_point(documented, kind):
             assert reading.w_value == reading.value, config.name
 
 
+def test_init_keeps_what_was_set(documented):
+    """Init takes up changed properties, and forgets no attribute that was written."""
+    written = {
+        "DonkiPlayer": {
+            "Priority": 4,
+            "Timeout": 7.5,
+            "OnError": 2,
+            "Retries": 3,
+            "Parameters": '{"sleep": 0}',
+        },
+        "DonkiDirector": {"Triggers": 9, "Period": 0.25, "RunTitle": "ice", "RunSeed": 5},
+    }
+    for kind, device in documented.items():
+        for name, value in written[kind].items():
+            device.write_attribute(name, value)
+        device.Init()
+        readings = device.read_attributes(list(written[kind]))
+        assert {reading.name: reading.value for reading in readings} == written[kind]
+    player = documented["DonkiPlayer"]
+    assert player.Script == "scripted.py"
+    player.Start()
+    player.Trigger("1")
+    player.Stop()
+
+
 @pytest.mark.parametrize(
     ("kind", "expert"),
     [("DonkiDirector", set()), ("DonkiPlayer", {"Start", "Trigger", "Reload"})],

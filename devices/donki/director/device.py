@@ -90,15 +90,17 @@ class DonkiDirector(Device):
         doc="Kafka topic to which it is sent when each trigger was (da00); empty: nowhere.",
     )
 
+    # What was set outlives the command Init, which takes up changed properties.
+    _triggers = 1
+    _period_ns = 0
+    _period = 0.0
+    _title = ""
+    _metadata = "{}"
+    _seed = -1
+
     def init_device(self) -> None:
         """Look for Players, and go on doing so."""
         super().init_device()
-        self._triggers = 1
-        self._period_ns = 0
-        self._period = 0.0
-        self._title = ""
-        self._metadata = "{}"
-        self._seed = -1
         self._start_error = ""
         self._conductor: Conductor | None = None
         directory = Path(self.RunDirectory).expanduser() if self.RunDirectory else default_directory()

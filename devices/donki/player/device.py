@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -57,19 +58,24 @@ class DonkiPlayer(Device):
         dtype=str, default_value="", doc="Folder of the NeXus/HDF5 files, one a run; empty: no file."
     )
 
+    # What was set outlives the command Init, which takes up changed properties.
+    _priority = 0
+    _script_name = ""
+    _parameters = "{}"
+    _timeout = 60.0
+    _on_error = OnError.ABORT
+    _retries = 0
+
     def init_device(self) -> None:
         """Take up the properties; the memorized Script is loaded right after."""
         super().init_device()
-        self._priority = 0
-        self._script_name = ""
-        self._parameters = "{}"
-        self._on_error = OnError.ABORT
-        self._retries = 0
         self._next_run: RunIdentity | None = None
         self._last_log = ""
         self._player = Player(self.get_name().rsplit("/", 1)[-1])
         self._player.log.addHandler(_DeviceLog(self))
+        self._player.parameters = json.loads(self._parameters)
         self._performer = Performer(self._player, self._open_outlet)
+        self._performer.timeout = self._timeout
         names = ("Priority", "Script", "ScriptHash", "Parameters", "Timeout", "OnError", "Retries", "Run")
         counters = ("LastTrigger", "LastDuration", "EventsSent", "MessagesSent", "BytesSent", "LastLog")
         places = ("Files", "Streams")
@@ -80,6 +86,9 @@ class DonkiPlayer(Device):
             {"State": self.dev_state, "Status": self.dev_status}
             | {name: getattr(self, f"_read_{name}") for name in (*names, *counters, *places)},
         )
+        if self._script_name:
+            with contextlib.suppress(tango.DevFailed):  # Status says what is wrong with the script
+                self.Reload()
 
     def delete_device(self) -> None:
         """Stop the script when the server ends or Init is called."""
@@ -156,13 +165,13 @@ class DonkiPlayer(Device):
     )
 
     def _read_Timeout(self) -> float:
-        return self._performer.timeout
+        return self._timeout
 
     def _write_Timeout(self, seconds: float) -> None:
         with as_dev_failed("Timeout"):
             if not (math.isfinite(seconds) and 0 < seconds <= 86_400):
                 raise InputError(f"Timeout: more than 0 s and at most 86400 s; got {seconds}")
-        self._performer.timeout = float(seconds)
+        self._timeout = self._performer.timeout = float(seconds)
 
     Timeout = attribute(
         fget=_read_Timeout,
