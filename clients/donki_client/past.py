@@ -81,7 +81,7 @@ class Past:
                 if steps:
                     durations, *sent = zip(*reversed(steps), strict=True)
                     means = (sum(column) / len(steps) for column in sent)
-                    return Experience(f"run {run}", tuple(durations), *means)
+                    return Experience(run, tuple(durations), *means)
         return None
 
     def events_done(self, run_id: str) -> dict[str, int]:

@@ -66,7 +66,7 @@ def test_loki_streams_events_and_logs_and_is_known_afterwards(command):
     [run] = re.findall(r"Run +(\S+), LoKI-like", done.stdout)
     after = command.run("check", path)
     assert after.returncode == 0
-    assert re.search(rf"detector .* 50,000 +[\d.]+ run {run}", after.stdout)
+    assert re.search(rf"detector .* 50,000 +[\d.]+ {run}", after.stdout)
     assert re.search(r"140 triggers in \d+\.\d s", after.stdout)
     assert "To Kafka in all: about 7,1" in after.stdout
 

@@ -47,7 +47,7 @@ def test_the_last_run_of_the_same_script_with_the_same_parameters_counts(journal
     play(journal, "r4", [(6, 10)], parameters='{"events": 11}')
     past = Past(tmp_path)
     experience = past.experience("abc", {"events": 10})
-    assert experience.source == "run r2"
+    assert experience.source == "r2"
     assert experience.durations == (3 * MS, 4 * MS)
     assert (experience.events, experience.bytes) == (20, 160)
     assert past.experience("nobody's", {}) is None
@@ -57,7 +57,7 @@ def test_only_what_was_done_counts(journal, tmp_path):
     play(journal, "r1", [(1, 10), (2, Outcome.SKIPPED), (3, 30)])
     play(journal, "r2", [(2, Outcome.FAILED)])
     experience = Past(tmp_path).experience("abc", {"events": 10})
-    assert (experience.source, experience.durations) == ("run r1", (1 * MS, 3 * MS))
+    assert (experience.source, experience.durations) == ("r1", (1 * MS, 3 * MS))
     assert Past(tmp_path).events_done("r1") == {"p": 40}
     assert Past(tmp_path).events_done("r2") == {}
 
