@@ -208,6 +208,8 @@ def test_what_does_not_fit_is_refused_and_not_sent(open_stream, values, message)
         (ArrayStream, {"axes": ["x", "x"]}, "axes"),
         (ArrayStream, {"axes": "xy"}, "axes"),
         (ArrayStream, {"axes": ["time"]}, "axes"),
+        (ArrayStream, {"axes": ["a/b"]}, "axes"),
+        (ArrayStream, {"axes": [""]}, "axes"),
         (ArrayStream, {"axes": ["x"], "coordinates": {"y": ([1], "m")}}, "coordinates"),
         (ArrayStream, {"axes": ["x"], "coordinates": {"x": ([[1]], "m")}}, "coordinate x"),
         (SampleStream, {"interval": 0}, "interval"),

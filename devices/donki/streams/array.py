@@ -56,9 +56,11 @@ class ArrayStream(MessageStream):
         self._unit = unit
         named = coordinates or {}
         name = f"{self.what} of {source} to {topic}"
-        if isinstance(axes, str) or not axes or len({*axes, "signal", "time"}) != len(axes) + 2:
+        differ = len({*axes, "signal", "time"}) == len(axes) + 2
+        if isinstance(axes, str) or not axes or not differ or any(not a or "/" in a for a in axes):
             raise InputError(
-                f"{name}: axes are a list of names that differ, none of them signal or time; got {axes!r}"
+                f"{name}: axes are a list of names that differ, not empty, without a slash, none of them"
+                f" signal or time; got {axes!r}"
             )
         if not named.keys() <= set(axes):
             raise InputError(
