@@ -184,6 +184,8 @@ def _say_data(
 
 def _time(nanoseconds: int) -> str:
     seconds = nanoseconds / SECOND
+    if seconds < 1:
+        return f"{1e3 * seconds:.0f} ms"
     if seconds < 120:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
