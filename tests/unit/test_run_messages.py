@@ -83,10 +83,22 @@ def test_the_structure_writes_events_and_numbers_and_leaves_arrays_out():
     }
 
 
+def test_alarms_are_written_with_the_log_of_their_source_or_alone():
+    streams = [Stream(schema, "t", "motor") for schema in ("al00", "f144", "ep01")]
+    found = groups(nexus_structure(RUN, [*streams, Stream("al00", "t", "door")]))
+    assert [path for path in found if ":" in path] == [
+        "/entry/instrument/motor:f144",
+        "/entry/instrument/door:al00",
+    ]
+
+
 @given(
     st.lists(
         st.builds(
-            Stream, st.sampled_from(["ev44", "f144"]), st.sampled_from("ab"), st.sampled_from(["x", "y/z"])
+            Stream,
+            st.sampled_from(["ev44", "f144", "tdct"]),
+            st.sampled_from("ab"),
+            st.sampled_from(["x", "y/z"]),
         )
     )
 )

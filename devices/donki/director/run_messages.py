@@ -19,8 +19,12 @@ from donki.streams.outlet import Stream
 
 _MILLISECOND = 1_000_000
 
-#: The schemas that a file writer can write without knowing more; da00 asks for shapes in advance.
-_WRITABLE = ("ev44", "f144")
+# What a file writer's modules for logs must be told beside topic and source. The types of the values show at
+# the first trigger only; it converts what differs.
+_LOGS = {"f144": {"dtype": "double"}, "se00": {"dtype": "double"}, "tdct": {}, "al00": {}, "ep01": {}}
+
+# The modules of these write the alarms and connections of their source too.
+_WITH_ALARMS = ("f144", "se00", "tdct")
 
 
 def run_start(
@@ -88,24 +92,27 @@ def run_stop(run_id: str, job: str, stop_time: int) -> bytes:
 def nexus_structure(run: Run, streams: Iterable[Stream]) -> dict[str, Any]:
     """Return what a file writer shall write, in the form of its start message.
 
-    Events are written as NXevent_data in an NXdetector called after their source, numbers as NXlog. Arrays
-    and texts (da00) are left out: a file writer must know their shape before the first trigger.
+    Events are written as NXevent_data in an NXdetector called after their source, all else as NXlog. Arrays,
+    images and texts (da00, ad00) are left out: a file writer must know their shape before the first trigger.
     """
+    known = dict.fromkeys(streams)
+    with_alarms = {(stream.topic, stream.source) for stream in known if stream.schema in _WITH_ALARMS}
     names: set[str] = set()
     groups = []
-    for stream in dict.fromkeys(streams):
-        if stream.schema not in _WRITABLE:
-            continue
-        name = _free_name(stream.source.replace("/", "_"), names)
-        names.add(name)
+    for stream in known:
         config = {"topic": stream.topic, "source": stream.source}
-        if stream.schema == "f144":
-            groups.append(
-                _group(name, "NXlog", [{"module": "f144", "config": {**config, "dtype": "double"}}])
-            )
-        else:
+        name = _free_name(stream.source.replace("/", "_"), names)
+        if stream.schema == "ev44":
             events = _group(f"{name}_events", "NXevent_data", [{"module": "ev44", "config": config}])
             groups.append(_group(name, "NXdetector", [events]))
+        elif stream.schema in _WITH_ALARMS or (
+            stream.schema in _LOGS and (stream.topic, stream.source) not in with_alarms
+        ):
+            log = {"module": stream.schema, "config": config | _LOGS[stream.schema]}
+            groups.append(_group(name, "NXlog", [log]))
+        else:
+            continue
+        names.add(name)
     entry = [
         _text("title", run.title),
         _text("entry_identifier", run.id),
