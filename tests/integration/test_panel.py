@@ -239,6 +239,19 @@ def test_a_killed_director_is_shown_and_again_when_it_is_back(panel, orchestra):
     assert panel.longest_turn < 1
 
 
+def test_all_attributes_of_a_device_are_shown_in_a_plain_form(panel):
+    from PySide6.QtWidgets import QLabel
+
+    entries = {action.text(): action for action in panel.window.menuBar().actions()[0].menu().actions()}
+    assert set(entries) == {"donki/director/pan", "donki/player/pan-a", "donki/player/pan-b"}
+    entries["donki/director/pan"].trigger()
+    (form,) = panel.window._forms._open.values()
+    assert form.isVisible()
+    panel.sees(
+        "the Status", lambda: any("2 Players found" in label.text() for label in form.findChildren(QLabel))
+    )
+
+
 @pytest.fixture
 def killed_database(panel, orchestra, database):
     """Kill the database while an endless sequence runs, which it needs no more."""
