@@ -95,8 +95,9 @@ class TangoWorld:
         """
         log = self._folder / "ds.log" / f"{server.replace('/', '_')}.log"
         log.unlink(missing_ok=True)
-        self.starter.DevStart(server)
         self._launched.append(server)
+        # Starter may hold a server that was killed for running, until it looks again
+        soon(f"Starter takes the request for {server}", lambda: self.starter.DevStart(server) is None)
         wait_until(f"Starter launches {server}", log.exists, LIMIT)
 
     def _kill_launched(self) -> None:
