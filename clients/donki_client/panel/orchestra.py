@@ -71,6 +71,7 @@ class Orchestra(QObject):
 
     def end(self) -> None:
         """Follow nobody any more."""
+        self._inbox.filled.disconnect(self._timer.start)
         self._timer.stop()
         for device in list(self._links):
             self._leave(device)
