@@ -250,6 +250,7 @@ def test_where_a_player_died_too_its_doubtful_triggers_are_marked_by_a_second_at
 
 
 def test_a_run_that_failed_is_taken_up_when_its_cause_is_mended(orchestra):
+    orchestra.players["x"].Priority = 1
     orchestra.set("x", fail_at=4)
     assert orchestra.play(8) == "FAULT"
     run_id = orchestra.director.RunId

@@ -15,10 +15,15 @@ def raised_by_a_player(error):
     return failed.value
 
 
-def of_tango(reason, desc):
+def of_tango(reason, desc, *further):
     with pytest.raises(tango.DevFailed) as failed:
         tango.Except.throw_exception(reason, desc, "here")
-    return failed.value
+    error = failed.value
+    for then in further:
+        with pytest.raises(tango.DevFailed) as failed:
+            tango.Except.re_throw_exception(error, then, "and so", "there")
+        error = failed.value
+    return error
 
 
 @pytest.mark.parametrize(
@@ -44,11 +49,6 @@ def test_a_player_that_is_not_set_up_or_busy_must_be_found_again():
         ("API_CorbaException", "TRANSIENT CORBA system exception: TRANSIENT_CallTimedout", "does not answer"),
         ("API_CorbaException", "COMM_FAILURE CORBA system exception", "cannot be reached"),
         ("API_CorbaException", "TRANSIENT_ConnectFailed", "cannot be reached"),
-        (
-            "API_CantConnectToDatabase",
-            "Can't connect to Tango database",
-            "cannot be looked up: the Tango data",
-        ),
         ("API_DeviceNotExported", "Device a/b/c is not exported", "cannot be reached"),
     ],
 )
@@ -56,3 +56,16 @@ def test_what_tango_says_of_a_player_that_is_not_there(reason, desc, message):
     failed = of_tango(reason, desc)
     assert is_lost(failed)
     assert message_of(failed).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ("API_CorbaException", "TRANSIENT_ConnectFailed", "API_CantConnectToDatabase", "API_CommandFailed"),
+        ("API_CantConnectToDevice", "Failed to connect to device sys/database/2", "API_CommandFailed"),
+    ],
+)
+def test_a_database_that_is_dead_is_told_from_a_player_that_is(error):
+    failed = of_tango(*error)
+    assert is_lost(failed)
+    assert message_of(failed) == "cannot be looked up: the Tango database does not answer"

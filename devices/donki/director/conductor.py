@@ -22,6 +22,7 @@ import tango
 from donki.devfailed import is_lost, message_of
 from donki.director.effects import Ask, Effect, GiveUp, Member, Task
 from donki.director.pace import SECOND
+from donki.director.proxies import open_proxy
 from donki.director.roster import Entry
 from donki.director.run_record import RunRecord
 from donki.director.sequence import Sequence
@@ -31,6 +32,11 @@ from donki.run import Run
 
 #: How many of a Player's last durations its median and 99 % time are taken from.
 REMEMBERED = 1_000
+
+#: Who misses a deadline by more than this, in ns, was itself stopped: a laptop asleep, a virtual machine that
+#: moves. For as long as HEARING, in ns, it hears what the Players answered meanwhile before it blames any.
+STALL = 100_000_000
+HEARING = 200_000_000
 
 
 def epoch() -> int:
@@ -135,17 +141,14 @@ class Part:
         return None
 
     def _connect(self) -> tango.DeviceProxy:
-        proxy = tango.DeviceProxy(self.entry.device)
         # The driving thread keeps the time; this lets the thread end some time after a Player fell silent.
-        proxy.set_timeout_millis(round(self.entry.timeout * 1000) + 5000)
-        # With reconnection, a call that was not answered would be sent a second time.
-        proxy.set_transparency_reconnection(False)
-        return proxy
+        return open_proxy(self.entry.device, self.entry.timeout + 5)
 
     def _abort(self) -> None:
         with tango.EnsureOmniThread():
             try:
-                self._connect().command_inout("Abort")
+                # The present proxy needs no database, should that be dead too.
+                (self._proxy or self._connect()).command_inout("Abort")
             except tango.DevFailed:
                 # It is being given up: who does not answer is named when the sequence ends.
                 return
@@ -182,6 +185,7 @@ class Conductor:
         self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
         self._parts = {entry.name: Part(entry, run, self._inbox, record) for entry in entries}
         self._ended = ended
+        self._heard_until = 0
         self._armed = threading.Event()
         self._over = threading.Event()
         self._first = self.sequence.begin(time.monotonic_ns())
@@ -264,11 +268,17 @@ class Conductor:
     def _next(self) -> list[Effect]:
         """Wait for the next event of the sequence, and return its effects."""
         deadline = self.sequence.deadline
+        if deadline is not None and self.sequence.acting:
+            deadline = max(deadline, self._heard_until)
         wait = None if deadline is None else max(0, deadline - time.monotonic_ns()) / SECOND
         try:
             event = self._inbox.get(timeout=wait)
         except queue.Empty:
-            return self.sequence.tick(time.monotonic_ns())
+            now = time.monotonic_ns()
+            if self.sequence.acting and deadline is not None and now - deadline > STALL:
+                self._heard_until = now + HEARING
+                return []
+            return self.sequence.tick(now)
         if isinstance(event, Answer):
             player, ticket, error, lost, report = event
             now = time.monotonic_ns()

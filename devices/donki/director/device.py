@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -107,12 +107,14 @@ class DonkiDirector(Device):
         topics = Topics(list(self.KafkaBrokers), self.KafkaOptions, self.RunTopic, self.TimingTopic)
         self._recorder = Recorder(self.get_name(), directory, topics)
         self._starting = threading.Lock()
+        self._prioritizing = threading.Lock()
         self._roster = Roster(list(self.PlayerDevices))
         self._roster_problem = ""
         self._interrupted = self._look_for_interrupted()
         self._ended = threading.Event()
         self._look_again = threading.Event()
-        threading.Thread(target=self._watch_roster, name="roster", daemon=True).start()
+        watched = (self._roster, self._ended)
+        threading.Thread(target=self._watch_roster, args=watched, name="roster", daemon=True).start()
         names = (
             *("Triggers", "Period", "CurrentTrigger", "Progress"),
             *("Players", "PlayerDeviceNames", "Priorities", "PlayerStates"),
@@ -505,8 +507,9 @@ class DonkiDirector(Device):
             for name in players:
                 self._roster.find(name)
             for name, priority in zip(players, priorities, strict=True):
-                entry = self._roster.set_priority(name, int(priority))
-                self._change(partial(_take_priority, entry.name, entry.priority))
+                with self._prioritizing:
+                    entry = self._roster.set_priority(name, int(priority))
+                    self._change(partial(_take_priority, entry.name, entry.priority))
 
     @command(dtype_out=(str,), doc_out="one line a finding, with its remedy; empty: ready to start")
     def Check(self) -> list[str]:
@@ -617,18 +620,18 @@ class DonkiDirector(Device):
     def _change(self, change: Callable[[Sequence], None]) -> None:
         """Bring a change to the sequence in progress, if there is one."""
         if self._conductor and self._state in (State.RUNNING, State.ALARM, State.STANDBY):
-            self._conductor.change(change)
+            # It may end at this very moment; then there is nothing to change.
+            with suppress(NotAllowedError):
+                self._conductor.change(change)
 
-    def _watch_roster(self) -> None:
+    def _watch_roster(self, roster: Roster, ended: threading.Event) -> None:
         with tango.EnsureOmniThread():
-            while not self._ended.is_set():
+            while not ended.is_set():
                 try:
-                    entries = self._roster.refresh()
+                    self._follow(roster.refresh())
+                    self._roster_problem = ""
                 except DonkiError as error:
                     self._roster_problem = str(error)
-                else:
-                    self._roster_problem = ""
-                    self._follow(entries)
                 self._look_again.wait(ROSTER_INTERVAL)
                 self._look_again.clear()
 
@@ -641,13 +644,14 @@ class DonkiDirector(Device):
             member = conductor.sequence.members.get(entry.name)
             if member is None or entry.state in ("UNKNOWN", "RUNNING", "FAULT"):
                 continue
-            try:
-                if member.lost:
+            if member.lost:
+                with suppress(NotAllowedError):
                     conductor.found(entry.name)
-                if member.priority != entry.priority:
-                    self._change(partial(_take_priority, entry.name, entry.priority))
-            except NotAllowedError:
-                return
+            with self._prioritizing:
+                # As it is now: a priority may have been set since the Players were asked.
+                priority = self._roster.find(entry.device).priority
+                if member.priority != priority:
+                    self._change(partial(_take_priority, entry.name, priority))
 
 
 def _take_priority(name: str, priority: int, sequence: Sequence) -> None:

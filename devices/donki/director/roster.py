@@ -6,29 +6,32 @@ import fnmatch
 import json
 import threading
 from collections.abc import Container, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import tango
 
-from donki.devfailed import message_of
+from donki.devfailed import is_lost, message_of, timed_out
+from donki.director.inquiry import Inquiry
+from donki.director.proxies import open_proxy, players_in_database, remember_attribute
 from donki.errors import DonkiError, InputError
 from donki.policy import OnError
 from donki.priority import check_priority
 
 ASKED = [
     *("Priority", "Timeout", "OnError", "Retries", "Script", "ScriptHash", "Parameters"),
-    *("State", "Status"),
+    *("Run", "State", "Status"),
 ]
 
 PLAYER_CLASS = "DonkiPlayer"
 
-#: How long a Player may take to say what it is, in ms.
-PATIENCE = 1000
+#: How long a Player may take to say what it is, and the database who there is, in s.
+PATIENCE = 0.8
 
+#: How long a Player may take to check its topics and files, in s; it waits 2 s for a broker.
+CHECK_PATIENCE = 2.3
 
-#: How long a Player may take to check its topics and files, in ms; it waits 2 s for a broker.
-CHECK_PATIENCE = 2_300
+_SILENT = "does not answer (timed out)"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Entry:
         the device name, as a proxy is opened with it
     priority, timeout, on_error, retries, script, script_hash, parameters
         as the Player last said; the timeout in s
+    run_id
+        the run that it plays, or played last
     state
         Tango's name of the Player's state; UNKNOWN where it does not answer
     status
@@ -58,6 +63,7 @@ class Entry:
     script: str = ""
     script_hash: str = ""
     parameters: str = "{}"
+    run_id: str = ""
     state: str = "UNKNOWN"
     status: str = ""
 
@@ -76,8 +82,12 @@ class Roster:
         self._patterns = [pattern.strip() for pattern in patterns if pattern.strip()]
         self._entries: dict[str, Entry] = {}
         self._proxies: dict[str, tango.DeviceProxy] = {}
-        self._asking = threading.Lock()
-        self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="roster")
+        self._refreshing = threading.Lock()
+        self._changing = threading.Lock()
+        self._new_priorities: dict[str, int] = {}
+        self._exported = Inquiry(players_in_database, PATIENCE)
+        self._said = Inquiry(self._ask, PATIENCE)
+        self._checked = Inquiry(_check, CHECK_PATIENCE)
 
     @property
     def entries(self) -> list[Entry]:
@@ -87,38 +97,41 @@ class Roster:
     def refresh(self) -> list[Entry]:
         """Find the Players, ask each of them and return the roster.
 
-        A Player that does not answer stays on the roster with the state UNKNOWN. Takes no longer than a few
-        seconds, whoever is silent.
+        A Player that does not answer in time stays on the roster with the state UNKNOWN. Takes no longer than
+        a second or two, whoever is silent.
 
         Raises
         ------
         DonkiError
             if the database is needed and does not answer
         """
-        with self._asking:
+        with self._refreshing:
             devices = self._find()
-            self._entries = {entry.device: entry for entry in self._pool.map(self._ask, devices)}
+            with self._changing:
+                self._new_priorities.clear()
+            said = self._said(devices)
+            entries = {device: said.get(device) or self._silent(device) for device in devices}
+            with self._changing:
+                # What was asked before a priority was set does not undo it.
+                for device, priority in self._new_priorities.items():
+                    if device in entries:
+                        entries[device] = replace(entries[device], priority=priority)
+                self._entries = entries
             for gone in set(self._proxies) - set(devices):
                 del self._proxies[gone]
         return self.entries
 
     def lived_through(self, run_id: str) -> set[str]:
         """Return the names of the Players that played a run and know what they have done in it."""
-        lived = set()
-        for entry in self.entries:
-            if entry.state != "UNKNOWN":
-                try:
-                    run = json.loads(self._proxy(entry.device).read_attribute("Run").value)
-                except tango.DevFailed:
-                    continue
-                if run["id"] == run_id:
-                    lived.add(entry.name)
-        return lived
+        return {entry.name for entry in self.entries if entry.state != "UNKNOWN" and entry.run_id == run_id}
 
     def check(self, names: Container[str]) -> list[str]:
         """Ask these Players what stands in their way, all at once; one line a finding."""
         entries = [entry for entry in self.entries if entry.name in names]
-        return [line for lines in self._pool.map(_check, entries) for line in lines]
+        found = self._checked(entry.device for entry in entries)
+        return [
+            f"Player {entry.name}: {line}" for entry in entries for line in found.get(entry.device, [_SILENT])
+        ]
 
     def find(self, name: str) -> Entry:
         """Return the Player of that name or device name.
@@ -151,23 +164,22 @@ class Roster:
         """
         entry = self.find(name)
         check_priority(priority)
+        if self._said.is_silent(entry.device):
+            raise DonkiError(f"Player {entry.name}: {_SILENT}")
         try:
-            proxy = self._proxy(entry.device)
-            # A write alone to a device that was never reached raises a TypeError in PyTango.
-            proxy.ping()
-            proxy.write_attribute("Priority", priority)
+            self._write_priority(entry, priority)
         except tango.DevFailed as error:
-            self._proxies.pop(entry.device, None)
-            if "://" in entry.device or entry.state != "UNKNOWN":
-                raise DonkiError(f"Player {entry.name}: {message_of(error)}") from None
-            _remember_priority(entry.device, priority)
-        changed = replace(entry, priority=priority)
-        self._entries[entry.device] = changed
+            raise DonkiError(f"Player {entry.name}: {message_of(error)}") from None
+        with self._changing:
+            changed = replace(self._entries.get(entry.device, entry), priority=priority)
+            self._entries = {**self._entries, entry.device: changed}
+            self._new_priorities[entry.device] = priority
         return changed
 
     def close(self) -> None:
         """Ask nobody any more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for inquiry in (self._exported, self._said, self._checked):
+            inquiry.close()
 
     def _find(self) -> list[str]:
         full = [pattern for pattern in self._patterns if "://" in pattern]
@@ -175,33 +187,36 @@ class Roster:
         if not wanted:
             return full
         try:
-            database = tango.Database()
-            exported = [str(device) for device in database.get_device_exported_for_class(PLAYER_CLASS)]
+            exported = self._exported([PLAYER_CLASS]).get(PLAYER_CLASS)
         except tango.DevFailed as error:
             raise DonkiError(f"the Tango database does not answer: {error.args[0].desc}") from None
+        if exported is None:
+            raise DonkiError(f"the Tango database does not answer within {PATIENCE:g} s")
         found = [device for device in exported if any(fnmatch.fnmatch(device.lower(), p) for p in wanted)]
         named = [name for name in wanted if "*" not in name and name not in map(str.lower, found)]
         return [*full, *found, *named]
 
     def _proxy(self, device: str) -> tango.DeviceProxy:
         if device not in self._proxies:
-            proxy = tango.DeviceProxy(device)
-            proxy.set_timeout_millis(PATIENCE)
-            proxy.set_transparency_reconnection(False)
-            self._proxies[device] = proxy
+            self._proxies[device] = open_proxy(device, PATIENCE)
         return self._proxies[device]
 
+    def _known(self, device: str) -> Entry:
+        return self._entries.get(device) or Entry(_short_name(device), device)
+
+    def _silent(self, device: str) -> Entry:
+        return replace(self._known(device), state="UNKNOWN", status=_SILENT)
+
     def _ask(self, device: str) -> Entry:
-        entry = self._entries.get(device) or Entry(_short_name(device), device)
         with tango.EnsureOmniThread():
             try:
-                answers = self._proxy(device).read_attributes(ASKED)
-                said = {answer.name: answer.value for answer in answers}
+                said = _read(self._proxy(device))
             except tango.DevFailed as error:
                 self._proxies.pop(device, None)
-                return replace(entry, state="UNKNOWN", status=message_of(error))
-        return replace(
-            entry,
+                return replace(self._known(device), state="UNKNOWN", status=message_of(error))
+        return Entry(
+            _short_name(device),
+            device,
             priority=int(said["Priority"]),
             timeout=float(said["Timeout"]),
             on_error=OnError(said["OnError"]),
@@ -209,32 +224,42 @@ class Roster:
             script=said["Script"],
             script_hash=said["ScriptHash"],
             parameters=said["Parameters"],
+            run_id=json.loads(said["Run"])["id"],
             state=str(said["State"]),
             status=said["Status"],
         )
 
+    def _write_priority(self, entry: Entry, priority: int) -> None:
+        try:
+            proxy = self._proxy(entry.device)
+            # A write alone to a device that was never reached raises a TypeError in PyTango.
+            proxy.ping()
+            proxy.write_attribute("Priority", priority)
+        except tango.DevFailed as error:
+            self._proxies.pop(entry.device, None)
+            runs = not is_lost(error) or timed_out(error)
+            if runs or "://" in entry.device:
+                raise
+            # One that does not run takes up its memorized priority when it starts.
+            remember_attribute(entry.device, "Priority", str(priority))
 
-def _check(entry: Entry) -> list[str]:
+
+def _read(player: tango.DeviceProxy) -> dict[str, Any]:
+    """Return what a Player says of itself, by attribute, or raise the DevFailed of the first that failed."""
+    answers = player.read_attributes(ASKED)
+    for answer in answers:
+        if answer.has_failed:
+            raise tango.DevFailed(*answer.get_err_stack())
+    return {answer.name: answer.value for answer in answers}
+
+
+def _check(device: str) -> list[str]:
     with tango.EnsureOmniThread():
         try:
-            proxy = tango.DeviceProxy(entry.device)
-            proxy.set_timeout_millis(CHECK_PATIENCE)
-            proxy.set_transparency_reconnection(False)
-            lines = proxy.command_inout("Check")
+            return list(open_proxy(device, CHECK_PATIENCE).command_inout("Check"))
         except tango.DevFailed as error:
-            lines = [message_of(error)]
-    return [f"Player {entry.name}: {line}" for line in lines]
+            return [message_of(error)]
 
 
 def _short_name(device: str) -> str:
     return device.partition("#")[0].rpartition("/")[2]
-
-
-def _remember_priority(device: str, priority: int) -> None:
-    """Write the priority where Tango keeps memorized attributes, for when the Player starts again."""
-    try:
-        tango.Database().put_device_attribute_property(device, {"Priority": {"__value": [str(priority)]}})
-    except tango.DevFailed as error:
-        raise DonkiError(
-            f"Player {device} does not run and the Tango database does not answer: {message_of(error)}"
-        ) from None

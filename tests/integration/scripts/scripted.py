@@ -1,8 +1,8 @@
 """Does what the Parameters say, and writes down when: one line of JSON for each call of a function.
 
 Parameters: `notes` (file to write to), `sleep` (s), `fail_at` (trigger) and `fails_for` (attempts), `fail_in`
-("setup" or "stop"),
-`listen` (give up when aborted), `values` (what action returns).
+("setup" or "stop"), `listen` (give up when aborted), `deaf_at` (trigger) and `deaf_for` (s more, at the first
+attempt), `values` (what action returns), `setup_sleep` (s).
 """
 
 import json
@@ -42,6 +42,8 @@ def action(trigger, player):
         player.wait(seconds)
     else:
         time.sleep(seconds)
+    if trigger == player.parameters.get("deaf_at") and trigger.attempt == 1:
+        time.sleep(player.parameters["deaf_for"])
     note(player, "end", trigger=trigger, aborted=player.aborted)
     return player.parameters.get("values")
 

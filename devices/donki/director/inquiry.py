@@ -1,0 +1,53 @@
+"""A question to many at once, answered in time whoever is silent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Generic, TypeVar
+
+Answer = TypeVar("Answer")
+
+#: The most that can be silent at once without keeping the others waiting.
+THREADS = 128
+
+
+class Inquiry(Generic[Answer]):
+    """Asks many the same question, and waits for no one longer than a limit.
+
+    Who has not answered an earlier question is not asked again before that one has ended, so that however
+    often it is asked, a silent one keeps one thread and delays nobody.
+
+    Parameters
+    ----------
+    ask
+        asks one of them, in a thread of its own; what it raises is raised to who inquires
+    limit
+        how long an answer is waited for, in s
+    """
+
+    def __init__(self, ask: Callable[[str], Answer], limit: float) -> None:
+        self._ask = ask
+        self._limit = limit
+        self._inquiring = threading.Lock()
+        self._outstanding: dict[str, Future[Answer]] = {}
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry")
+
+    def __call__(self, names: Iterable[str]) -> dict[str, Answer]:
+        """Ask these; return the answers of those that gave one in time."""
+        with self._inquiring:
+            silent = {name for name, asked in self._outstanding.items() if not asked.done()}
+            asked = {name: self._pool.submit(self._ask, name) for name in names if name not in silent}
+            self._outstanding = {name: self._outstanding[name] for name in silent} | asked
+            wait(asked.values(), self._limit)
+        return {name: answer.result() for name, answer in asked.items() if answer.done()}
+
+    def is_silent(self, name: str) -> bool:
+        """Return whether someone has not answered yet when it was asked last."""
+        asked = self._outstanding.get(name)
+        return asked is not None and not asked.done()
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,57 @@
+"""Proxies of the Players and of the Tango database, as the Director uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tango
+
+
+def open_proxy(device: str, timeout: float) -> tango.DeviceProxy:
+    """Return a proxy that sends each call once; it gives up a call after twice the timeout, in s.
+
+    Raises
+    ------
+    tango.DevFailed
+        if the device is not known or the database does not answer
+    """
+    with _as_dev_failed():
+        proxy = tango.DeviceProxy(device)
+    proxy.set_timeout_millis(round(timeout * 1000))
+    # With reconnection, a call that was not answered would be sent a second time.
+    proxy.set_transparency_reconnection(False)
+    return proxy
+
+
+def players_in_database(player_class: str) -> list[str]:
+    """Return the devices of a class that the Tango database knows to run.
+
+    Raises
+    ------
+    tango.DevFailed
+        if the database does not answer
+    """
+    with _as_dev_failed():
+        return [str(device) for device in tango.Database().get_device_exported_for_class(player_class)]
+
+
+def remember_attribute(device: str, name: str, value: str) -> None:
+    """Write a value where Tango keeps memorized attributes, for when the device starts again.
+
+    Raises
+    ------
+    tango.DevFailed
+        if the database does not answer
+    """
+    with _as_dev_failed():
+        tango.Database().put_device_attribute_property(device, {name: {"__value": [value]}})
+
+
+@contextmanager
+def _as_dev_failed() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # What PyTango makes of a database that dies while it is asked.
+        tango.Except.throw_exception("API_CantConnectToDatabase", str(error), "donki.director.proxies")
