@@ -105,10 +105,12 @@ def journal_directory(director: str | None) -> Path:
         device = f"tango://{Address.parse(director).tango_host}/donki/director/1"
     with translated(device):
         proxy = tango.DeviceProxy(device)
-        path, host = Path(proxy.JournalFile), proxy.info().server_host
-    if not path.is_file():
-        raise FileError(f"the journal of {director} is {path} on {host}; run donki report there")
-    return path.parent
+        journal, host = proxy.JournalFile, proxy.info().server_host
+    if not journal:
+        raise FileError(f"{director} has no journal; its Status says why")
+    if not Path(journal).is_file():
+        raise FileError(f"the journal of {director} is {journal} on {host}; run donki report there")
+    return Path(journal).parent
 
 
 def _print_run(statistics: RunStatistics, master_file: Path, console: Console) -> None:
