@@ -97,7 +97,7 @@ class RunRecord:
         announcement = self._announcement
         self._begun.wait()
         if announcement and self._is_armed:
-            streams = [stream for _, told in sorted(self._streams.items()) for stream in told]
+            streams = [stream for _, told in sorted(self._streams.copy().items()) for stream in told]
             self._attempt(lambda: announcement.start(streams))
         self._ended.wait()
         told = announcement is None or self._tell_of_the_end(announcement)
