@@ -164,8 +164,8 @@ def test_a_player_that_is_still_busy_with_what_it_was_given_up_for_does_not_use_
         assert orchestra.ended_in_alarm() == "ON", director.LastError
     attempts = [note["attempt"] for note in orchestra.notes("begin", "x") if note["trigger"] == 2]
     assert attempts[0] == 1
+    # On a busy machine the second attempt may take longer than the Timeout too.
     assert 1 < attempts[-1] <= 6
-    assert len(attempts) == 2
 
 
 def test_a_run_is_taken_up_while_a_player_still_acts_at_the_interrupted_trigger(orchestra):
