@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -64,6 +65,18 @@ def test_a_silent_one_is_waited_for_once_and_not_asked_again_before_it_has_answe
     wait_until("b has answered", lambda: not inquiry.is_silent("b"))
     assert inquiry(["a", "b"]) == {"a": "A", "b": "B"}
     assert people.asked["b"] == 2
+
+
+def test_who_is_being_asked_is_not_silent_before_the_limit(people):
+    inquiry = Inquiry(people, 10.0)
+    people.silent["a"] = told = threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+        asking = thread.submit(inquiry, ["a"])
+        wait_until("it is asked", lambda: people.asked["a"])
+        assert not inquiry.is_silent("a")
+        told.set()
+        assert asking.result(5) == {"a": "A"}
+    inquiry.close()
 
 
 def test_the_silence_of_many_keeps_nobody(people, inquiry):

@@ -88,6 +88,7 @@ class Part:
         self._answers = answers
         self._record = record
         self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._told_to_give_up = threading.Event()
         self._proxy: tango.DeviceProxy | None = None
         threading.Thread(target=self._work, name=f"player {entry.name}", daemon=True).start()
 
@@ -136,6 +137,10 @@ class Part:
             proxy.write_attribute("Run", self._run.to_json())
         proxy.command_inout(ask.task.value)
         if ask.task is Task.START:
+            if self._told_to_give_up.is_set():
+                # A silent Player may carry out what it was asked in another order.
+                proxy.command_inout("Stop")
+                return None
             files, streams = (proxy.read_attribute(name).value for name in ("Files", "Streams"))
             self._record.introduce(self.entry.name, files or (), streams)
         return None
@@ -152,6 +157,7 @@ class Part:
             except tango.DevFailed:
                 # It is being given up: who does not answer is named when the sequence ends.
                 return
+            self._told_to_give_up.set()
 
 
 class Conductor:

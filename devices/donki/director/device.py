@@ -606,6 +606,8 @@ class DonkiDirector(Device):
         self._interrupted = ""
         self._conductor = conductor
         conductor.start()
+        # A priority that was set since the Players were asked holds from the first trigger on.
+        self._follow(self._roster.entries)
         failed = conductor.wait_armed(max(0.1, limit - time.monotonic())) and sequence.failure
         if failed and failed.trigger == 0:
             self._conductor = last

@@ -31,21 +31,21 @@ class Inquiry(Generic[Answer]):
         self._ask = ask
         self._limit = limit
         self._inquiring = threading.Lock()
-        self._outstanding: dict[str, Future[Answer]] = {}
+        self._silent: dict[str, Future[Answer]] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry")
 
     def __call__(self, names: Iterable[str]) -> dict[str, Answer]:
         """Ask these; return the answers of those that gave one in time."""
         with self._inquiring:
-            silent = {name for name, asked in self._outstanding.items() if not asked.done()}
-            asked = {name: self._pool.submit(self._ask, name) for name in names if name not in silent}
-            self._outstanding = {name: self._outstanding[name] for name in silent} | asked
+            still = {name: asked for name, asked in self._silent.items() if not asked.done()}
+            asked = {name: self._pool.submit(self._ask, name) for name in names if name not in still}
             wait(asked.values(), self._limit)
-        return {name: answer.result() for name, answer in asked.items() if answer.done()}
+            self._silent = still | {name: answer for name, answer in asked.items() if not answer.done()}
+        return {name: answer.result() for name, answer in asked.items() if name not in self._silent}
 
     def is_silent(self, name: str) -> bool:
-        """Return whether someone has not answered yet when it was asked last."""
-        asked = self._outstanding.get(name)
+        """Return whether someone did not answer in time, and has not answered since."""
+        asked = self._silent.get(name)
         return asked is not None and not asked.done()
 
     def close(self) -> None:
