@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,9 @@ CONNECT_TIMEOUT = 2.0
 
 DELIVERY_TIMEOUT = 10.0
 """Seconds after which a message that the broker has not acknowledged is given up."""
+
+SETTLE = 0.5
+"""Seconds in which the messages of an action that failed must be acknowledged."""
 
 WINDOW = 8_000_000
 """Most bytes under way to the broker."""
@@ -143,7 +147,12 @@ class KafkaSink:
         self._window.drain(timeout)
 
     def discard(self) -> None:
-        """Begin anew after a failure: what was under way is given up, a fresh producer takes what comes."""
+        """Begin anew after a failure: what was under way is given up, a fresh producer takes what comes.
+
+        Where only the action failed, its messages are waited for: none is to count with the next action's.
+        """
+        with contextlib.suppress(BrokerError):
+            self._window.drain(SETTLE)
         if self._window.failure:
             self._give_up()
             self._window = self._new_window()
