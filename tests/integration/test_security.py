@@ -82,6 +82,8 @@ def test_whatever_the_name_a_script_is_found_under_the_script_path_alone(tmp_pat
 
 
 def test_the_embedded_facility_listens_on_loopback_alone(tmp_path):
+    here = psutil.Process()
+    of_other_tests = set(here.children(recursive=True))
     with LocalFacility(tmp_path) as facility:
         facility.start_database_and_broker()
         with an_orchestra(facility, tmp_path, "local", "p") as orchestra:
@@ -89,9 +91,8 @@ def test_the_embedded_facility_listens_on_loopback_alone(tmp_path):
             for device in (orchestra.director, orchestra.players["p"]):
                 number = device.subscribe_event("State", tango.EventType.CHANGE_EVENT, lambda event: None)
                 device.unsubscribe_event(number)
-            here = psutil.Process()
             listening = {}
-            for child in here.children(recursive=True):
+            for child in set(here.children(recursive=True)) - of_other_tests:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     addresses = {
                         connection.laddr.ip
