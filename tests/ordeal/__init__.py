@@ -1,0 +1,1 @@
+"""Rounds of chaos: a sequence, faults at random moments, and what must hold whatever happens."""

@@ -1,0 +1,224 @@
+"""What must hold after every round, whatever was done to it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
+
+from brokers import ApacheBroker
+from ordeal.evidence import Note, Run, Step
+from ordeal.plan import NAMES, Kind
+from ordeal.play import Record
+from ordeal.stage import Stage, player_name
+
+#: Within what every command is answered, in s.
+ANSWER_LIMIT = 3.0
+
+#: How a turn ends that lets the trigger be complete.
+FINAL = ("done", "skipped", "disabled")
+
+REFUSED = "Donki_NotAllowedError"
+
+
+class Ill(StrEnum):
+    """What can be wrong."""
+
+    HANG = "hang"
+    LOST = "trigger or data lost"
+    TWICE = "twice without its mark"
+    ORDER = "out of order"
+    STATE = "wrong state"
+    COMMAND = "command"
+    TRACE = "traceback"
+    LEFT = "left behind"
+
+
+class Finding(NamedTuple):
+    """Something that does not hold."""
+
+    ill: Ill
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.ill}: {self.text}"
+
+
+def findings(stage: Stage, record: Record, runs: list[Run]) -> list[Finding]:
+    """Return all that does not hold after a round."""
+    found = [*_ended(record), *_commands(record), *_states(record, runs)]
+    for run in runs:
+        found += [*_accounted(record, run), *_once(run), *_in_order(run), *_stored(stage, record, run)]
+    return found
+
+
+def duplicates(runs: list[Run]) -> int:
+    """Return how many turns were acted more than once, each time with another attempt."""
+    return sum(
+        len({note.attempt for note in notes}) > 1 for run in runs for notes in _by_turn(run, "end").values()
+    )
+
+
+def _ended(record: Record) -> Iterator[Finding]:
+    if record.left:
+        yield Finding(Ill.LEFT, f"still set up after the end: {', '.join(record.left)}")
+    if record.unended:
+        yield Finding(Ill.HANG, f"the run did not end: {record.unended}")
+
+
+def _commands(record: Record) -> Iterator[Finding]:
+    for call in record.calls:
+        if any(call.called < end and begin < call.returned for begin, end in record.down):
+            continue
+        seconds = (call.returned - call.called) / 1e9
+        if seconds > ANSWER_LIMIT:
+            yield Finding(Ill.HANG, f"{call.name} took {seconds:.1f} s: {call.said or 'done'}")
+        elif call.reason and not _is_fair(record, call.name, call.reason, call.said):
+            yield Finding(Ill.COMMAND, f"{call.name}: {call.reason}: {call.said}")
+
+
+def _is_fair(record: Record, name: str, reason: str, said: str) -> bool:
+    """Return whether a command may be refused with these words."""
+    if name == "Recover":
+        return reason == REFUSED and "no interrupted run" in said
+    if _for_want_of_the_database(record, said):
+        return True
+    if name == "SetPriority":
+        # A Player that does not run finds it in the database; without one there is nowhere to keep it.
+        return reason == "Donki_DonkiError" and bool(
+            {Kind.DATABASE_KILLED, Kind.PLAYER_KILLED, Kind.PLAYER_STOPPED, Kind.SCRIPT_DIES}
+            & set(record.plan.kinds)
+        )
+    if name == "Start":
+        return reason == REFUSED or (reason == "Donki_DonkiError" and not record.plan.harmless)
+    return reason == REFUSED
+
+
+def _for_want_of_the_database(record: Record, said: str) -> bool:
+    return Kind.DATABASE_KILLED in record.plan.kinds and "Tango database does not answer" in said
+
+
+def _states(record: Record, runs: list[Run]) -> Iterator[Finding]:
+    outcome = runs[-1].outcome if runs else ""
+    for run in runs:
+        if not run.ended and not record.unended:
+            yield Finding(Ill.STATE, f"run {run.id} never ended in the journal")
+    if record.state not in ("ON", "FAULT"):
+        yield Finding(Ill.STATE, f"{record.state} at the end")
+    if record.state == "FAULT":
+        if not re.match(r"Player (chaos-[abc]|\(all\)), (trigger \d+|set-up): .", record.last_error):
+            yield Finding(Ill.STATE, f"FAULT, and LastError says {record.last_error!r}")
+        if outcome != "failed":
+            yield Finding(Ill.STATE, f"FAULT, but the journal says {outcome}")
+        if record.plan.harmless and "every Player is disabled" not in record.last_error:
+            yield Finding(Ill.STATE, f"FAULT though nothing was done to a Player: {record.last_error}")
+    elif outcome == "failed" and not _was_refused(record, "Start") and not _was_refused(record, "Recover"):
+        yield Finding(Ill.STATE, f"ON, but the journal says failed; LastError {record.last_error!r}")
+
+
+def _was_refused(record: Record, name: str) -> bool:
+    return any(call.reason for call in record.calls if call.name == name)
+
+
+def _accounted(record: Record, run: Run) -> Iterator[Finding]:
+    numbers = list(run.triggers)
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield Finding(Ill.LOST, f"complete triggers are not consecutive: {numbers}")
+    if run.outcome == "done" and len(numbers) != run.wanted:
+        yield Finding(Ill.LOST, f"done after {len(numbers)} of {run.wanted} triggers")
+    turns: dict[tuple[str, int], list[Step]] = defaultdict(list)
+    for step in run.steps:
+        turns[step.player, step.trigger].append(step)
+    dropped: set[str] = set()
+    for number, sent in run.triggers.items():
+        for name in NAMES:
+            player = player_name(name)
+            may = _may_be_enabled(record, name, sent)
+            turn = turns.get((player, number), [])
+            if may == {False}:
+                # What it did when the trigger was sent before the run was taken up.
+                turn = [step for step in turn if step.sent >= sent]
+            if turn and turn[-1].outcome not in FINAL:
+                yield Finding(Ill.LOST, f"{player} at complete trigger {number}: {turn[-1]}")
+            if not turn and may == {True} and player not in dropped:
+                yield Finding(Ill.LOST, f"{player} has no turn at complete trigger {number}")
+            if turn and may == {False}:
+                yield Finding(Ill.ORDER, f"{player} is disabled, and has a turn at trigger {number}: {turn}")
+            done = [step for step in turn if step.outcome == "done"]
+            if len(done) > 1 and not record.recovered:
+                yield Finding(Ill.TWICE, f"{player} is done more than once at trigger {number}: {turn}")
+            if turn and turn[-1].outcome == "disabled":
+                dropped.add(player)
+    for (player, number), turn in turns.items():
+        if number > len(numbers) + 1:
+            yield Finding(
+                Ill.ORDER, f"{player} at trigger {number} though only {len(numbers)} are complete: {turn}"
+            )
+
+
+def _may_be_enabled(record: Record, name: str, sent: int) -> set[bool]:
+    """Return whether a Player was enabled at a trigger that was sent then; both where it cannot be known."""
+    last = record.plan.parts[name].priority >= 0
+    possible = {last}
+    for change in sorted(record.changes, key=lambda change: change.called):
+        if change.player != name or change.called > sent:
+            continue
+        enabled = change.priority >= 0
+        possible = {enabled} if change.returned < sent else possible | {enabled}
+    return possible
+
+
+def _by_turn(run: Run, what: str) -> dict[tuple[str, int], list[Note]]:
+    turns: dict[tuple[str, int], list[Note]] = defaultdict(list)
+    for note in run.notes:
+        if note.what == what:
+            turns[note.player, note.trigger].append(note)
+    return turns
+
+
+def _once(run: Run) -> Iterator[Finding]:
+    begun = Counter((n.player, n.trigger, n.attempt) for n in run.notes if n.what == "begin")
+    ended = Counter((n.player, n.trigger, n.attempt) for n in run.notes if n.what == "end")
+    for (player, trigger, attempt), times in begun.items():
+        if times > 1:
+            yield Finding(Ill.TWICE, f"{player} began trigger {trigger}, attempt {attempt}, {times} times")
+    for step in run.steps:
+        if step.outcome == "done" and ended[step.player, step.trigger, step.attempt] != 1:
+            yield Finding(Ill.LOST, f"done in the journal, but never ended (or twice) by its script: {step}")
+
+
+def _in_order(run: Run) -> Iterator[Finding]:
+    """Levels in order, by the Players' own time: nobody begins before all of the level under it are done."""
+    done = {(step.player, step.trigger, step.attempt): step for step in run.steps if step.outcome == "done"}
+    spans: dict[int, list[tuple[int, int, Step]]] = defaultdict(list)
+    begins = {(n.player, n.trigger, n.attempt): n.time for n in run.notes if n.what == "begin"}
+    for note in run.notes:
+        key = (note.player, note.trigger, note.attempt)
+        if note.what == "end" and key in done:
+            spans[note.trigger].append((begins[key], note.time, done[key]))
+    for number, following in pairwise(sorted(spans)):
+        last = max(end for _, end, _ in spans[number])
+        first = min(begin for begin, _, _ in spans[following])
+        if number in run.triggers and first < last:
+            yield Finding(Ill.ORDER, f"trigger {following} began before {number} was done")
+
+
+def _stored(stage: Stage, record: Record, run: Run) -> Iterator[Finding]:
+    durable = isinstance(stage.broker, ApacheBroker)
+    for step in run.steps:
+        if step.outcome != "done":
+            continue
+        pulse = run.pulse(step.player, step.trigger, step.attempt)
+        begun = [n.time for n in run.notes if n[:2] == (step.player, "begin") and n[3:5] == pulse[2:]]
+        kept = durable or (begun and min(begun) > stage.broker_began)
+        if kept and run.in_kafka[pulse] != 1:
+            yield Finding(Ill.LOST, f"{run.in_kafka[pulse]} times in Kafka: {step}")
+        if run.in_files[pulse] != 1:
+            yield Finding(Ill.LOST, f"{run.in_files[pulse]} times in the files: {step}")
+    for where, pulses in (("Kafka", run.in_kafka), ("the files", run.in_files)):
+        for pulse, times in pulses.items():
+            if times > 1:
+                yield Finding(Ill.TWICE, f"{times} times in {where}: {pulse}")

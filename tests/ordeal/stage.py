@@ -1,0 +1,261 @@
+"""The stage: one database, one broker, one Director and three Players that are killed, silenced and restarted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import psutil
+import tango
+
+from brokers import Broker
+from donki_client.facility.address import Address
+from donki_client.facility.database import start_database
+from donki_client.facility.processes import Child, Processes
+from donki_client.facility.servers import READY, DeviceServer, command_line, register
+from ordeal.plan import NAMES, Plan
+from support import free_port, wait_until
+
+SCRIPT = Path(__file__).parent / "scripts" / "witness.py"
+PREFIX = "chaos"
+DIRECTOR = "director"
+DATABASE = "database"
+START_LIMIT = 30.0
+
+
+class Size(NamedTuple):
+    """What a process holds."""
+
+    pid: int
+    threads: int
+    files: int
+
+
+def player_name(name: str) -> str:
+    """Return the device's short name of a Player of the plan."""
+    return f"{PREFIX}-{name}"
+
+
+class Stage:
+    """Servers by their names: ``director``, ``database``, ``a``, ``b``, ``c``; gone when the block ends.
+
+    Attributes
+    ----------
+    deaths
+        how often each server was killed
+    broker_began
+        when the broker was started last, ns since 1970; one in memory lost everything then
+    """
+
+    def __init__(self, folder: Path, broker: Broker) -> None:
+        self.folder = folder
+        self.broker = broker
+        self.journal = folder / "runs" / "journal.sqlite"
+        self.files = folder / "files"
+        # Not one of the kernel's own: a client that tries it while the database is dead may connect to itself.
+        self.database = Address("127.0.0.1", free_port())
+        self.deaths = dict.fromkeys((DIRECTOR, DATABASE, "broker", *NAMES), 0)
+        self.broker_began = 0
+        self._starting: set[str] = set()
+        self._silent: set[str] = set()
+        self._children: dict[str, Child] = {}
+        self._base = Processes(folder)
+        self._processes = Processes(folder)
+
+    def __enter__(self) -> Self:
+        self.files.mkdir(parents=True, exist_ok=True)
+        try:
+            self.start(DATABASE)
+            self.wait_ready(DATABASE)
+            self.servers = self._servers()
+            for server in self.servers.values():
+                register(self.database, server)
+            for name in self.servers:
+                self.start(name)
+            for name in self.servers:
+                self.wait_ready(name)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in tuple(self._silent):
+            self.resume(name)
+        self._processes.stop()
+        self._base.stop()
+
+    def proxy(self, name: str) -> tango.DeviceProxy:
+        """Return a fresh proxy of the Director or a Player."""
+        return tango.DeviceProxy(f"tango://{self.database.tango_host}/{self.servers[name].device}")
+
+    def pid(self, name: str) -> int:
+        return self.broker.pid if name == "broker" else self._children[name].pid
+
+    def is_alive(self, name: str) -> bool:
+        if name == "broker":
+            return self.broker._child is not None
+        return self._children[name].is_alive
+
+    def kill(self, name: str) -> None:
+        """End a server by SIGKILL."""
+        self._silent.discard(name)
+        self._starting.discard(name)
+        self.deaths[name] += 1
+        if name == "broker":
+            self.broker.kill()
+        else:
+            self._children[name].kill()
+
+    def start(self, name: str) -> None:
+        """Start a server that does not run; returns at once but for the broker, which is ready then."""
+        if name == "broker":
+            self.broker.start()
+            self.broker_began = time.time_ns()
+            return
+        if name == DATABASE:
+            self._children[name] = start_database(self._base, self.folder, self.database).child
+        else:
+            server = self.servers[name]
+            command, environment = command_line(self.database, server)
+            self._children[name] = self._processes.start(server.name, command, environment)
+        self._starting.add(name)
+
+    def wait_ready(self, name: str) -> None:
+        """Wait until a server that was started answers."""
+        if name in self._starting:
+            pattern = r"listening on: host=" if name == DATABASE else READY
+            self._children[name].wait_for(pattern, START_LIMIT)
+            self._starting.discard(name)
+
+    def silence(self, name: str) -> None:
+        """Stop a process (SIGSTOP): its connections stay open, nothing is answered."""
+        self._silent.add(name)
+        os.kill(self.pid(name), signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a silent process go on."""
+        if name in self._silent:
+            self._silent.discard(name)
+            os.kill(self.pid(name), signal.SIGCONT)
+
+    def mend(self) -> None:
+        """Make everything run and answer again, whatever was done to it; the Players idle."""
+        for name in tuple(self._silent):
+            self.resume(name)
+        if not self.is_alive("broker"):
+            self.start("broker")
+        for name in (DATABASE, DIRECTOR, *NAMES):
+            self._revive(name)
+        for name in (DIRECTOR, *NAMES):
+            wait_until(f"{name} is idle", lambda name=name: self._is_idle(name), START_LIMIT)
+
+    def _revive(self, name: str) -> None:
+        if not self.is_alive(name):
+            # A server that was not killed from here died of its script.
+            self.deaths[name] += name not in self._starting
+            if name != DATABASE:
+                self.wait_ready(DATABASE)
+            self.start(name)
+
+    def _is_idle(self, name: str) -> bool:
+        """Look whether a server answers and no script runs; start it again if it has died."""
+        self._revive(name)
+        self.wait_ready(name)
+        try:
+            return name == DIRECTOR or self.proxy(name).state() != tango.DevState.RUNNING
+        except tango.DevFailed:
+            return False
+
+    def stop_players(self, limit: float) -> list[str]:
+        """Stop the Players that are still set up after a while; return their names."""
+        players = {name: self.proxy(name) for name in NAMES}
+        until = time.monotonic() + limit
+        while left := [name for name, player in players.items() if player.state() == tango.DevState.STANDBY]:
+            if time.monotonic() > until:
+                break
+            time.sleep(0.02)
+        for name in left:
+            players[name].Stop()
+        return left
+
+    def prepare(self, plan: Plan) -> None:
+        """Give the Players their settings and the Director its own."""
+        for name, part in plan.parts.items():
+            player = self.proxy(name)
+            player.Stop()
+            player.Reset()
+            parameters = {
+                "notes": str(self.notes(plan)),
+                "topic": topic(name),
+                "sleep": part.sleep,
+                "mishaps": part.mishaps,
+            }
+            player.write_attributes(
+                [
+                    ("Priority", part.priority),
+                    ("Timeout", part.timeout),
+                    ("OnError", int(part.on_error)),
+                    ("Retries", part.retries),
+                    ("Parameters", json.dumps(parameters)),
+                ]
+            )
+        director = self.proxy(DIRECTOR)
+        director.write_attributes(
+            [
+                ("Triggers", plan.triggers),
+                ("Period", plan.period),
+                ("RunTitle", f"round {plan.number}"),
+                ("RunMetadata", json.dumps({"seed": plan.seed, "round": plan.number})),
+            ]
+        )
+
+    def notes(self, plan: Plan) -> Path:
+        """Return the file in which the Players bear witness of a round."""
+        return self.folder / f"notes-{plan.number}.jsonl"
+
+    def sizes(self) -> dict[str, Size]:
+        """Return what each device server holds now."""
+        found = {}
+        for name in (DIRECTOR, *NAMES):
+            process = psutil.Process(self.pid(name))
+            found[name] = Size(process.pid, process.num_threads(), process.num_fds())
+        return found
+
+    def logs(self) -> dict[str, str]:
+        """Return what each server has written so far."""
+        return {
+            name: child.log.read_text(errors="replace")
+            for name, child in self._children.items()
+            if name != DATABASE
+        }
+
+    def _servers(self) -> dict[str, DeviceServer]:
+        servers = {
+            name: DeviceServer.player(
+                player_name(name), SCRIPT, KafkaBrokers=self.broker.address, FileDirectory=str(self.files)
+            )
+            for name in NAMES
+        }
+        pattern = f"donki/player/{PREFIX}-*"
+        servers[DIRECTOR] = DeviceServer.director(
+            PREFIX, PlayerDevices=[pattern], RunDirectory=str(self.journal.parent)
+        )
+        return servers
+
+
+def topic(name: str) -> str:
+    """Return the Kafka topic of a Player of the plan."""
+    return f"chaos-{name}"
+
+
+def is_free(address: Address) -> bool:
+    """Return whether nothing listens at an address any more."""
+    return not address.is_listening(0.5)
