@@ -98,6 +98,10 @@ CREATE TABLE IF NOT EXISTS file (
     path TEXT NOT NULL,
     UNIQUE (player, path)
 );
+CREATE TABLE IF NOT EXISTS sent (      -- the highest attempt that a Player may have been sent in its run
+    player INTEGER PRIMARY KEY REFERENCES player,
+    attempt INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS job (       -- of the file writers that were told of the run
     key INTEGER PRIMARY KEY,
     run INTEGER NOT NULL REFERENCES run,
@@ -115,11 +119,13 @@ class Interrupted:
     Attributes
     ----------
     run, triggers, period
-        as it was started; the period in ns
+        as it was started, or as was wanted last; the period in ns
     completed
         its last complete trigger; 0 if none
     attempts
         by Player: the attempts of the trigger after it that are noted as failed
+    sent
+        by Player: the highest attempt that it may have been sent so far
     unsure
         how many triggers after the last complete one may have been done without a note
     """
@@ -129,19 +135,19 @@ class Interrupted:
     period: int
     completed: int
     attempts: Mapping[str, int]
+    sent: Mapping[str, int]
     unsure: int
 
     def first_attempts(self, player: str, *, lived: bool) -> dict[int, int]:
         """Return by trigger at which attempt a Player begins, where that is not 1.
 
         A Player that lived knows what it has done and is sent the same attempt again. One that died may have
-        done any of the triggers that are not noted: those are marked by a second attempt.
+        done any of the triggers that are not noted: those are marked by an attempt that it was never sent.
         """
         first = self.completed + 1
-        attempts = {} if lived else dict.fromkeys(range(first, first + self.unsure), 2)
-        if player in self.attempts:
-            attempts[first] = self.attempts[player] + 1
-        return attempts
+        if not lived:
+            return dict.fromkeys(range(first, first + self.unsure), self.sent.get(player, 1) + 1)
+        return {first: self.attempts[player] + 1} if player in self.attempts else {}
 
 
 class Journal:
@@ -177,6 +183,8 @@ class Journal:
         self._unwritten: list[tuple[str, tuple[object, ...]]] = []
         self._run_key = 0
         self._player_keys: dict[str, int] = {}
+        self._sequence: Sequence | None = None
+        self._wanted = (0, 0)
         self._epoch = 0
         self._closing = threading.Event()
         self._writing = threading.Lock()
@@ -265,8 +273,11 @@ class Journal:
                 " WHERE step.run = ? AND trigger = ? AND outcome != ? GROUP BY name",
                 (key, completed + 1, Outcome.DONE.value),
             ).fetchall()
+            sent = self._connection.execute(
+                "SELECT name, attempt FROM sent JOIN player ON sent.player = player.key WHERE run = ?", (key,)
+            ).fetchall()
         run = Run(run_id, title, json.loads(metadata), seed)
-        return Interrupted(run, triggers, period, completed, dict(attempts), recent + 1)
+        return Interrupted(run, triggers, period, completed, dict(attempts), dict(sent), recent + 1)
 
     def last_durations(self) -> dict[str, float]:
         """Return by Player what 99 % of its triggers took at most in this Director's last run, in s."""
@@ -319,6 +330,9 @@ class Journal:
                 {**vars(entry), "run": self._run_key, "on_error": entry.on_error.name} for entry in entries
             ]
             self._connection.executemany(_PLAYER, players)
+            self._connection.execute(_SENT, (self._run_key,))
+            self._sequence = sequence
+            self._wanted = (sequence.triggers, sequence.pace.period)
             self._player_keys = dict(
                 self._connection.execute("SELECT name, key FROM player WHERE run = ?", (self._run_key,))
             )
@@ -335,7 +349,17 @@ class Journal:
             self.flush()
         self.flush()
 
+    def _note_what_is_wanted(self) -> None:
+        """Note the number of triggers and the period, where they were changed since the run began."""
+        if self._sequence is None:
+            return
+        wanted = (self._sequence.triggers, self._sequence.pace.period)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._notes.put((_WANTED, (*wanted, self._run_key)))
+
     def _commit(self) -> bool:
+        self._note_what_is_wanted()
         try:
             while True:
                 self._unwritten.append(self._notes.get_nowait())
@@ -396,6 +420,12 @@ ON CONFLICT (run, name) DO UPDATE SET device = excluded.device, priority = exclu
     timeout = excluded.timeout, on_error = excluded.on_error, retries = excluded.retries,
     script = excluded.script, script_hash = excluded.script_hash, parameters = excluded.parameters
 """
+# Each time a run begins or is taken up, a Player may be sent one attempt more, and its retries.
+_SENT = """
+INSERT INTO sent SELECT key, 1 + CASE on_error WHEN 'RETRY' THEN retries ELSE 0 END FROM player WHERE run = ?
+ON CONFLICT (player) DO UPDATE SET attempt = attempt + excluded.attempt
+"""
+_WANTED = "UPDATE run SET triggers = ?, period = ? WHERE key = ?"
 _STEP = "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TRIGGER = "INSERT OR IGNORE INTO trigger VALUES (?, ?, ?, ?, ?, ?)"
 _REMARK = "INSERT INTO remark SELECT key, ?, ? FROM run WHERE id = ?"
@@ -414,7 +444,8 @@ def _step_row(step: Step, run_key: int, player_key: int, epoch: int) -> tuple[ob
         run_key,
         step.trigger,
         player_key,
-        step.attempt,
+        # It may have been done at a later attempt, of which a Director that died took no note.
+        report.get("attempt", step.attempt),
         step.outcome.value,
         step.sent + epoch,
         step.done + epoch,
