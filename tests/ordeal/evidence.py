@@ -66,6 +66,8 @@ class Run:
     ----------
     triggers
         by number of the complete trigger: when it was sent, ns since 1970
+    in_master_file
+        the numbers of the complete triggers there; None where there is no such file
     """
 
     id: str
@@ -77,6 +79,7 @@ class Run:
     notes: list[Note]
     in_kafka: Counter[Pulse]
     in_files: Counter[Pulse]
+    in_master_file: list[int] | None
 
     def pulse(self, player: str, trigger: int, attempt: int) -> Pulse:
         return Pulse(player, code(self.id), trigger, attempt)
@@ -158,13 +161,12 @@ def runs_of(stage: Stage, plan: Plan, pulses: Pulses) -> list[Run]:
     pulses.read()
     runs = []
     with closing(sqlite3.connect(stage.journal)) as journal:
-        rows = journal.execute(
+        begun = journal.execute(
             "SELECT key, id, triggers, ended, outcome FROM run WHERE metadata = ? ORDER BY key", (marked,)
         ).fetchall()
-        for key, run_id, wanted, ended, outcome in rows:
-            triggers = journal.execute(
-                "SELECT number, sent FROM trigger WHERE run = ? ORDER BY number", (key,)
-            )
+        for key, run_id, wanted, ended, outcome in begun:
+            complete = "SELECT number, sent FROM trigger WHERE run = ? ORDER BY number"
+            triggers = dict(journal.execute(complete, (key,)).fetchall())
             steps = journal.execute(
                 "SELECT trigger, name, attempt, outcome, sent, done, error FROM step"
                 " JOIN player ON player.key = step.player WHERE step.run = ? ORDER BY trigger, name, attempt",
@@ -176,11 +178,12 @@ def runs_of(stage: Stage, plan: Plan, pulses: Pulses) -> list[Run]:
                     wanted=wanted,
                     ended=ended is not None,
                     outcome=outcome or "",
-                    triggers=dict(triggers.fetchall()),
+                    triggers=triggers,
                     steps=[Step(*row) for row in steps.fetchall()],
                     notes=[note for run, note in notes if run == run_id],
                     in_kafka=pulses.of(run_id),
                     in_files=_in_files(stage.files, run_id),
+                    in_master_file=_in_master_file(stage.journal.parent / f"{run_id}.nxs", list(triggers)),
                 )
             )
     return runs
@@ -211,6 +214,19 @@ def _in_files(folder: Path, run_id: str) -> Counter[Pulse]:
                 continue
             for (trigger, attempt), time_of_flight in zip(ids.reshape(-1, 2), times[::2], strict=True):
                 found[Pulse(name, int(time_of_flight), int(trigger), int(attempt))] += 1
+    return found
+
+
+def _in_master_file(path: Path, expected: list[int]) -> list[int] | None:
+    """Return the triggers in a master file; it is written, or written anew, after the end of the run."""
+    found = None
+    until = time.monotonic() + JOURNAL_LIMIT
+    while found != expected and time.monotonic() < until:
+        try:
+            with h5py.File(path, "r") as file:
+                found = [int(number) for number in file["entry/timing/trigger"]]
+        except OSError:
+            time.sleep(0.02)
     return found
 
 

@@ -13,7 +13,7 @@ from brokers import ApacheBroker
 from ordeal.evidence import Note, Run, Step
 from ordeal.plan import NAMES, Kind
 from ordeal.play import Record
-from ordeal.stage import Stage, player_name
+from ordeal.stage import DIRECTOR, Stage, player_name
 
 #: Within what every command is answered, in s.
 ANSWER_LIMIT = 3.0
@@ -49,9 +49,15 @@ class Finding(NamedTuple):
 
 def findings(stage: Stage, record: Record, runs: list[Run]) -> list[Finding]:
     """Return all that does not hold after a round."""
-    found = [*_ended(record), *_commands(record), *_states(record, runs)]
+    found = [*_ended(record), *_commands(record), *_states(record, runs), *_traces(stage)]
     for run in runs:
-        found += [*_accounted(record, run), *_once(run), *_in_order(run), *_stored(stage, record, run)]
+        found += [
+            *_accounted(record, run),
+            *_once(run),
+            *_in_order(run),
+            *_stored(stage, record, run),
+            *_mastered(record, run),
+        ]
     return found
 
 
@@ -69,10 +75,13 @@ def _ended(record: Record) -> Iterator[Finding]:
         yield Finding(Ill.HANG, f"the run did not end: {record.unended}")
 
 
+def _traces(stage: Stage) -> Iterator[Finding]:
+    for name, trace in stage.take_tracebacks():
+        yield Finding(Ill.TRACE, f"{name} wrote:\n{trace}")
+
+
 def _commands(record: Record) -> Iterator[Finding]:
-    for call in record.calls:
-        if any(call.called < end and begin < call.returned for begin, end in record.down):
-            continue
+    for call in record.answered:
         seconds = (call.returned - call.called) / 1e9
         if seconds > ANSWER_LIMIT:
             yield Finding(Ill.HANG, f"{call.name} took {seconds:.1f} s: {call.said or 'done'}")
@@ -157,6 +166,12 @@ def _accounted(record: Record, run: Run) -> Iterator[Finding]:
             yield Finding(
                 Ill.ORDER, f"{player} at trigger {number} though only {len(numbers)} are complete: {turn}"
             )
+
+
+def _mastered(record: Record, run: Run) -> Iterator[Finding]:
+    # A Director that dies right after the end leaves the file to `donki report`.
+    if run.ended and run.in_master_file != list(run.triggers) and not record.deaths[DIRECTOR]:
+        yield Finding(Ill.LOST, f"the master file has the triggers {run.in_master_file}")
 
 
 def _may_be_enabled(record: Record, name: str, sent: int) -> set[bool]:

@@ -59,6 +59,8 @@ class Record:
         at the end
     recovered
         how often the run was taken up
+    deaths
+        how often each server died
     left
         the Players that were still set up some time after the end
     unended
@@ -74,8 +76,18 @@ class Record:
     state: str = ""
     last_error: str = ""
     recovered: int = 0
+    deaths: dict[str, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     unended: str = ""
+
+    @property
+    def answered(self) -> list[Call]:
+        """The calls that nothing kept the Director from answering."""
+        return [
+            call
+            for call in self.calls
+            if not any(call.called < end and begin < call.returned for begin, end in self.down)
+        ]
 
 
 class Operator:
@@ -139,6 +151,7 @@ class Round:
         self._order = count()
         self._state: Future[object] | None = None
         self._down_since = 0
+        self._deaths = dict(stage.deaths)
         self._mended = not plan.mend
 
     def play(self) -> Record:
@@ -160,6 +173,7 @@ class Round:
         self.operator.close()
         self.stage.mend()
         self._note_the_end()
+        record.deaths = {name: died - self._deaths[name] for name, died in self.stage.deaths.items()}
         return record
 
     def _note_the_end(self) -> None:
@@ -222,13 +236,13 @@ class Round:
                 stage.kill("database")
                 self._after(fault.length, lambda: self._restart("database"))
             case Kind.DIRECTOR_KILLED:
-                stage.kill(DIRECTOR)
                 self._down_since = self._down_since or time.time_ns()
+                stage.kill(DIRECTOR)
                 self._after(fault.length, self._restart_director)
             case Kind.DIRECTOR_STOPPED:
                 if stage.is_alive(DIRECTOR) and not self._down_since:
-                    stage.silence(DIRECTOR)
                     self._down_since = time.time_ns()
+                    stage.silence(DIRECTOR)
                     self._after(fault.length, self._resume_director)
             case Kind.BROKER_KILLED:
                 stage.kill("broker")

@@ -1,4 +1,4 @@
-"""The stage: one database, one broker, one Director and three Players that are killed, silenced and restarted."""
+"""The stage: a database, a broker, a Director and three Players that are killed, silenced and restarted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -14,6 +15,7 @@ import psutil
 import tango
 
 from brokers import Broker
+from donki.errors import DonkiError
 from donki_client.facility.address import Address
 from donki_client.facility.database import start_database
 from donki_client.facility.processes import Child, Processes
@@ -26,6 +28,7 @@ PREFIX = "chaos"
 DIRECTOR = "director"
 DATABASE = "database"
 START_LIMIT = 30.0
+TRACEBACK = "Traceback (most recent call last)"
 
 
 class Size(NamedTuple):
@@ -64,6 +67,8 @@ class Stage:
         self._starting: set[str] = set()
         self._silent: set[str] = set()
         self._children: dict[str, Child] = {}
+        self._read: dict[int, int] = {}
+        self._tracebacks: list[tuple[str, str]] = []
         self._base = Processes(folder)
         self._processes = Processes(folder)
 
@@ -97,9 +102,11 @@ class Stage:
         return tango.DeviceProxy(f"tango://{self.database.tango_host}/{self.servers[name].device}")
 
     def pid(self, name: str) -> int:
+        """Return the process of a server, the database or the broker."""
         return self.broker.pid if name == "broker" else self._children[name].pid
 
     def is_alive(self, name: str) -> bool:
+        """Return whether its process runs."""
         if name == "broker":
             return self.broker._child is not None
         return self._children[name].is_alive
@@ -113,6 +120,8 @@ class Stage:
             self.broker.kill()
         else:
             self._children[name].kill()
+            if name in self.servers:
+                self._read_log(name)
 
     def start(self, name: str) -> None:
         """Start a server that does not run; returns at once but for the broker, which is ready then."""
@@ -159,6 +168,8 @@ class Stage:
 
     def _revive(self, name: str) -> None:
         if not self.is_alive(name):
+            if name in self.servers:
+                self._read_log(name)
             # A server that was not killed from here died of its script.
             self.deaths[name] += name not in self._starting
             if name != DATABASE:
@@ -168,10 +179,10 @@ class Stage:
     def _is_idle(self, name: str) -> bool:
         """Look whether a server answers and no script runs; start it again if it has died."""
         self._revive(name)
-        self.wait_ready(name)
         try:
+            self.wait_ready(name)
             return name == DIRECTOR or self.proxy(name).state() != tango.DevState.RUNNING
-        except tango.DevFailed:
+        except (tango.DevFailed, DonkiError):
             return False
 
     def stop_players(self, limit: float) -> list[str]:
@@ -229,13 +240,29 @@ class Stage:
             found[name] = Size(process.pid, process.num_threads(), process.num_fds())
         return found
 
-    def logs(self) -> dict[str, str]:
-        """Return what each server has written so far."""
-        return {
-            name: child.log.read_text(errors="replace")
-            for name, child in self._children.items()
-            if name != DATABASE
-        }
+    def take_tracebacks(self) -> list[tuple[str, str]]:
+        """Return what the device servers have written of errors that nobody expected, once."""
+        for name in self.servers:
+            self._read_log(name)
+        taken, self._tracebacks = self._tracebacks, []
+        return taken
+
+    def clear(self, plan: Plan, runs: Iterable[str]) -> None:
+        """Remove what a round has written; the journal stays."""
+        self.notes(plan).unlink(missing_ok=True)
+        for run in runs:
+            for folder in (self.files, self.journal.parent):
+                for path in folder.glob(f"{run}*.nxs"):
+                    path.unlink()
+
+    def _read_log(self, name: str) -> None:
+        child = self._children[name]
+        text = child.log.read_text(errors="replace")
+        read = self._read.get(child.pid, 0)
+        self._read[child.pid] = len(text)
+        where = text.find(TRACEBACK, read)
+        if where >= 0:
+            self._tracebacks.append((name, text[where : where + 2000]))
 
     def _servers(self) -> dict[str, DeviceServer]:
         servers = {
@@ -254,8 +281,3 @@ class Stage:
 def topic(name: str) -> str:
     """Return the Kafka topic of a Player of the plan."""
     return f"chaos-{name}"
-
-
-def is_free(address: Address) -> bool:
-    """Return whether nothing listens at an address any more."""
-    return not address.is_listening(0.5)

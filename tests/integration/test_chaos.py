@@ -1,0 +1,29 @@
+"""Random faults at random moments: a few rounds of what ``python tests/chaos.py`` plays by the hundred."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from brokers import ApacheBroker, EmbeddedBroker, new_broker
+from chaos import table
+from ordeal.campaign import play_rounds
+from ordeal.plan import Kind
+
+#: What shows that data which were acknowledged outlive the broker, and that nothing is there twice.
+OF_THE_BROKER = (Kind.BROKER_KILLED, Kind.BROKER_PAUSED, Kind.SCRIPT_RAISES, Kind.PLAYER_KILLED)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("kind", "rounds", "faults"),
+    [(EmbeddedBroker.kind, 18, tuple(Kind)), (ApacheBroker.kind, 4, OF_THE_BROKER)],
+)
+def test_whatever_happens_no_trigger_is_lost_or_done_twice_and_nothing_hangs(tmp_path, kind, rounds, faults):
+    with new_broker(kind) as broker:
+        tally = play_rounds(tmp_path, broker, 20_261_122, range(rounds), faults, lambda result: None)
+    Console().print(table(tally))
+    assert not tally.failed, "\n".join(str(result) for result in tally.failed)
+    assert not tally.leaks
+    assert tally.rounds == rounds
+    assert tally.triggers > 5 * rounds
