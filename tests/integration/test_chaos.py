@@ -17,7 +17,7 @@ OF_THE_BROKER = (Kind.BROKER_KILLED, Kind.BROKER_PAUSED, Kind.SCRIPT_RAISES, Kin
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("kind", "rounds", "faults"),
-    [(EmbeddedBroker.kind, 18, tuple(Kind)), (ApacheBroker.kind, 4, OF_THE_BROKER)],
+    [(EmbeddedBroker.kind, 16, tuple(Kind)), (ApacheBroker.kind, 4, OF_THE_BROKER)],
 )
 def test_whatever_happens_no_trigger_is_lost_or_done_twice_and_nothing_hangs(tmp_path, kind, rounds, faults):
     with new_broker(kind) as broker:
@@ -26,4 +26,4 @@ def test_whatever_happens_no_trigger_is_lost_or_done_twice_and_nothing_hangs(tmp
     assert not tally.failed, "\n".join(str(result) for result in tally.failed)
     assert not tally.leaks
     assert tally.rounds == rounds
-    assert tally.triggers > 5 * rounds
+    assert tally.triggers > 2 * rounds
