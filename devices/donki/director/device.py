@@ -1,14 +1,11 @@
-"""The Tango device of the Director; its rules are in `donki.director.sequence`."""
+"""The Tango device of the Director: a door to `donki.director.runs`."""
 
 from __future__ import annotations
 
-import json
 import math
-import threading
 import time
-from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,19 +15,15 @@ from tango import AttrWriteType, DevState, DispLevel
 from tango.server import Device, attribute, command, device_property
 
 from donki.devfailed import as_dev_failed
-from donki.director.check import findings, too_short
-from donki.director.conductor import Conductor, epoch, member_of
 from donki.director.journal import default_directory
-from donki.director.pace import check_period
 from donki.director.recorder import Recorder, Topics
-from donki.director.roster import Entry, Roster
-from donki.director.sequence import Sequence, check_triggers
-from donki.director.states import Command, State, check_allowed
-from donki.errors import DonkiError, FileError, InputError, NotAllowedError
-from donki.json_text import parse_json
-from donki.priority import DISABLED
+from donki.director.roster import Roster
+from donki.director.runs import Runs
+from donki.director.sequence import Sequence
+from donki.director.settings import Settings
+from donki.director.states import Command
+from donki.errors import InputError
 from donki.publisher import Publisher
-from donki.run import Run
 from donki.set_points import show_set_points
 
 Value = TypeVar("Value")
@@ -41,14 +34,16 @@ MEMORIZED: dict[str, Any] = {**READ_WRITE, "memorized": True, "hw_memorized": Tr
 #: The most Players that an attribute can list.
 MAX_PLAYERS = 4096
 
-#: How long Start waits for the Players' set-up, so that it can say itself what is wrong; a client waits 3 s.
-START_PATIENCE = 2.4
-
 #: How long the record of each ended run is waited for when the server ends, in s.
 RECORD_PATIENCE = 3.0
 
-#: How often the Director asks who is there, in s.
-ROSTER_INTERVAL = 1.0
+#: The attributes, beside State and Status, that push events.
+PUBLISHED = (
+    *("Triggers", "Period", "CurrentTrigger", "Progress"),
+    *("Players", "PlayerDeviceNames", "Priorities", "PlayerStates"),
+    *("RemainingTime", "TriggerRate", "Overruns", "RunId", "RunTitle", "RunMetadata", "RunSeed"),
+    *("LastError", "PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers", "JournalFile"),
+)
 
 
 class DonkiDirector(Device):
@@ -90,127 +85,49 @@ class DonkiDirector(Device):
         doc="Kafka topic to which it is sent when each trigger was (da00); empty: nowhere.",
     )
 
-    # What was set outlives the command Init, which takes up changed properties.
-    _triggers = 1
-    _period_ns = 0
-    _period = 0.0
-    _title = ""
-    _metadata = "{}"
-    _seed = -1
+    def __init__(self, *args: Any) -> None:
+        # What was set outlives the command Init, which takes up changed properties.
+        self._settings = Settings()
+        super().__init__(*args)
 
     def init_device(self) -> None:
         """Look for Players, and go on doing so."""
         super().init_device()
-        self._start_error = ""
-        self._conductor: Conductor | None = None
         directory = Path(self.RunDirectory).expanduser() if self.RunDirectory else default_directory()
         topics = Topics(list(self.KafkaBrokers), self.KafkaOptions, self.RunTopic, self.TimingTopic)
-        self._recorder = Recorder(self.get_name(), directory, topics)
-        self._starting = threading.Lock()
-        self._prioritizing = threading.Lock()
-        self._roster = Roster(list(self.PlayerDevices))
-        self._roster_problem = ""
-        self._interrupted = self._look_for_interrupted()
-        self._ended = threading.Event()
-        self._look_again = threading.Event()
-        watched = (self._roster, self._ended)
-        threading.Thread(target=self._watch_roster, args=watched, name="roster", daemon=True).start()
-        names = (
-            *("Triggers", "Period", "CurrentTrigger", "Progress"),
-            *("Players", "PlayerDeviceNames", "Priorities", "PlayerStates"),
-            *("RemainingTime", "TriggerRate", "Overruns", "RunId", "RunTitle", "RunMetadata", "RunSeed"),
-            *("LastError", "PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers", "JournalFile"),
-        )
+        recorder = Recorder(self.get_name(), directory, topics)
+        self._runs = Runs(Roster(list(self.PlayerDevices)), recorder, self._settings)
         writable = ("Triggers", "Period", "RunTitle", "RunMetadata", "RunSeed")
         show_set_points(self, {name: getattr(self, f"_read_{name}")() for name in writable})
         self._publisher = Publisher(
             self,
             {"State": self.dev_state, "Status": self.dev_status}
-            | {name: getattr(self, f"_read_{name}") for name in names},
+            | {name: getattr(self, f"_read_{name}") for name in PUBLISHED},
         )
 
     def delete_device(self) -> None:
         """End a sequence that runs: the Players are told to stop."""
         self._publisher.end()
-        self._ended.set()
-        self._look_again.set()
-        conductor = self._conductor
-        if conductor and self._state in (State.RUNNING, State.ALARM, State.STANDBY):
-            with tango.AutoTangoAllowThreads(self):
-                try:
-                    conductor.request(Command.ABORT)
-                except DonkiError as error:
-                    self.info_stream(str(error))
-                conductor.wait_ended(2)
-        self._roster.close()
         with tango.AutoTangoAllowThreads(self):
-            if not self._recorder.close(RECORD_PATIENCE):
+            if not self._runs.close(RECORD_PATIENCE):
                 self.warn_stream("the record of a run is not complete")
         super().delete_device()
 
-    @property
-    def _state(self) -> State:
-        return self._conductor.sequence.state if self._conductor else State.ON
-
     def dev_state(self) -> DevState:
         """Return the state; never waits for a Player."""
-        return getattr(DevState, self._state.name)
+        return getattr(DevState, self._runs.state.name)
 
     def dev_status(self) -> str:
         """Return what the state means."""
-        sequence = self._sequence
-        if sequence is None or self._state is State.ON:
-            found = len(self._roster.entries)
-            lines = [
-                f"ready; {found} Player{'' if found == 1 else 's'} found",
-                self._roster_problem,
-                self._interrupted,
-                self._troubles(),
-                *self._recorder.problems,
-            ]
-            return "\n".join(line for line in lines if line)
-        if self._state is State.FAULT:
-            return "\n".join([self._read_LastError(), *self._recorder.problems])
-        many = "endless" if sequence.triggers < 0 else f"of {sequence.triggers}"
-        acting = ", ".join(sorted(sequence.acting))
-        line = f"{sequence.phase.name.lower().replace('_', ' ')}: trigger {sequence.trigger} {many}"
-        lines = [
-            f"{line}; waiting for {acting}" if acting else line,
-            self._troubles(),
-            *self._recorder.problems,
-        ]
-        return "\n".join(line for line in lines if line)
-
-    def _look_for_interrupted(self) -> str:
-        """Say whether a run of this Director was interrupted, when it starts again."""
-        try:
-            interrupted = self._recorder.interrupted()
-        except FileError as error:
-            return str(error)
-        if interrupted is None:
-            return ""
-        return (
-            f"run {interrupted.run.id} was interrupted after trigger {interrupted.completed}: "
-            "Recover takes it up, Start begins a new one"
-        )
-
-    def _troubles(self) -> str:
-        """Name the Players that were skipped or disabled in this run, or the last one."""
-        members = self._sequence.members.values() if self._sequence else ()
-        skipped = [f"{member.name} {member.skipped}" for member in members if member.skipped]
-        missed = f"triggers missed: {', '.join(skipped)}" if skipped else ""
-        dropped = [
-            f"{member.name} is left out for the rest of the run" for member in members if member.dropped
-        ]
-        return "; ".join(filter(None, (missed, *dropped)))
+        return self._runs.status
 
     def _read_Triggers(self) -> int:
-        return self._triggers
+        return self._settings.triggers
 
     def _write_Triggers(self, triggers: int) -> None:
         with as_dev_failed("Triggers"):
-            self._triggers = check_triggers(int(triggers))
-            self._change(lambda sequence: setattr(sequence, "triggers", self._triggers))
+            self._settings.set_triggers(int(triggers))
+            self._runs.change(lambda sequence: setattr(sequence, "triggers", int(triggers)))
 
     Triggers = attribute(
         fget=_read_Triggers,
@@ -221,13 +138,13 @@ class DonkiDirector(Device):
     )
 
     def _read_Period(self) -> float:
-        return self._period
+        return self._settings.period
 
     def _write_Period(self, period: float) -> None:
         with as_dev_failed("Period"):
-            self._period_ns = check_period(float(period))
-            self._period = float(period)
-            self._change(lambda sequence: sequence.pace.change(self._period_ns))
+            self._settings.set_period(float(period))
+            period_ns = self._settings.period_ns
+            self._runs.change(lambda sequence: sequence.pace.change(period_ns))
 
     Period = attribute(
         fget=_read_Period,
@@ -249,14 +166,14 @@ class DonkiDirector(Device):
     )
 
     def _read_Players(self) -> list[str]:
-        return [entry.name for entry in self._roster.entries]
+        return [entry.name for entry in self._runs.roster.entries]
 
     Players = attribute(
         fget=_read_Players, dtype=(str,), max_dim_x=MAX_PLAYERS, doc="Names of the Players found."
     )
 
     def _read_PlayerDeviceNames(self) -> list[str]:
-        return [entry.device for entry in self._roster.entries]
+        return [entry.device for entry in self._runs.roster.entries]
 
     PlayerDeviceNames = attribute(
         fget=_read_PlayerDeviceNames,
@@ -266,7 +183,7 @@ class DonkiDirector(Device):
     )
 
     def _read_Priorities(self) -> list[int]:
-        return [entry.priority for entry in self._roster.entries]
+        return [entry.priority for entry in self._runs.roster.entries]
 
     Priorities = attribute(
         fget=_read_Priorities,
@@ -276,7 +193,7 @@ class DonkiDirector(Device):
     )
 
     def _read_PlayerStates(self) -> list[str]:
-        return [entry.state for entry in self._roster.entries]
+        return [entry.state for entry in self._runs.roster.entries]
 
     PlayerStates = attribute(
         fget=_read_PlayerStates,
@@ -348,12 +265,12 @@ class DonkiDirector(Device):
     )
 
     def _read_RunId(self) -> str:
-        return self._conductor.run.id if self._conductor else ""
+        return self._runs.run_id
 
     RunId = attribute(fget=_read_RunId, dtype=str, doc="Id of the run in progress or last done.")
 
     def _read_JournalFile(self) -> str:
-        return self._recorder.journal_file
+        return self._runs.recorder.journal_file
 
     JournalFile = attribute(
         fget=_read_JournalFile,
@@ -363,27 +280,21 @@ class DonkiDirector(Device):
     )
 
     def _read_RunTitle(self) -> str:
-        return self._title
+        return self._settings.title
 
     def _write_RunTitle(self, title: str) -> None:
-        self._title = title
+        self._settings.title = title
 
     RunTitle = attribute(
         fget=_read_RunTitle, fset=_write_RunTitle, dtype=str, doc="Title of the next run.", **READ_WRITE
     )
 
     def _read_RunMetadata(self) -> str:
-        return self._metadata
+        return self._settings.metadata
 
     def _write_RunMetadata(self, text: str) -> None:
         with as_dev_failed("RunMetadata"):
-            try:
-                metadata = parse_json(text)
-            except ValueError:
-                metadata = None
-            if not isinstance(metadata, dict):
-                raise InputError(f'RunMetadata: a JSON object, as {{"sample": "ice"}}; got {text!r:.200}')
-            self._metadata = text
+            self._settings.set_metadata(text)
 
     RunMetadata = attribute(
         fget=_read_RunMetadata,
@@ -394,15 +305,11 @@ class DonkiDirector(Device):
     )
 
     def _read_RunSeed(self) -> int:
-        return self._seed
+        return self._settings.seed
 
     def _write_RunSeed(self, seed: int) -> None:
         with as_dev_failed("RunSeed"):
-            if seed < -1:
-                raise InputError(
-                    f"RunSeed: a whole number from 0, or -1 to draw one at each Start; got {seed}"
-                )
-            self._seed = int(seed)
+            self._settings.set_seed(int(seed))
 
     RunSeed = attribute(
         fget=_read_RunSeed,
@@ -413,19 +320,17 @@ class DonkiDirector(Device):
     )
 
     def _read_LastError(self) -> str:
-        sequence = self._sequence
-        if sequence is None or sequence.failure is None:
-            return self._start_error
-        silent = ", ".join(sequence.silent)
-        return f"{sequence.failure}; given up waiting for {silent}" if silent else str(sequence.failure)
+        return self._runs.last_error
 
     LastError = attribute(
         fget=_read_LastError, dtype=str, doc="Which Player, which trigger, and what it said; empty if none."
     )
 
     def _read_SkippedTriggers(self) -> list[int]:
-        members = self._sequence.members if self._sequence else {}
-        return [members[entry.name].skipped if entry.name in members else 0 for entry in self._roster.entries]
+        members = self._runs.members
+        return [
+            members[entry.name].skipped if entry.name in members else 0 for entry in self._runs.roster.entries
+        ]
 
     SkippedTriggers = attribute(
         fget=_read_SkippedTriggers,
@@ -435,7 +340,7 @@ class DonkiDirector(Device):
     )
 
     def _read_DroppedPlayers(self) -> list[str]:
-        return [m.name for m in (self._sequence.members.values() if self._sequence else ()) if m.dropped]
+        return [member.name for member in self._runs.members.values() if member.dropped]
 
     DroppedPlayers = attribute(
         fget=_read_DroppedPlayers,
@@ -447,14 +352,14 @@ class DonkiDirector(Device):
     @command
     def Start(self) -> None:
         """Set the Players up and send the sequence of triggers."""
-        with as_dev_failed("Start"), tango.AutoTangoAllowThreads(self), self._alone():
-            self._start(time.monotonic() + START_PATIENCE)
+        with self._answering("Start"):
+            self._runs.start()
 
     @command
     def Recover(self) -> None:
         """Take up the last run, if it was interrupted or failed, after its last complete trigger."""
-        with as_dev_failed("Recover"), tango.AutoTangoAllowThreads(self), self._alone():
-            self._recover(time.monotonic() + START_PATIENCE)
+        with self._answering("Recover"):
+            self._runs.recover()
 
     @command
     def Stop(self) -> None:
@@ -484,12 +389,8 @@ class DonkiDirector(Device):
     @command
     def Reset(self) -> None:
         """Forget the failure: FAULT becomes ON."""
-        with as_dev_failed("Reset"), tango.AutoTangoAllowThreads(self):
-            check_allowed(Command.RESET, self._state)
-            conductor = self._conductor
-            if conductor and conductor.wait_ended(2):
-                conductor.sequence.failure = None
-            self._start_error = ""
+        with self._answering("Reset"):
+            self._runs.reset()
 
     @command(
         dtype_in=tango.DevVarLongStringArray,
@@ -497,168 +398,37 @@ class DonkiDirector(Device):
     )
     def SetPriority(self, argument: tuple[np.ndarray, list[str]]) -> None:
         """Set the priorities of Players, from the next trigger on."""
-        with as_dev_failed("SetPriority"), tango.AutoTangoAllowThreads(self):
+        with self._answering("SetPriority"):
             priorities, players = argument
             if not len(priorities) == len(players) >= 1:
                 raise InputError(
                     "SetPriority: [[priority, ...], [player, ...]], as many priorities as players; "
                     f"got {len(priorities)} and {len(players)}"
                 )
-            for name in players:
-                self._roster.find(name)
-            for name, priority in zip(players, priorities, strict=True):
-                with self._prioritizing:
-                    entry = self._roster.set_priority(name, int(priority))
-                    self._change(partial(_take_priority, entry.name, entry.priority))
+            self._runs.set_priorities(dict(zip(players, map(int, priorities), strict=True)))
 
     @command(dtype_out=(str,), doc_out="one line a finding, with its remedy; empty: ready to start")
     def Check(self) -> list[str]:
         """Say what stands in the way of Start."""
-        with as_dev_failed("Check"), tango.AutoTangoAllowThreads(self):
-            check_allowed(Command.CHECK, self._state)
-            entries = self._roster.refresh()
-            durations = self._recorder.last_durations()
-            return self._findings(entries) or too_short(self._period_ns, entries, durations)
+        with self._answering("Check"):
+            return self._runs.check()
 
-    @property
-    def _sequence(self) -> Sequence | None:
-        return self._conductor.sequence if self._conductor else None
+    def _request(self, request: Command) -> None:
+        with self._answering(request.value):
+            self._runs.request(request)
+
+    @contextmanager
+    def _answering(self, command_name: str) -> Iterator[None]:
+        """Answer other requests meanwhile, and say an error as Tango does."""
+        with as_dev_failed(command_name), tango.AutoTangoAllowThreads(self):
+            yield
 
     def _of_sequence(self, read: Callable[[Sequence], Value], otherwise: Value) -> Value:
-        sequence = self._sequence
+        sequence = self._runs.sequence
         return otherwise if sequence is None else read(sequence)
 
     def _player_times(self) -> list[tuple[float, float]]:
-        conductor = self._conductor
-        return [
-            conductor.times(entry.name) if conductor else (math.nan, math.nan)
-            for entry in self._roster.entries
-        ]
-
-    def _start(self, limit: float) -> None:
-        self._check_idle(Command.START)
-        entries = self._roster.refresh()
-        if problems := self._findings(entries):
-            raise DonkiError("; ".join(problems))
-        seed = None if self._seed < 0 else self._seed
-        identity = Run.new(self._title, json.loads(self._metadata), seed)
-        members = [member_of(entry) for entry in entries]
-        self._launch(limit, identity, entries, Sequence(members, self._triggers, self._period_ns, epoch()))
-
-    def _recover(self, limit: float) -> None:
-        self._check_idle(Command.RECOVER)
-        interrupted = self._recorder.interrupted()
-        if interrupted is None:
-            raise NotAllowedError("there is no interrupted run to recover; Start begins a new one")
-        entries = self._roster.refresh()
-        lived = self._roster.lived_through(interrupted.run.id)
-        if problems := self._findings(entries, lived):
-            raise DonkiError("; ".join(problems))
-        members = [
-            member_of(entry, interrupted.first_attempts(entry.name, lived=entry.name in lived))
-            for entry in entries
-        ]
-        sequence = Sequence(members, interrupted.triggers, interrupted.period, epoch(), interrupted.completed)
-        died = sorted({entry.name for entry in entries} - lived)
-        remark = f"taken up after trigger {interrupted.completed}" + (
-            f"; died meanwhile: {', '.join(died)}" if died else ""
-        )
-        self._launch(limit, interrupted.run, entries, sequence, remark)
-
-    def _findings(self, entries: list[Entry], lived: Container[str] = ()) -> list[str]:
-        """Return what keeps a sequence from starting: first what the Director sees, then what Players say."""
-        asked = {entry.name for entry in entries if entry.priority != DISABLED and entry.name not in lived}
-        return findings(entries, lived) or self._roster.check(asked)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let one Start or Recover through at a time, and keep what it says."""
-        if not self._starting.acquire(blocking=False):
-            raise NotAllowedError("the Director is already starting")
-        try:
-            yield
-        except DonkiError as error:
-            self._start_error = str(error)
-            raise
-        finally:
-            self._starting.release()
-
-    def _check_idle(self, command: Command) -> None:
-        check_allowed(command, self._state)
-        last = self._conductor
-        if last and not last.wait_ended(2):
-            raise NotAllowedError(
-                f"{command.value} is not allowed: the last sequence is still ending; try again"
-            )
-
-    def _launch(
-        self, limit: float, identity: Run, entries: list[Entry], sequence: Sequence, remark: str = ""
-    ) -> None:
-        """Conduct a run; raise where the Players cannot be set up, with the state as it was."""
-        record = self._recorder.begin(identity, sequence, entries, remark)
-
-        def ended() -> None:
-            record.end(sequence.outcome, self._read_LastError())
-            self._look_again.set()
-
-        last, conductor = self._conductor, Conductor(identity, entries, sequence, record, ended)
-        self._start_error = ""
-        self._interrupted = ""
-        self._conductor = conductor
-        conductor.start()
-        # A priority that was set since the Players were asked holds from the first trigger on.
-        self._follow(self._roster.entries)
-        failed = conductor.wait_armed(max(0.1, limit - time.monotonic())) and sequence.failure
-        if failed and failed.trigger == 0:
-            self._conductor = last
-            raise DonkiError(str(failed))
-
-    def _request(self, request: Command) -> None:
-        with as_dev_failed(request.value), tango.AutoTangoAllowThreads(self):
-            check_allowed(request, self._state)
-            if self._conductor:
-                self._conductor.request(request)
-
-    def _change(self, change: Callable[[Sequence], None]) -> None:
-        """Bring a change to the sequence in progress, if there is one."""
-        if self._conductor and self._state in (State.RUNNING, State.ALARM, State.STANDBY):
-            # It may end at this very moment; then there is nothing to change.
-            with suppress(NotAllowedError):
-                self._conductor.change(change)
-
-    def _watch_roster(self, roster: Roster, ended: threading.Event) -> None:
-        with tango.EnsureOmniThread():
-            while not ended.is_set():
-                try:
-                    self._follow(roster.refresh())
-                    self._roster_problem = ""
-                except DonkiError as error:
-                    self._roster_problem = str(error)
-                self._look_again.wait(ROSTER_INTERVAL)
-                self._look_again.clear()
-
-    def _follow(self, entries: list[Entry]) -> None:
-        """Tell the sequence what the Players say of themselves: new priorities, and who is there again."""
-        conductor = self._conductor
-        if conductor is None or self._state not in (State.RUNNING, State.ALARM, State.STANDBY):
-            return
-        for entry in entries:
-            member = conductor.sequence.members.get(entry.name)
-            if member is None or entry.state in ("UNKNOWN", "RUNNING", "FAULT"):
-                continue
-            if member.lost:
-                with suppress(NotAllowedError):
-                    conductor.found(entry.name)
-            with self._prioritizing:
-                # As it is now: a priority may have been set since the Players were asked.
-                priority = self._roster.find(entry.device).priority
-                if member.priority != priority:
-                    self._change(partial(_take_priority, entry.name, priority))
-
-
-def _take_priority(name: str, priority: int, sequence: Sequence) -> None:
-    if name in sequence.members:
-        sequence.set_priority(name, priority)
+        return [self._runs.times(entry.name) for entry in self._runs.roster.entries]
 
 
 def main() -> None:

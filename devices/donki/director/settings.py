@@ -1,0 +1,67 @@
+"""What is set at the Director for its runs; every value is checked where it is set."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from donki.director.pace import check_period
+from donki.director.sequence import check_triggers
+from donki.errors import InputError
+from donki.json_text import parse_json
+
+
+class Settings:
+    """The sequence and the identity of the next run.
+
+    Attributes
+    ----------
+    triggers
+        in a sequence, from 1; -1: until Stop
+    period
+        from trigger to trigger, in s, as it was set; `period_ns` is what it is rounded to
+    title
+        of the run
+    metadata
+        JSON object that is kept with the data
+    seed
+        of the run's random numbers; -1: another at each Start
+    """
+
+    def __init__(self) -> None:
+        self.triggers = 1
+        self.period = 0.0
+        self.period_ns = 0
+        self.title = ""
+        self.metadata = "{}"
+        self.seed = -1
+
+    def set_triggers(self, triggers: int) -> None:
+        """Set how many triggers a sequence has; InputError unless from 1, or -1."""
+        self.triggers = check_triggers(triggers)
+
+    def set_period(self, period: float) -> None:
+        """Set the time from trigger to trigger in s; InputError unless it is finite and not negative."""
+        self.period_ns = check_period(period)
+        self.period = period
+
+    def set_metadata(self, text: str) -> None:
+        """Set the metadata; InputError unless it is a JSON object."""
+        try:
+            metadata = parse_json(text)
+        except ValueError:
+            metadata = None
+        if not isinstance(metadata, dict):
+            raise InputError(f'RunMetadata: a JSON object, as {{"sample": "ice"}}; got {text!r:.200}')
+        self.metadata = text
+
+    def set_seed(self, seed: int) -> None:
+        """Set the seed; InputError unless from 0, or -1."""
+        if seed < -1:
+            raise InputError(f"RunSeed: a whole number from 0, or -1 to draw one at each Start; got {seed}")
+        self.seed = seed
+
+    def read_metadata(self) -> dict[str, Any]:
+        """Return the metadata as an object."""
+        metadata: dict[str, Any] = json.loads(self.metadata)
+        return metadata
