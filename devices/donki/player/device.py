@@ -6,14 +6,14 @@ import contextlib
 import json
 import logging
 import math
-import time
 from pathlib import Path
 from typing import Any
 
 import tango
 from tango import AttrWriteType, DevState, DispLevel
-from tango.server import Device, attribute, command, device_property
+from tango.server import Device, attribute, device_property
 
+from donki.described import command
 from donki.devfailed import as_dev_failed
 from donki.errors import DonkiError, InputError
 from donki.json_text import parse_json
@@ -21,7 +21,7 @@ from donki.player.check import findings
 from donki.player.performer import Performer
 from donki.player.player import Player
 from donki.player.script import shipped_scripts
-from donki.player.trigger import Trigger
+from donki.player.trigger import parse_trigger
 from donki.policy import OnError, check_retries
 from donki.priority import check_priority
 from donki.publisher import Publisher
@@ -118,6 +118,9 @@ class DonkiPlayer(Device):
         fget=_read_Priority,
         fset=_write_Priority,
         dtype=int,
+        label="Priority",
+        min_value=-1,
+        max_value=2**31 - 1,
         doc="Lower acts first at a trigger, the same acts in parallel; -1 leaves the Player out.",
         **MEMORIZED,
     )
@@ -134,6 +137,7 @@ class DonkiPlayer(Device):
         fget=_read_Script,
         fset=_write_Script,
         dtype=str,
+        label="Action script",
         doc="File name of the action script under the property ScriptPath; writing it loads the script.",
         **MEMORIZED,
     )
@@ -144,6 +148,7 @@ class DonkiPlayer(Device):
     ScriptHash = attribute(
         fget=_read_ScriptHash,
         dtype=str,
+        label="Hash of the script",
         display_level=DispLevel.EXPERT,
         doc="SHA-256 of the script that is loaded; empty where there is none.",
     )
@@ -160,6 +165,7 @@ class DonkiPlayer(Device):
         fget=_read_Parameters,
         fset=_write_Parameters,
         dtype=str,
+        label="Parameters",
         doc="JSON object that is handed to the script.",
         **MEMORIZED,
     )
@@ -177,6 +183,9 @@ class DonkiPlayer(Device):
         fget=_read_Timeout,
         fset=_write_Timeout,
         dtype=float,
+        label="Timeout",
+        min_value=0,
+        max_value=86_400,
         unit="s",
         format="%8.2f",
         doc="How long one action may take, its data delivered.",
@@ -193,6 +202,7 @@ class DonkiPlayer(Device):
         fget=_read_OnError,
         fset=_write_OnError,
         dtype=OnError,
+        label="On error",
         doc="What the Director does when an action fails or times out: end the sequence (ABORT), let this "
         "Player miss the trigger (SKIP), send it again (RETRY), leave the Player out from then on (DISABLE).",
         **MEMORIZED,
@@ -209,6 +219,9 @@ class DonkiPlayer(Device):
         fget=_read_Retries,
         fset=_write_Retries,
         dtype=int,
+        label="Retries",
+        min_value=0,
+        max_value=1_000_000,
         doc="How often a failed trigger is sent again with the policy RETRY; then as with ABORT.",
         **MEMORIZED,
     )
@@ -224,6 +237,7 @@ class DonkiPlayer(Device):
         fget=_read_Run,
         fset=_write_Run,
         dtype=str,
+        label="Next run",
         access=AttrWriteType.READ_WRITE,
         display_level=DispLevel.EXPERT,
         doc="JSON object with id, title, metadata and seed: the run that the next Start takes up.",
@@ -235,6 +249,7 @@ class DonkiPlayer(Device):
     LastTrigger = attribute(
         fget=_read_LastTrigger,
         dtype=int,
+        label="Last trigger",
         doc="The last trigger that was done in this run; 0 before the first.",
     )
 
@@ -244,6 +259,7 @@ class DonkiPlayer(Device):
     LastDuration = attribute(
         fget=_read_LastDuration,
         dtype=float,
+        label="Last duration",
         unit="s",
         format="%.4f",
         doc="How long the last trigger took, from its arrival until its data were delivered.",
@@ -252,13 +268,18 @@ class DonkiPlayer(Device):
     def _read_EventsSent(self) -> int:
         return self._performer.counts.events
 
-    EventsSent = attribute(fget=_read_EventsSent, dtype=int, doc="Events that were sent in this run.")
+    EventsSent = attribute(
+        fget=_read_EventsSent, dtype=int, label="Events sent", doc="Events that were sent in this run."
+    )
 
     def _read_MessagesSent(self) -> int:
         return self._performer.counts.messages
 
     MessagesSent = attribute(
-        fget=_read_MessagesSent, dtype=int, doc="Kafka messages that were sent in this run."
+        fget=_read_MessagesSent,
+        dtype=int,
+        label="Messages sent",
+        doc="Kafka messages that were sent in this run.",
     )
 
     def _read_BytesSent(self) -> int:
@@ -267,6 +288,7 @@ class DonkiPlayer(Device):
     BytesSent = attribute(
         fget=_read_BytesSent,
         dtype=int,
+        label="Bytes sent",
         unit="B",
         doc="Bytes of the Kafka messages that were sent in this run.",
     )
@@ -277,6 +299,7 @@ class DonkiPlayer(Device):
     Files = attribute(
         fget=_read_Files,
         dtype=(str,),
+        label="Files",
         max_dim_x=MAX_FILES,
         doc="Paths of the NeXus files of this run, or the last one; more than one where the Player was set "
         "up again in it.",
@@ -288,6 +311,7 @@ class DonkiPlayer(Device):
     Streams = attribute(
         fget=_read_Streams,
         dtype=str,
+        label="Streams",
         display_level=DispLevel.EXPERT,
         doc="JSON list of what goes to Kafka in this run, or went in the last one, as far as it was opened: "
         "schema, topic and source of each.",
@@ -296,7 +320,9 @@ class DonkiPlayer(Device):
     def _read_LastLog(self) -> str:
         return self._last_log
 
-    LastLog = attribute(fget=_read_LastLog, dtype=str, doc="The last line of the script's log.")
+    LastLog = attribute(
+        fget=_read_LastLog, dtype=str, label="Last log line", doc="The last line of the script's log."
+    )
 
     @command(display_level=DispLevel.EXPERT)
     def Start(self) -> None:
@@ -305,13 +331,13 @@ class DonkiPlayer(Device):
             identity, self._next_run = self._next_run or RunIdentity.new(), None
             self._performer.start(identity)
 
-    @command
+    @command()
     def Stop(self) -> None:
         """Run the script's stop and close what it opened; while it acts, as soon as the action returns."""
         with as_dev_failed("Stop"), tango.AutoTangoAllowThreads(self):
             self._performer.stop()
 
-    @command
+    @command()
     def Abort(self) -> None:
         """Tell the script to give up (player.aborted), then as Stop."""
         with as_dev_failed("Abort"), tango.AutoTangoAllowThreads(self):
@@ -328,7 +354,7 @@ class DonkiPlayer(Device):
     def Trigger(self, text: str) -> str:
         """Act at one trigger; returns when the action is done and its data are delivered."""
         with as_dev_failed("Trigger"), tango.AutoTangoAllowThreads(self):
-            trigger, run_id = _parse_trigger(text)
+            trigger, run_id = parse_trigger(text)
             return json.dumps(self._performer.trigger(trigger, run_id).as_dict())
 
     @command(display_level=DispLevel.EXPERT)
@@ -350,7 +376,7 @@ class DonkiPlayer(Device):
                 self._file_directory(),
             )
 
-    @command
+    @command()
     def Reset(self) -> None:
         """Forget the last failure."""
         self._performer.reset()
@@ -398,24 +424,6 @@ def _json_object(name: str, text: str, *, secret: bool = False) -> dict[str, Any
         shown = "something else" if secret else f"{text!r:.200}"
         raise InputError(f'{name}: a JSON object, as {{"events": 1000}}; got {shown}')
     return value
-
-
-def _parse_trigger(text: str) -> tuple[Trigger, str | None]:
-    expected = (
-        'Trigger: a number from 1, or {"trigger": number from 1, "run": id, '
-        '"reference_time": ns since 1970, "attempt": number from 1}'
-    )
-    try:
-        given = parse_json(text)
-    except ValueError:
-        raise InputError(f"{expected}; got {text!r:.200}") from None
-    fields = dict(given) if isinstance(given, dict) else {"trigger": given}
-    number, run_id = fields.pop("trigger", None), fields.pop("run", None)
-    reference, attempt = fields.pop("reference_time", time.time_ns()), fields.pop("attempt", 1)
-    whole = all(type(value) is int and 0 < value < 2**63 for value in (number, reference, attempt))
-    if fields or not whole or not isinstance(run_id, str | None):
-        raise InputError(f"{expected}; got {text!r:.200}")
-    return Trigger(number, reference, attempt), run_id
 
 
 def main() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Self
+
+from donki.errors import InputError
+from donki.json_text import parse_json
 
 
 class Trigger(int):
@@ -25,3 +29,33 @@ class Trigger(int):
         trigger.reference_time = reference_time
         trigger.attempt = attempt
         return trigger
+
+
+def parse_trigger(text: str) -> tuple[Trigger, str | None]:
+    """Return the trigger that a Director sends, and the id of its run; None where it does not say.
+
+    Parameters
+    ----------
+    text
+        JSON: a number, or an object with ``trigger`` and perhaps ``run``, ``reference_time``, ``attempt``
+
+    Raises
+    ------
+    InputError
+        for anything else; says what is expected
+    """
+    expected = (
+        'Trigger: a number from 1, or {"trigger": number from 1, "run": id, '
+        '"reference_time": ns since 1970, "attempt": number from 1}'
+    )
+    try:
+        given = parse_json(text)
+    except ValueError:
+        raise InputError(f"{expected}; got {text!r:.200}") from None
+    fields = dict(given) if isinstance(given, dict) else {"trigger": given}
+    number, run_id = fields.pop("trigger", None), fields.pop("run", None)
+    reference, attempt = fields.pop("reference_time", time.time_ns()), fields.pop("attempt", 1)
+    whole = all(type(value) is int and 0 < value < 2**63 for value in (number, reference, attempt))
+    if fields or not whole or not isinstance(run_id, str | None):
+        raise InputError(f"{expected}; got {text!r:.200}")
+    return Trigger(number, reference, attempt), run_id
