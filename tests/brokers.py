@@ -168,7 +168,9 @@ class ApacheBroker(Broker):
             "broker.session.timeout.ms=2000\n"
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_storage = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
+        # one argument: an id may begin with a dash
+        named = f"--cluster-id={cluster}"
+        format_storage = ["kafka.tools.StorageTool", "format", named, "-c", str(self._properties)]
         _run([*_java(), *format_storage], limit=60)
 
 

@@ -415,3 +415,13 @@ def test_a_sequence_goes_on_while_the_database_is_dead(tmp_path):
             began = time.monotonic()
             assert "Tango database" in refused(director.Start)
             assert time.monotonic() - began < 3
+
+
+def test_a_player_that_has_just_come_is_known_to_set_priority(facility, tmp_path):
+    with an_orchestra(facility, tmp_path, "fresh", "x") as orchestra:
+        wait_until("x is found", lambda: list(orchestra.director.Players or ()) == ["fresh-x"])
+        for name in ("y", "z"):
+            orchestra.start(name, director=False)
+            orchestra.director.SetPriority([[3], [orchestra.name(name)]])
+        assert list(orchestra.director.Players) == ["fresh-x", "fresh-y", "fresh-z"]
+        assert list(orchestra.director.Priorities) == [0, 3, 3]

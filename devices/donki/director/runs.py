@@ -19,7 +19,7 @@ from donki.director.roster import Entry, Roster
 from donki.director.sequence import Sequence
 from donki.director.settings import Settings
 from donki.director.states import Command, State, check_allowed
-from donki.errors import DonkiError, FileError, NotAllowedError
+from donki.errors import DonkiError, FileError, InputError, NotAllowedError
 from donki.priority import DISABLED
 from donki.run import Run
 
@@ -192,8 +192,14 @@ class Runs:
 
     def set_priorities(self, priorities: Mapping[str, int]) -> None:
         """Set the priorities of Players, from the next trigger on; none where a name is unknown."""
-        for name in priorities:
-            self.roster.find(name)
+        try:
+            for name in priorities:
+                self.roster.find(name)
+        except InputError:
+            # It may have come since the Players were last asked.
+            self.roster.refresh()
+            for name in priorities:
+                self.roster.find(name)
         for name, priority in priorities.items():
             with self._prioritizing:
                 entry = self.roster.set_priority(name, priority)
