@@ -8,11 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
-
 from donki.errors import BrokerError, InputError, NotAllowedError
-from donki.streams.client import check_options, knock, open_client, parse_address
+from donki.streams.client import check_options, format_address, knock, parse_address
+from donki.streams.kafka_python import KafkaPythonProducer
+from donki.streams.producer import MOST_BYTES, Producer
 from donki.streams.topic import check_topic, ensure_topics
 from donki.streams.window import Window
 
@@ -28,8 +27,29 @@ SETTLE = 0.5
 WINDOW = 8_000_000
 """Most bytes under way to the broker."""
 
-MOST_BYTES = 16_000_000
-"""Most bytes in one message."""
+CLIENTS = ("kafka-python", "confluent-kafka")
+"""The Kafka clients that can be chosen; the first is the one by default."""
+
+
+def find_client(name: str) -> type[Producer]:
+    """Return the producer of the Kafka client that is called so.
+
+    Raises
+    ------
+    InputError
+        when there is none of that name, or it is not installed
+    """
+    if name == CLIENTS[0]:
+        return KafkaPythonProducer
+    if name != CLIENTS[1]:
+        raise InputError(f"a Kafka client is {' or '.join(CLIENTS)}; got {name!r}")
+    try:
+        from donki.streams.confluent import ConfluentProducer  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise InputError(
+            f"the Kafka client {name} is not installed ({error}): pip install 'donkiorchestra[fast]'"
+        ) from None
+    return ConfluentProducer
 
 
 class KafkaSink:
@@ -38,7 +58,8 @@ class KafkaSink:
     Every message is acknowledged by all in-sync replicas (``acks=all``), once and in order (an idempotent
     producer). `send` blocks while `WINDOW` bytes are under way, so that memory stays bounded. After a failure
     everything is refused until `discard`, which begins anew with a fresh producer: kafka-python 3.0's
-    idempotent producer never recovers from a delivery that timed out.
+    idempotent producer never recovers from a delivery that timed out. Topics are made by kafka-python,
+    whichever client sends the messages.
 
     Parameters
     ----------
@@ -46,35 +67,45 @@ class KafkaSink:
         ``host:port`` of one or more brokers of the cluster
     options
         security settings of kafka-python: ``security_protocol``, ``ssl_*``, ``sasl_*``
+    name
+        under which the brokers know this client
     client
-        the name under which the brokers know this client
+        one of `CLIENTS`
 
     Attributes
     ----------
     events, messages, bytes
         what the broker has acknowledged so far
+    extents
+        by topic and partition: the offsets of the first and of the last message that it has acknowledged
 
     Raises
     ------
     InputError
-        when a broker's address or an option is not what it should be
+        when a broker's address or an option is not what it should be, or the client is not installed
     """
 
-    def __init__(self, brokers: Sequence[str], options: Mapping[str, Any] | None, client: str) -> None:
+    def __init__(
+        self,
+        brokers: Sequence[str],
+        options: Mapping[str, Any] | None,
+        name: str,
+        client: str = CLIENTS[0],
+    ) -> None:
         self.events = 0
         self.messages = 0
         self.bytes = 0
+        self.extents: dict[tuple[str, int], tuple[int, int]] = {}
         if not brokers:
             raise InputError("no Kafka broker is given; expected host:port of one or more")
         self._addresses = [parse_address(broker) for broker in brokers]
         self._broker = ", ".join(brokers)
-        self._settings = {
-            "bootstrap_servers": list(brokers),
-            "client_id": client,
-            **check_options(options or {}),
-        }
+        self._name = name
+        self._options = check_options(options or {})
+        self._kind = find_client(client)
+        self._security = self._kind.security(self._options)
         self._topics: list[str] = []
-        self._producer: _Producer | None = None
+        self._producer: Producer | None = None
         self._window = self._new_window()
         self._counting = threading.Lock()
         self._closed = False
@@ -126,15 +157,22 @@ class KafkaSink:
         window.enter(topic, size)
         try:
             producer = self._producer or self._connect(self._topics, time.monotonic() + CONNECT_TIMEOUT)
-            future = producer.send(topic, message, key=key.encode(), timestamp_ms=timestamp // 1_000_000)
         except BrokerError as error:
             window.fail(str(error))
             raise
-        except KafkaError as error:
-            self._lose(window, topic, size, error)
-            raise BrokerError(window.failure) from error
-        future.add_callback(self._acknowledge, window, topic, size, events)
-        future.add_errback(lambda error: self._lose(window, topic, size, error))
+        delivery = _Delivery(self, self._broker, window, topic, size, events)
+        producer.send(topic, key.encode(), message, timestamp // 1_000_000, delivery)
+        if window.failure:
+            raise BrokerError(window.failure)
+
+    def note(self, topic: str, partition: int, offset: int, size: int, events: int) -> None:
+        """Count a message that was acknowledged."""
+        with self._counting:
+            self.messages += 1
+            self.bytes += size
+            self.events += events
+            first, _ = self.extents.get((topic, partition), (offset, offset))
+            self.extents[topic, partition] = first, offset
 
     def deliver(self, timeout: float) -> None:
         """Return when the broker has acknowledged everything that was sent.
@@ -174,45 +212,25 @@ class KafkaSink:
 
     def _new_window(self) -> Window:
         # The producer's own clock comes first; the window's catches a producer that is stuck.
-        return Window(WINDOW, DELIVERY_TIMEOUT + 1, self._broker)
+        poll = self._poll if self._kind.is_polled else None
+        return Window(WINDOW, DELIVERY_TIMEOUT + 1, self._broker, poll)
 
-    def _acknowledge(self, window: Window, topic: str, size: int, events: int, _record: object) -> None:
-        with self._counting:
-            self.messages += 1
-            self.bytes += size
-            self.events += events
-        window.leave(topic, size)
-
-    def _lose(self, window: Window, topic: str, size: int, error: Exception) -> None:
-        if isinstance(error, KafkaTimeoutError):
-            what = f"did not acknowledge messages to topic {topic} within {DELIVERY_TIMEOUT:g} s"
-        elif isinstance(error, MessageSizeTooLargeError):
-            what = (
-                f"takes no message of {size} bytes to topic {topic}:"
-                f" send less, or raise the topic's max.message.bytes; the most is {MOST_BYTES}"
-            )
+    def _poll(self, seconds: float) -> None:
+        producer = self._producer
+        if producer is None:
+            time.sleep(seconds)
         else:
-            what = f"did not take a message to topic {topic}: {error}"
-        window.fail(f"Kafka broker {self._broker} {what}")
+            producer.poll(seconds)
 
-    def _connect(self, topics: Sequence[str], deadline: float) -> _Producer:
+    def _connect(self, topics: Sequence[str], deadline: float) -> Producer:
         knock(self._addresses, _left(deadline))
-        settings = {
-            **self._settings,
-            "acks": "all",
-            "enable_idempotence": True,
-            "batch_size": 1_000_000,
-            "linger_ms": 0,
-            "max_request_size": MOST_BYTES,
-            "allow_auto_create_topics": False,
-            "metrics_enabled": False,
-            "bootstrap_timeout_ms": _milliseconds(_left(deadline)),
-            "max_block_ms": _milliseconds(CONNECT_TIMEOUT),
-            "delivery_timeout_ms": _milliseconds(DELIVERY_TIMEOUT),
-            "request_timeout_ms": _milliseconds(DELIVERY_TIMEOUT * 0.9),
-            "reconnect_backoff_max_ms": 500,
-        }
-        producer = open_client(_Producer, self._broker, settings)
+        producer = self._kind(
+            self._addresses,
+            self._name,
+            self._security,
+            connect_timeout=_left(deadline),
+            delivery_timeout=DELIVERY_TIMEOUT,
+        )
         try:
             self._meet(topics, producer, deadline)
         except BrokerError:
@@ -221,21 +239,18 @@ class KafkaSink:
         self._producer = producer
         return producer
 
-    def _meet(self, topics: Sequence[str], producer: _Producer, deadline: float) -> None:
+    def _meet(self, topics: Sequence[str], producer: Producer, deadline: float) -> None:
         """Make sure that the topics exist and that the producer knows them before it sends."""
         admin = {
-            **self._settings,
-            "bootstrap_timeout_ms": _milliseconds(_left(deadline)),
-            "request_timeout_ms": _milliseconds(_left(deadline)),
+            **self._options,
+            "bootstrap_servers": [format_address(address) for address in self._addresses],
+            "client_id": self._name,
+            "bootstrap_timeout_ms": int(1000 * _left(deadline)),
+            "request_timeout_ms": int(1000 * _left(deadline)),
         }
         ensure_topics(topics, self._broker, admin, _left(deadline))
         for topic in topics:
-            try:
-                producer.partitions_for(topic)
-            except KafkaError as error:
-                raise BrokerError(
-                    f"Kafka broker {self._broker} names no leader for topic {topic}: {error}"
-                ) from error
+            producer.meet(topic, _left(deadline))
 
     def _give_up(self) -> None:
         if self._producer is not None:
@@ -243,24 +258,41 @@ class KafkaSink:
             self._producer = None
 
 
-class _Producer(KafkaProducer):  # type: ignore[misc]
-    """A producer that can be given up: its own close waits for what can no longer be delivered."""
+class _Delivery:
+    """Counts a message of a sink in when it is acknowledged; when it is lost, says so to its window."""
 
-    given_up = False
+    __slots__ = ("_broker", "_events", "_sink", "_size", "_topic", "_window")
 
-    def flush(self, timeout: float | None = None) -> None:
-        if not self.given_up:
-            super().flush(timeout)
+    def __init__(
+        self, sink: KafkaSink, broker: str, window: Window, topic: str, size: int, events: int
+    ) -> None:
+        self._sink = sink
+        self._broker = broker
+        self._window = window
+        self._topic = topic
+        self._size = size
+        self._events = events
 
-    def give_up(self) -> None:
-        self.given_up = True
-        self.close(timeout=0)
+    def acknowledged(self, partition: int, offset: int) -> None:
+        self._sink.note(self._topic, partition, offset, self._size, self._events)
+        self._window.leave(self._topic, self._size)
+
+    def timed_out(self) -> None:
+        self._lose(f"did not acknowledge messages to topic {self._topic} within {DELIVERY_TIMEOUT:g} s")
+
+    def too_large(self) -> None:
+        self._lose(
+            f"takes no message of {self._size} bytes to topic {self._topic}:"
+            f" send less, or raise the topic's max.message.bytes; the most is {MOST_BYTES}"
+        )
+
+    def refused(self, reason: str) -> None:
+        self._lose(f"did not take a message to topic {self._topic}: {reason}")
+
+    def _lose(self, what: str) -> None:
+        self._window.fail(f"Kafka broker {self._broker} {what}")
 
 
 def _left(deadline: float) -> float:
     """Return the seconds until a deadline, at least a tenth: a timeout of zero would mean none."""
     return max(0.1, deadline - time.monotonic())
-
-
-def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1000)
