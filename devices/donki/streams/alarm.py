@@ -7,11 +7,11 @@ from streaming_data_types import serialise_al00
 from streaming_data_types.alarm_al00 import Severity
 
 from donki.errors import InputError
-from donki.streams.kafka import KafkaSink
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
 from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.sink import Sink
 
 
 class AlarmStream(MessageStream):
@@ -20,7 +20,7 @@ class AlarmStream(MessageStream):
     schema = "al00"
     what = "alarms"
 
-    def __init__(self, topic: str, source: str, sink: KafkaSink, file: NexusFile | None) -> None:
+    def __init__(self, topic: str, source: str, sink: Sink, file: NexusFile | None) -> None:
         columns = {"alarm_severity": {}, "alarm_message": {}, "alarm_time": SINCE_1970}
         super().__init__(topic, source, sink, file, Layout("NXlog", columns))
 

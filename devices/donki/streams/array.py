@@ -10,11 +10,11 @@ from streaming_data_types import serialise_da00
 from streaming_data_types.dataarray_da00 import Variable
 
 from donki.errors import InputError
-from donki.streams.kafka import KafkaSink
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
 from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.sink import Sink
 
 
 class ArrayStream(MessageStream):
@@ -45,7 +45,7 @@ class ArrayStream(MessageStream):
         self,
         topic: str,
         source: str,
-        sink: KafkaSink,
+        sink: Sink,
         file: NexusFile | None,
         *,
         axes: Sequence[str],

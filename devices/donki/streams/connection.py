@@ -7,11 +7,11 @@ from streaming_data_types import serialise_ep01
 from streaming_data_types.epics_connection_ep01 import ConnectionInfo
 
 from donki.errors import InputError
-from donki.streams.kafka import KafkaSink
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
 from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.sink import Sink
 
 
 class ConnectionStream(MessageStream):
@@ -20,7 +20,7 @@ class ConnectionStream(MessageStream):
     schema = "ep01"
     what = "connection"
 
-    def __init__(self, topic: str, source: str, sink: KafkaSink, file: NexusFile | None) -> None:
+    def __init__(self, topic: str, source: str, sink: Sink, file: NexusFile | None) -> None:
         columns = {"connection_status": {}, "connection_status_time": SINCE_1970}
         super().__init__(topic, source, sink, file, Layout("NXlog", columns))
 

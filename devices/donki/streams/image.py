@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from donki.streams.ad00 import Ad00Encoder
-from donki.streams.kafka import KafkaSink
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
 from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.sink import Sink
 
 
 class ImageStream(MessageStream):
@@ -28,7 +28,7 @@ class ImageStream(MessageStream):
     what = "images"
 
     def __init__(
-        self, topic: str, source: str, sink: KafkaSink, file: NexusFile | None, *, unit: str = "counts"
+        self, topic: str, source: str, sink: Sink, file: NexusFile | None, *, unit: str = "counts"
     ) -> None:
         layout = Layout(
             "NXdata",

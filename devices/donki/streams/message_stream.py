@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError
-from donki.streams.kafka import KafkaSink
 from donki.streams.nexus import NexusFile
 from donki.streams.row_group import Layout
+from donki.streams.sink import Sink
 from donki.streams.values import as_value
 
 
@@ -44,9 +44,7 @@ class MessageStream:
     schema: ClassVar[str]
     what: ClassVar[str]
 
-    def __init__(
-        self, topic: str, source: str, sink: KafkaSink, file: NexusFile | None, layout: Layout
-    ) -> None:
+    def __init__(self, topic: str, source: str, sink: Sink, file: NexusFile | None, layout: Layout) -> None:
         self.topic = topic
         self.source = source
         self._sink = sink

@@ -8,11 +8,11 @@ from streaming_data_types import serialise_se00
 from streaming_data_types.array_1d_se00 import Location
 
 from donki.errors import InputError
-from donki.streams.kafka import KafkaSink
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
 from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.sink import Sink
 
 
 class SampleStream(MessageStream):
@@ -42,7 +42,7 @@ class SampleStream(MessageStream):
         self,
         topic: str,
         source: str,
-        sink: KafkaSink,
+        sink: Sink,
         file: NexusFile | None,
         *,
         interval: int,

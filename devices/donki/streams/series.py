@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from streaming_data_types import serialise_f144
 
-from donki.streams.kafka import KafkaSink
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
 from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.sink import Sink
 
 
 class SeriesStream(MessageStream):
@@ -30,7 +30,7 @@ class SeriesStream(MessageStream):
         self,
         topic: str,
         source: str,
-        sink: KafkaSink,
+        sink: Sink,
         file: NexusFile | None,
         *,
         unit: str = "dimensionless",

@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 from streaming_data_types import serialise_tdct
 
 from donki.errors import InputError
-from donki.streams.kafka import KafkaSink
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
 from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.sink import Sink
 
 
 class TimestampStream(MessageStream):
@@ -20,7 +20,7 @@ class TimestampStream(MessageStream):
     schema = "tdct"
     what = "time stamps"
 
-    def __init__(self, topic: str, source: str, sink: KafkaSink, file: NexusFile | None) -> None:
+    def __init__(self, topic: str, source: str, sink: Sink, file: NexusFile | None) -> None:
         super().__init__(topic, source, sink, file, Layout("NXlog", {"time": SINCE_1970}))
 
     def send(self, trigger: Timed, times: ArrayLike) -> None:
