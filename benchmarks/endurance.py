@@ -2,8 +2,8 @@
 
 The first part sends the triggers to one Player in ten legs; between two legs a bare
 ``tango.Group.command_inout`` calls the same Player, so that a machine that grows slower is not taken for a
-Director that does. The second part paces eight Players; beside it, in a process of its own, a bare loop sleeps
-until each tick of the same clock. Journal, policies and timings are on, as always.
+Director that does. The second part paces eight Players; beside it, in a process of its own, a bare loop
+sleeps until each tick of the same clock. Journal, policies and timings are on, as always.
 
     python benchmarks/endurance.py [--triggers 100000] [--minutes 10] [--players 8] [--rate 14]
 """
