@@ -42,6 +42,12 @@ def parse_address(broker: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def format_address(address: tuple[str, int]) -> str:
+    """Return the text that `parse_address` reads."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the security settings that a user may hand to the Kafka client.
 

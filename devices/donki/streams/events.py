@@ -8,9 +8,10 @@ import numpy as np
 
 from donki.errors import InputError
 from donki.streams.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
-from donki.streams.kafka import MOST_BYTES, KafkaSink
 from donki.streams.nexus import NexusFile
+from donki.streams.producer import MOST_BYTES
 from donki.streams.reference_time import Timed, as_reference_time
+from donki.streams.sink import Sink
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -60,7 +61,7 @@ class EventStream:
         self,
         topic: str,
         source: str,
-        sink: KafkaSink,
+        sink: Sink,
         file: NexusFile | None,
         *,
         events_per_message: int = EVENTS_PER_MESSAGE,

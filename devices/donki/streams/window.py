@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from donki.errors import BrokerError
 
+_POLL = 0.05  # s after which a failure that another thread reports is noticed
+
 
 class Window:
     """Counts the messages that one producer has taken and its broker has not acknowledged yet.
@@ -24,12 +26,18 @@ class Window:
         seconds without any acknowledgement after which a wait gives up
     broker
         whom the window leads to, for the errors
+    poll
+        lets the client tell of what was acknowledged, and waits for that at most the seconds it is given;
+        none where it tells in a thread of its own
     """
 
-    def __init__(self, size: int, patience: float, broker: str) -> None:
+    def __init__(
+        self, size: int, patience: float, broker: str, poll: Callable[[float], None] | None = None
+    ) -> None:
         self._size = size
         self._patience = patience
         self._broker = broker
+        self._poll = poll
         self._changed = threading.Condition()
         self._bytes = 0
         self._messages: Counter[str] = Counter()
@@ -94,9 +102,20 @@ class Window:
                     f" within {now - min(started, self._progress):.1f} s"
                 )
                 break
-            self._changed.wait(limit - now)
+            self._pause(limit - now)
         if self._failure:
             raise BrokerError(self._failure)
+
+    def _pause(self, seconds: float) -> None:
+        """Let something change."""
+        if self._poll is None:
+            self._changed.wait(seconds)
+            return
+        self._changed.release()
+        try:
+            self._poll(min(seconds, _POLL))
+        finally:
+            self._changed.acquire()
 
     def _under_way(self) -> str:
         return ", ".join(

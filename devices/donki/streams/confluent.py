@@ -1,0 +1,160 @@
+"""The Kafka client confluent-kafka, which is librdkafka; the extra ``fast`` installs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Producer as Client
+
+from donki.errors import BrokerError, InputError
+from donki.streams.client import format_address
+from donki.streams.producer import BATCH, MOST_BYTES, Delivery
+
+_SECURITY = {
+    "security_protocol": "security.protocol",
+    "sasl_mechanism": "sasl.mechanism",
+    "sasl_plain_username": "sasl.username",
+    "sasl_plain_password": "sasl.password",
+    "sasl_kerberos_service_name": "sasl.kerberos.service.name",
+    "ssl_cafile": "ssl.ca.location",
+    "ssl_certfile": "ssl.certificate.location",
+    "ssl_keyfile": "ssl.key.location",
+    "ssl_password": "ssl.key.password",
+    "ssl_crlfile": "ssl.crl.location",
+    "ssl_ciphers": "ssl.cipher.suites",
+    "ssl_check_hostname": "ssl.endpoint.identification.algorithm",
+}
+
+_FAREWELL = 1.0  # s for what is given up
+
+
+class ConfluentProducer:
+    """A `Producer` that is one of confluent-kafka; see there.
+
+    It works in threads of C; deliveries are told in `poll`, by the thread that sends: another one would have
+    to wait for Python's lock at each message.
+    """
+
+    is_polled: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        brokers: Sequence[tuple[str, int]],
+        client: str,
+        security: Mapping[str, Any],
+        *,
+        connect_timeout: float,
+        delivery_timeout: float,
+    ) -> None:
+        addresses = [format_address(broker) for broker in brokers]
+        self._broker = ", ".join(addresses)
+        self._protocol = security.get("security.protocol", "PLAINTEXT")
+        self._heard = ""
+        settings = {
+            "bootstrap.servers": ",".join(addresses),
+            "client.id": client,
+            "acks": "all",
+            "enable.idempotence": True,
+            "batch.size": BATCH,
+            "linger.ms": 0,
+            "message.max.bytes": MOST_BYTES,
+            # The sink bounds what is under way.
+            "queue.buffering.max.messages": 0,
+            "queue.buffering.max.kbytes": 1 << 20,
+            # As kafka-python and Java choose the partition of a key.
+            "partitioner": "murmur2_random",
+            "socket.connection.setup.timeout.ms": max(1000, int(1000 * connect_timeout)),
+            "message.timeout.ms": int(1000 * delivery_timeout),
+            "request.timeout.ms": int(900 * delivery_timeout),
+            "reconnect.backoff.max.ms": 500,
+            "error_cb": self._hear,
+            # It would log to stderr; and what goes wrong is raised anyway.
+            "log_level": 0,
+            **security,
+        }
+        try:
+            self._client = Client(settings)
+        except KafkaException as error:
+            raise self._no_connection(error) from None
+
+    @staticmethod
+    def security(options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options as librdkafka names them."""
+        given = {name: value for name, value in options.items() if value is not None}
+        for name in given:
+            if name not in _SECURITY:
+                raise InputError(
+                    f"{name!r} is not an option for confluent-kafka, which takes {', '.join(_SECURITY)};"
+                    " leave it out, or use kafka-python"
+                )
+        if "ssl_check_hostname" in given:
+            given["ssl_check_hostname"] = "https" if given["ssl_check_hostname"] else "none"
+        return {_SECURITY[name]: value for name, value in given.items()}
+
+    def meet(self, topic: str, timeout: float) -> None:
+        """Learn which broker leads a topic."""
+        try:
+            found = self._client.list_topics(topic, timeout).topics[topic].error
+        except KafkaException as error:
+            self._client.poll(0)
+            raise self._no_connection(error) from None
+        if found is not None:
+            raise BrokerError(f"Kafka broker {self._broker} names no leader for topic {topic}: {found.str()}")
+
+    def send(
+        self, topic: str, key: bytes, message: bytes | memoryview, timestamp: int, delivery: Delivery
+    ) -> None:
+        """Take a message."""
+        # It takes arrays, which share the buffer, but no memoryview.
+        value: Any = message if isinstance(message, bytes) else np.frombuffer(message, np.uint8)
+        try:
+            self._client.produce(
+                topic, value, key, on_delivery=partial(_report, delivery), timestamp=timestamp
+            )
+        except KafkaException as error:
+            _lose(delivery, error.args[0])
+        except BufferError as error:
+            delivery.refused(str(error))
+        self._client.poll(0)
+
+    def poll(self, seconds: float) -> None:
+        """Tell of what was delivered."""
+        self._client.poll(seconds)
+
+    def give_up(self) -> None:
+        """Leave the cluster at once."""
+        self._client.purge()
+        self._client.flush(_FAREWELL)
+        self._client.close()
+
+    def _hear(self, error: KafkaError) -> None:
+        # That all brokers are down follows the reason.
+        if error.name() != "_ALL_BROKERS_DOWN":
+            self._heard = error.str()
+
+    def _no_connection(self, error: KafkaException) -> BrokerError:
+        return BrokerError(
+            f"Kafka broker {self._broker} takes no connection by {self._protocol}:"
+            f" {self._heard or error.args[0].str()};"
+            " check that it is a broker, that it works, and the security options"
+        )
+
+
+def _report(delivery: Delivery, error: KafkaError | None, message: Message) -> None:
+    if error is None:
+        delivery.acknowledged(message.partition() or 0, message.offset() or 0)
+    else:
+        _lose(delivery, error)
+
+
+def _lose(delivery: Delivery, error: KafkaError) -> None:
+    if error.name() == "_MSG_TIMED_OUT":
+        delivery.timed_out()
+    elif error.name() == "MSG_SIZE_TOO_LARGE":
+        delivery.too_large()
+    else:
+        delivery.refused(error.str())

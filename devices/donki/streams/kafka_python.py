@@ -1,0 +1,107 @@
+"""The Kafka client kafka-python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from kafka.producer.future import RecordMetadata
+
+from donki.errors import BrokerError
+from donki.streams.client import format_address, open_client
+from donki.streams.producer import BATCH, MOST_BYTES, Delivery
+
+
+class KafkaPythonProducer:
+    """A `Producer` that is one of kafka-python; see there."""
+
+    is_polled: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        brokers: Sequence[tuple[str, int]],
+        client: str,
+        security: Mapping[str, Any],
+        *,
+        connect_timeout: float,
+        delivery_timeout: float,
+    ) -> None:
+        addresses = [format_address(broker) for broker in brokers]
+        settings = {
+            "bootstrap_servers": addresses,
+            "client_id": client,
+            "acks": "all",
+            "enable_idempotence": True,
+            "batch_size": BATCH,
+            "linger_ms": 0,
+            "max_request_size": MOST_BYTES,
+            "allow_auto_create_topics": False,
+            "metrics_enabled": False,
+            "bootstrap_timeout_ms": int(1000 * connect_timeout),
+            "max_block_ms": int(1000 * connect_timeout),
+            "delivery_timeout_ms": int(1000 * delivery_timeout),
+            "request_timeout_ms": int(900 * delivery_timeout),
+            "reconnect_backoff_max_ms": 500,
+            **security,
+        }
+        self._broker = ", ".join(addresses)
+        self._client = open_client(_Client, self._broker, settings)
+
+    @staticmethod
+    def security(options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options as they are."""
+        return dict(options)
+
+    def meet(self, topic: str, timeout: float) -> None:  # noqa: ARG002 - it has its own limit, max_block_ms
+        """Learn which broker leads a topic."""
+        try:
+            self._client.partitions_for(topic)
+        except KafkaError as error:
+            raise BrokerError(
+                f"Kafka broker {self._broker} names no leader for topic {topic}: {error}"
+            ) from error
+
+    def send(
+        self, topic: str, key: bytes, message: bytes | memoryview, timestamp: int, delivery: Delivery
+    ) -> None:
+        """Take a message."""
+        try:
+            future = self._client.send(topic, message, key=key, timestamp_ms=timestamp)
+        except KafkaError as error:
+            _lose(delivery, error)
+        else:
+            future.add_callback(_acknowledge, delivery)
+            future.add_errback(_lose, delivery)
+
+    def poll(self, seconds: float) -> None:
+        """Do nothing: the client has a thread of its own."""
+
+    def give_up(self) -> None:
+        """Leave the cluster at once."""
+        self._client.given_up = True
+        self._client.close(timeout=0)
+
+
+class _Client(KafkaProducer):  # type: ignore[misc]
+    """A producer that can be given up: its own close waits for what can no longer be delivered."""
+
+    given_up = False
+
+    def flush(self, timeout: float | None = None) -> None:
+        if not self.given_up:
+            super().flush(timeout)
+
+
+def _acknowledge(delivery: Delivery, record: RecordMetadata) -> None:
+    delivery.acknowledged(record.partition, record.offset)
+
+
+def _lose(delivery: Delivery, error: Exception) -> None:
+    if isinstance(error, KafkaTimeoutError):
+        delivery.timed_out()
+    elif isinstance(error, MessageSizeTooLargeError):
+        delivery.too_large()
+    else:
+        delivery.refused(str(error))

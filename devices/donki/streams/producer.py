@@ -1,0 +1,98 @@
+"""What a `KafkaSink` asks of a Kafka client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+MOST_BYTES = 16_000_000
+"""Most bytes in one message."""
+
+BATCH = 1_000_000
+"""Bytes that are gathered for a request while another one is under way."""
+
+
+class Delivery(Protocol):
+    """Is told what came of one message; one of these is called, once."""
+
+    def acknowledged(self, partition: int, offset: int) -> None:
+        """Take note that all in-sync replicas have it, and where it stands in its topic."""
+
+    def timed_out(self) -> None:
+        """Take note that the broker has not said so in time."""
+
+    def too_large(self) -> None:
+        """Take note that the client or the topic takes no message of that size."""
+
+    def refused(self, reason: str) -> None:
+        """Take note that it is lost for another reason."""
+
+
+class Producer(Protocol):
+    """Takes messages for one cluster: acknowledged by all in-sync replicas, once and in order.
+
+    Parameters
+    ----------
+    brokers
+        hosts and ports
+    client
+        the name under which the brokers know this client
+    security
+        what `security` returned
+    connect_timeout
+        seconds in which a broker must answer
+    delivery_timeout
+        seconds after which a message that the broker has not acknowledged is given up
+
+    Attributes
+    ----------
+    is_polled
+        whether it tells of deliveries in `poll` alone, or in a thread of its own
+
+    Raises
+    ------
+    BrokerError
+        when no broker answers in time, or the client cannot be made with these settings
+    """
+
+    is_polled: ClassVar[bool]
+
+    def __init__(
+        self,
+        brokers: Sequence[tuple[str, int]],
+        client: str,
+        security: Mapping[str, Any],
+        *,
+        connect_timeout: float,
+        delivery_timeout: float,
+    ) -> None: ...
+
+    @staticmethod
+    def security(options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return security settings of kafka-python as this client names them.
+
+        Raises
+        ------
+        InputError
+            when one has no counterpart; no value is shown
+        """
+
+    def meet(self, topic: str, timeout: float) -> None:
+        """Learn which broker leads a topic that exists.
+
+        Raises
+        ------
+        BrokerError
+            when none does, or no broker answers within `timeout` seconds
+        """
+
+    def send(
+        self, topic: str, key: bytes, message: bytes | memoryview, timestamp: int, delivery: Delivery
+    ) -> None:
+        """Take a message, which is copied, with a time stamp in ms since 1970 UTC; `delivery` is told all."""
+
+    def poll(self, seconds: float) -> None:
+        """Tell of what was delivered; wait for it at most so long."""
+
+    def give_up(self) -> None:
+        """Leave the cluster at once; what is not acknowledged is lost."""
