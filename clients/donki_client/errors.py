@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import tango
 
 from donki import errors
+from donki.director.effects import Failure
 from donki.errors import DonkiError, InputError, NotAllowedError
 
 
@@ -16,7 +17,34 @@ class UnreachableError(DonkiError):
 
 
 class SequenceError(DonkiError):
-    """A sequence that failed; the message is the Director's LastError."""
+    """A sequence that failed; the message is the Director's LastError.
+
+    Attributes
+    ----------
+    player
+        whose action or set-up failed; None where it was nobody's
+    trigger
+        at which; 0 at the set-up, None where that is not known
+    reason
+        what the Player said
+    """
+
+    def __init__(
+        self, message: str, player: str | None = None, trigger: int | None = None, reason: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.player = player
+        self.trigger = trigger
+        self.reason = reason or message
+
+    @classmethod
+    def read(cls, message: str) -> SequenceError:
+        """Return the error that a LastError tells of."""
+        failure = Failure.read(message)
+        if failure is None:
+            return cls(message)
+        nobody = failure.player.startswith("(")
+        return cls(message, None if nobody else failure.player, failure.trigger, failure.message)
 
 
 #: The kind of an error by the reason of its DevFailed: what our devices raise, what Tango refuses for them.

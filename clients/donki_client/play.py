@@ -16,7 +16,7 @@ from rich.markup import escape
 from donki.director.journal import default_directory
 from donki.errors import DonkiError, FileError, NotAllowedError
 from donki.policy import OnError
-from donki_client.director import Director, Snapshot
+from donki_client.director import Director
 from donki_client.errors import UnreachableError
 from donki_client.facility import Address, DeviceServer, LocalFacility
 from donki_client.facility.database import answers
@@ -26,6 +26,7 @@ from donki_client.player import Sent, read_sent
 from donki_client.progress import follow
 from donki_client.readback import Arrived, TopicReader, stored_events
 from donki_client.scenario import Scenario
+from donki_client.snapshot import Snapshot
 from donki_client.summary import Result, notes, problems, table
 
 

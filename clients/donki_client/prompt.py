@@ -11,7 +11,7 @@ from rich.table import Table
 from tango import DevState
 
 from donki.errors import DonkiError, NotAllowedError
-from donki_client.director import Director, Snapshot
+from donki_client.director import Director
 from donki_client.grammar import (
     SETTINGS,
     WORDS,
@@ -23,6 +23,7 @@ from donki_client.grammar import (
     parse,
 )
 from donki_client.progress import detail, follow
+from donki_client.snapshot import Snapshot
 from donki_client.state_style import styled
 from donki_client.watch import watch
 

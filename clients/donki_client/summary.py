@@ -10,9 +10,9 @@ from rich.table import Table
 from tango import DevState
 
 from donki.streams.outlet import Stream
-from donki_client.director import PlayerStatus, Snapshot
 from donki_client.player import Sent
 from donki_client.readback import Arrived
+from donki_client.snapshot import PlayerStatus, Snapshot
 
 
 @dataclass(frozen=True)

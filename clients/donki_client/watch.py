@@ -14,8 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from donki_client.director import Director, PlayerStatus, Snapshot
+from donki_client.director import Director
 from donki_client.progress import detail
+from donki_client.snapshot import PlayerStatus, Snapshot
 from donki_client.state_style import styled
 
 INTERVAL = 0.5  # s, between two looks

@@ -11,7 +11,7 @@ from rich.console import Console
 from tango import DevState
 
 from donki_client.demo import Demo
-from donki_client.director import PlayerStatus, Snapshot
+from donki_client.snapshot import PlayerStatus, Snapshot
 from donki_client.player import Sent
 from donki_client.readback import Arrived
 from donki_client.summary import Result, problems, table

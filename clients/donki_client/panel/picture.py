@@ -8,7 +8,7 @@ from typing import Any
 
 from tango import DevState
 
-from donki_client.director import Snapshot
+from donki_client.snapshot import Snapshot
 
 #: What the panel hears of a Director.
 DIRECTOR_ATTRIBUTES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -142,3 +143,9 @@ class Failure:
     def __str__(self) -> str:
         when = f"trigger {self.trigger}" if self.trigger else "set-up"
         return f"Player {self.player}, {when}: {self.message}"
+
+    @classmethod
+    def read(cls, text: str) -> Failure | None:
+        """Return the failure that was written as text; None where it is something else."""
+        found = re.fullmatch(r"Player (.+?), (?:trigger (\d+)|set-up): (.*)", text, re.DOTALL)
+        return cls(found[1], int(found[2] or 0), found[3]) if found else None

@@ -1,0 +1,261 @@
+"""The Director's Tango device, its attributes and commands in plain Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tango import DevState
+
+from donki.errors import DonkiError, InputError
+from donki_client.errors import SequenceError
+from donki_client.facility.address import Address
+from donki_client.proxy import Proxy
+from donki_client.snapshot import PlayerStatus, Snapshot
+
+#: The Tango class of a Director.
+CLASS = "DonkiDirector"
+
+
+class DirectorDevice:
+    """The device of a Director; see `donki_client.director.Director`."""
+
+    def __init__(self, device: str = "donki/director/1", database: str | Address | None = None) -> None:
+        name = self.name = device
+        if database is not None:
+            address = database if isinstance(database, Address) else Address.parse(database)
+            device = f"tango://{address.tango_host}/{device}"
+        self.device = device
+        self._proxy = Proxy(device)
+        kind = self._proxy.tango_class
+        if kind != CLASS:
+            raise InputError(f"{name} is a {kind}, not a {CLASS}; name a Director, such as donki/director/1")
+        scheme, found, rest = self.device.partition("://")
+        # What the Director's own name begins with: nothing, or tango://host:port/
+        self._database = f"{scheme}://{rest.partition('/')[0]}/" if found else ""
+        #: The run that was begun here last.
+        self._begun: str | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.device!r})"
+
+    @property
+    def state(self) -> DevState:
+        """The Director's state."""
+        return self._proxy.state()
+
+    @property
+    def status(self) -> str:
+        """The state in words."""
+        return self._proxy.status()
+
+    @property
+    def triggers(self) -> int:
+        """Triggers in a sequence; -1 until Stop."""
+        return int(self._proxy.read("Triggers")[0])
+
+    @triggers.setter
+    def triggers(self, triggers: int) -> None:
+        self._proxy.write("Triggers", triggers)
+
+    @property
+    def period(self) -> float:
+        """From trigger to trigger in s; 0 is as fast as the Players answer."""
+        return float(self._proxy.read("Period")[0])
+
+    @period.setter
+    def period(self, period: float) -> None:
+        self._proxy.write("Period", period)
+
+    @property
+    def run_title(self) -> str:
+        """The title of the next run."""
+        return str(self._proxy.read("RunTitle")[0])
+
+    @run_title.setter
+    def run_title(self, title: str) -> None:
+        self._proxy.write("RunTitle", title)
+
+    @property
+    def run_metadata(self) -> dict[str, Any]:
+        """What is kept with the data of the next run: a JSON object."""
+        return dict(json.loads(self._proxy.read("RunMetadata")[0]))
+
+    @run_metadata.setter
+    def run_metadata(self, metadata: Mapping[str, Any]) -> None:
+        self._proxy.write("RunMetadata", json.dumps(dict(metadata)))
+
+    @property
+    def run_seed(self) -> int | None:
+        """The seed of the next run's random numbers; None: another at each start."""
+        seed = int(self._proxy.read("RunSeed")[0])
+        return None if seed < 0 else seed
+
+    @run_seed.setter
+    def run_seed(self, seed: int | None) -> None:
+        self._proxy.write("RunSeed", -1 if seed is None else seed)
+
+    @property
+    def run_id(self) -> str:
+        """The run in progress or the last one."""
+        return str(self._proxy.read("RunId")[0])
+
+    @property
+    def current_trigger(self) -> int:
+        """The trigger in progress or last done, from 1; 0 before the first."""
+        return int(self._proxy.read("CurrentTrigger")[0])
+
+    @property
+    def progress(self) -> float:
+        """How far the sequence is, in %; 0 for an endless one."""
+        return float(self._proxy.read("Progress")[0])
+
+    @property
+    def last_error(self) -> str:
+        """What ended the last sequence: which Player, which trigger, what it said."""
+        return str(self._proxy.read("LastError")[0])
+
+    @property
+    def players(self) -> tuple[PlayerStatus, ...]:
+        """The Players that the Director found."""
+        names, devices, priorities, states, medians, p99s, skipped, dropped = self._proxy.read(
+            "Players",
+            "PlayerDeviceNames",
+            "Priorities",
+            "PlayerStates",
+            "PlayerMedians",
+            "PlayerP99s",
+            "SkippedTriggers",
+            "DroppedPlayers",
+        )
+        # A Player may come while they are read one after the other.
+        columns = zip(names, devices, priorities, states, medians, p99s, skipped, strict=False)
+        return tuple(
+            PlayerStatus(
+                name=name,
+                priority=int(priority),
+                state=state,
+                median=float(median),
+                p99=float(p99),
+                skipped=int(missed),
+                dropped=name in dropped,
+                device=device if "://" in device else self._database + device,
+            )
+            for name, device, priority, state, median, p99, missed in columns
+        )
+
+    def snapshot(self) -> Snapshot:
+        """Return where the sequence stands, read in one request."""
+        state, triggers, current, progress, remaining, rate, overruns, run_id, last_error = self._proxy.read(
+            "State",
+            "Triggers",
+            "CurrentTrigger",
+            "Progress",
+            "RemainingTime",
+            "TriggerRate",
+            "Overruns",
+            "RunId",
+            "LastError",
+        )
+        return Snapshot(
+            state, int(triggers), int(current), progress, remaining, rate, int(overruns), run_id, last_error
+        )
+
+    def configure(
+        self,
+        triggers: int | None = None,
+        period: float | None = None,
+        *,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Set what the next run is; what is None stays as it is.
+
+        Parameters
+        ----------
+        triggers
+            in a sequence; -1 until Stop
+        period
+            from trigger to trigger in s; 0 is as fast as the Players answer
+        title, metadata
+            what is kept with the data
+        seed
+            of the run's random numbers; -1: another at each start
+        """
+        if triggers is not None:
+            self.triggers = triggers
+        if period is not None:
+            self.period = period
+        if title is not None:
+            self.run_title = title
+        if metadata is not None:
+            self.run_metadata = dict(metadata)
+        if seed is not None:
+            self._proxy.write("RunSeed", seed)
+
+    def start(self) -> None:
+        """Begin a sequence; returns at once.
+
+        Raises
+        ------
+        SequenceError
+            when a Player cannot be set up: which one, and what it said
+        """
+        self._begin("Start")
+
+    def stop(self) -> None:
+        """End the sequence after the trigger in progress; returns at once."""
+        self._proxy.command("Stop")
+
+    def abort(self) -> None:
+        """End the sequence now: scripts in progress are told to give up."""
+        self._proxy.command("Abort")
+
+    def pause(self) -> None:
+        """Pause after the trigger in progress."""
+        self._proxy.command("Pause")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._proxy.command("Resume")
+
+    def step(self) -> None:
+        """Play one more trigger, then pause again."""
+        self._proxy.command("Step")
+
+    def recover(self) -> None:
+        """Take up an interrupted run after its last complete trigger; returns at once.
+
+        Raises
+        ------
+        SequenceError
+            when a Player cannot be set up: which one, and what it said
+        """
+        self._begin("Recover")
+
+    def reset(self) -> None:
+        """Leave FAULT."""
+        self._proxy.command("Reset")
+
+    def check(self) -> list[str]:
+        """Return what stands in the way of a start, one line each with its remedy; empty is ready."""
+        return list(self._proxy.command("Check"))
+
+    def set_priority(self, player: str, priority: int) -> None:
+        """Give a Player another priority from the next trigger on.
+
+        Lower priorities act first, equal ones in parallel, -1 is left out.
+        """
+        self._proxy.command("SetPriority", [[priority], [player]])
+
+    def _begin(self, command: str) -> None:
+        try:
+            self._proxy.command(command)
+        except DonkiError as error:
+            failed = SequenceError.read(str(error))
+            if failed.player is None:
+                raise
+            raise failed from None
+        self._begun = self.run_id
