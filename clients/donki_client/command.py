@@ -92,6 +92,13 @@ def player(name: str, address: str, script: Path) -> None:
 )
 @click.option("--broker", metavar="HOST:PORT", help="A Kafka broker instead of the embedded one.")
 @click.option(
+    "--kafka-client",
+    type=click.Choice(["kafka-python", "confluent-kafka"]),
+    default="kafka-python",
+    show_default=True,
+    help="The Players' Kafka client library; confluent-kafka is faster and an extra.",
+)
+@click.option(
     "--hdf5", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Write NeXus files there too."
 )
 def demo(**asked: Any) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from donki.player.script import shipped_scripts
+from donki.streams.kafka import find_client
 from donki_client.play import check_writable, play
-from donki_client.scenario import Scenario, ScenarioPlayer
+from donki_client.scenario import KafkaClient, Scenario, ScenarioPlayer
 
 SCRIPTS = ("run_player_0.py", "run_player_1.py", "run_player_2.py")
 
@@ -30,6 +31,8 @@ class Demo:
         whether the Players act one after the other (priorities 0, 1, 2 ...) or all at once (all 0)
     broker
         ``host:port`` of a Kafka broker; None starts the embedded one
+    kafka_client
+        the Players' Kafka client library
     folder
         where each Player writes a NeXus file; None for none
     """
@@ -39,6 +42,7 @@ class Demo:
     rate: float = 14.0
     series: bool = False
     broker: str | None = None
+    kafka_client: KafkaClient = "kafka-python"
     folder: Path | None = None
 
     @property
@@ -56,6 +60,7 @@ class Demo:
             triggers=self.triggers,
             rate=self.rate,
             broker=self.broker,
+            kafka_client=self.kafka_client,
             hdf5=self.folder,
             players=players,
         )
@@ -69,6 +74,7 @@ def play_demo(demo: Demo, console: Console) -> bool:
     DonkiError
         when something cannot be started; says what
     """
+    find_client(demo.kafka_client)
     if demo.folder:
         check_writable("--hdf5", demo.folder)
     # The journal of the demo goes with the demo.

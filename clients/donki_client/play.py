@@ -200,6 +200,7 @@ class Stage:
                 on_error=OnError[player.on_error],
                 retries=player.retries,
                 KafkaBrokers=broker,
+                KafkaClient=self._scenario.kafka_client,
                 ValuesTopic=player.values_topic,
                 FileDirectory=str(folder.resolve()) if folder else "",
             )

@@ -30,6 +30,7 @@ from donki.player.script import shipped_scripts
 from donki.policy import check_retries
 from donki.priority import check_priority
 from donki.streams.client import parse_address
+from donki.streams.kafka import find_client
 from donki.streams.topic import check_topic
 from donki_client.facility.address import Address
 from donki_client.quantity import RATE, TIME, Kind, read_quantity
@@ -114,6 +115,7 @@ Time = Annotated[float, _reading(TIME), _quantity_schema(TIME)]
 Rate = Annotated[float, _reading(RATE), _obeying(_check_rate), _quantity_schema(RATE)]
 Duration = Annotated[Time, _obeying(_check_positive)]
 Topic = Annotated[str, _obeying(lambda topic: check_topic(topic) if topic else None)]
+KafkaClient = Annotated[Literal["kafka-python", "confluent-kafka"], _obeying(find_client)]
 PlayerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
@@ -189,6 +191,9 @@ class Scenario(_Part):
 
     broker: Annotated[str, _obeying(parse_address)] | None = Field(default=None, examples=["localhost:9092"])
     """HOST:PORT of a Kafka broker; none: DONKI_BROKER, else one is started in memory for the run."""
+
+    kafka_client: KafkaClient = "kafka-python"
+    """The Players' Kafka client library; confluent-kafka is faster and an extra."""
 
     hdf5: Annotated[Path, BeforeValidator(_in_folder)] | None = Field(default=None, examples=["data"])
     """Folder of the Players' NeXus files, relative to the scenario's; none: no files."""

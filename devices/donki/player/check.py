@@ -18,6 +18,7 @@ ROOM = 1_000_000_000
 def findings(
     brokers: Sequence[str],
     options: Mapping[str, Any],
+    client: str,
     topics: Iterable[str],
     directory: Path | None,
 ) -> list[str]:
@@ -27,20 +28,24 @@ def findings(
     ----------
     brokers, options
         of the Kafka cluster
+    client
+        the Kafka client library
     topics
         those known beforehand: of values, and those that the script opened in its last run; one that does not
         exist is made
     directory
         where the files go; None for no files
     """
-    lines = _topics(brokers, options, sorted(set(topics)))
+    lines = _topics(brokers, options, client, sorted(set(topics)))
     return lines + _files(directory) if directory else lines
 
 
-def _topics(brokers: Sequence[str], options: Mapping[str, Any], topics: Sequence[str]) -> list[str]:
+def _topics(
+    brokers: Sequence[str], options: Mapping[str, Any], client: str, topics: Sequence[str]
+) -> list[str]:
     lines = []
     try:
-        sink = KafkaSink(brokers, options, "donki-check")
+        sink = KafkaSink(brokers, options, "donki-check", client)
     except InputError as error:
         return [str(error)] if topics else []
     for topic in topics:

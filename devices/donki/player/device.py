@@ -27,6 +27,7 @@ from donki.priority import check_priority
 from donki.publisher import Publisher
 from donki.run import Run as RunIdentity
 from donki.set_points import show_set_points
+from donki.streams.kafka import CLIENTS
 from donki.streams.outlet import Outlet
 
 #: The most files of a run that an attribute can list.
@@ -50,6 +51,11 @@ class DonkiPlayer(Device):
         dtype=str,
         default_value="{}",
         doc="JSON object of options for the Kafka client: security and the like.",
+    )
+    KafkaClient = device_property(
+        dtype=str,
+        default_value=CLIENTS[0],
+        doc=f"The Kafka client library: {' or '.join(CLIENTS)}, which is faster and an extra.",
     )
     ValuesTopic = device_property(
         dtype=str, default_value="", doc="Kafka topic of the values that action returns; empty: nowhere."
@@ -240,7 +246,7 @@ class DonkiPlayer(Device):
         label="Next run",
         access=AttrWriteType.READ_WRITE,
         display_level=DispLevel.EXPERT,
-        doc="JSON object with id, title, metadata and seed: the run that the next Start takes up.",
+        doc="JSON object with id, title, metadata, seed and director: the run that the next Start takes up.",
     )
 
     def _read_LastTrigger(self) -> int:
@@ -372,6 +378,7 @@ class DonkiPlayer(Device):
             return findings(
                 list(self.KafkaBrokers),
                 self._kafka_options(),
+                self.KafkaClient,
                 topics | {self.ValuesTopic} if self.ValuesTopic else topics,
                 self._file_directory(),
             )
@@ -387,6 +394,7 @@ class DonkiPlayer(Device):
             identity,
             brokers=list(self.KafkaBrokers),
             kafka_options=self._kafka_options(),
+            kafka_client=self.KafkaClient,
             values_topic=self.ValuesTopic,
             file_directory=self._file_directory(),
         )

@@ -13,7 +13,7 @@ from donki.run import Run
 from donki.streams.alarm import AlarmStream
 from donki.streams.connection import ConnectionStream
 from donki.streams.events import EventStream
-from donki.streams.kafka import KafkaSink
+from donki.streams.kafka import CLIENTS, KafkaSink
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.values import as_value, encode_value
@@ -54,6 +54,8 @@ class Outlet:
         ``host:port`` of the Kafka brokers; they are spoken to when the first topic is opened
     kafka_options
         security settings for the Kafka client
+    kafka_client
+        ``kafka-python`` or ``confluent-kafka``
     values_topic
         the Kafka topic of the values that actions return, opened at once; empty for none
     file_directory
@@ -68,7 +70,7 @@ class Outlet:
     Raises
     ------
     InputError
-        when a broker's address or an option is not what it should be
+        when a broker's address or an option is not what it should be, or the client is not installed
     BrokerError
         when there is a topic for values, and no broker answers or the topic cannot be made
     FileError
@@ -82,6 +84,7 @@ class Outlet:
         *,
         brokers: Sequence[str],
         kafka_options: Mapping[str, Any] | None = None,
+        kafka_client: str = CLIENTS[0],
         values_topic: str = "",
         file_directory: Path | None = None,
     ) -> None:
@@ -90,7 +93,7 @@ class Outlet:
         self._streams: dict[tuple[str, object], EventStream | MessageStream] = {}
         self._values: dict[str, Stream] = {}
         self._abandoned = False
-        self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}")
+        self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}", kafka_client)
         if values_topic:
             self._sink.open_topic(values_topic)
         self._file: NexusFile | None = None
