@@ -30,15 +30,24 @@ class Run:
         what the user wants kept with the data; a JSON object
     seed
         non-negative; with the Player's name and the trigger it decides every random number of the run
+    director
+        the device name of the Director that conducts it; empty where a Player was started by hand
     """
 
     id: str
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    director: str = ""
 
     @classmethod
-    def new(cls, title: str = "", metadata: Mapping[str, Any] | None = None, seed: int | None = None) -> Run:
+    def new(
+        cls,
+        title: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        director: str = "",
+    ) -> Run:
         """Begin a run now; a seed is drawn where none is given."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         return cls(
@@ -46,13 +55,12 @@ class Run:
             title=title,
             metadata=dict(metadata or {}),
             seed=secrets.randbits(32) if seed is None else seed,
+            director=director,
         )
 
     def to_json(self) -> str:
-        """Return the run as a JSON object with the keys id, title, metadata and seed."""
-        return json.dumps(
-            {"id": self.id, "title": self.title, "metadata": dict(self.metadata), "seed": self.seed}
-        )
+        """Return the run as a JSON object with a key for each attribute."""
+        return json.dumps({**vars(self), "metadata": dict(self.metadata)})
 
     @classmethod
     def from_json(cls, text: str) -> Run:
@@ -61,10 +69,11 @@ class Run:
         Raises
         ------
         InputError
-            when a key is missing, unknown or of the wrong type
+            when the id is missing, or a key is unknown or of the wrong type
         """
         expected = (
-            'a run is a JSON object {"id": text, "title": text, "metadata": object, "seed": integer >= 0}'
+            'a run is a JSON object {"id": text, "title": text, "metadata": object, "seed": integer >= 0, '
+            '"director": text}'
         )
         try:
             run = cls(**parse_json(text))
@@ -73,6 +82,7 @@ class Run:
         typed = (
             isinstance(run.id, str)
             and isinstance(run.title, str)
+            and isinstance(run.director, str)
             and isinstance(run.metadata, dict)
             and isinstance(run.seed, int)
             and not isinstance(run.seed, bool)

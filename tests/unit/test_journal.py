@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import resource
+import sqlite3
+import time
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -12,11 +15,12 @@ from donki.director.journal import Journal
 from donki.director.pace import SECOND
 from donki.director.roster import Entry
 from donki.director.sequence import Sequence
+from donki.errors import FileError
 from donki.policy import OnError
 from donki.run import Run
 
-RUN = Run("of-the-test", "ice", {"proposal": 7}, 11)
 DIRECTOR = "donki/director/1"
+RUN = Run("of-the-test", "ice", {"proposal": 7}, 11, DIRECTOR)
 
 
 @pytest.fixture
@@ -106,6 +110,71 @@ def test_the_attempt_is_the_one_that_the_player_reports(opened, tmp_path):
         journal.flush()
         steps = journal._connection.execute("SELECT attempt, duration, events, bytes FROM step").fetchall()
     assert steps == [(3, 0.5, 7, 99)]
+
+
+def test_an_attempt_that_was_given_up_and_was_done_all_the_same_is_noted_as_done(opened):
+    with opened() as journal:
+        begin(journal)
+        journal.note(Step(1, "y", 1, Outcome.ABORTED, SECOND, 2 * SECOND))
+        journal.note(Step(1, "x", 1, Outcome.FAILED, SECOND, 2 * SECOND, "on fire"))
+        journal.end("failed", "on fire")
+    with opened() as journal:
+        # y is sent the attempt that it was not sent yet, and answers by what it did at the first.
+        assert journal.interrupted().first_attempts("y", lived=True) == {1: 2}
+        begin(journal)
+        report = json.dumps({"attempt": 1, "duration": 0.5, "events": 7, "messages": 1, "bytes": 99})
+        journal.note(Step(1, "y", 2, Outcome.DONE, 5 * SECOND, 6 * SECOND, report=report))
+        journal.note(Step(1, "x", 2, Outcome.DONE, 5 * SECOND, 6 * SECOND, report='{"attempt": 2}'))
+        journal.flush()
+        steps = journal._connection.execute(
+            "SELECT name, attempt, outcome, events FROM step JOIN player ON player = key ORDER BY 1, 2"
+        ).fetchall()
+    assert steps == [("x", 1, "failed", 0), ("x", 2, "done", 0), ("y", 1, "done", 7)]
+
+
+@pytest.fixture
+def full_disk():
+    """Let no file grow while the block lasts."""
+
+    @contextmanager
+    def full_disk(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full_disk
+
+
+def test_what_could_not_be_written_while_the_disk_was_full_is_written_when_there_is_room(opened, full_disk):
+    with opened() as journal:
+        begin(journal)
+        log = journal.path.with_name(f"{journal.path.name}-wal")
+        with full_disk(log.stat().st_size):
+            done(journal, *range(1, 500))
+            assert not journal.flush()
+            assert f"the journal {journal.path} cannot be written" in journal.problem
+            with pytest.raises(FileError, match="mend the property RunDirectory"):
+                journal.begin(Run("another"), sequence(), [])
+        assert journal.flush()
+        assert not journal.problem
+        assert journal.interrupted().completed == 499
+
+
+def test_a_journal_that_is_locked_is_said_in_time_and_written_when_it_is_free(opened):
+    with opened() as journal, closing(sqlite3.connect(journal.path, isolation_level=None)) as another:
+        begin(journal)
+        another.execute("BEGIN IMMEDIATE")
+        done(journal, 1)
+        began = time.monotonic()
+        assert not journal.flush()
+        assert time.monotonic() - began < 2
+        assert "locked" in journal.problem
+        another.execute("ROLLBACK")
+        assert journal.flush()
+        assert journal.interrupted().completed == 1
 
 
 def test_what_was_wanted_last_holds_when_the_run_is_taken_up(opened):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from donki.errors import BusyError, DonkiError, NotSetUpError, ScriptError
+from donki.errors import BusyError, DonkiError, NotAllowedError, NotSetUpError, ScriptError
 from donki.player.performer import Performer, State
 from donki.player.player import Player
 from donki.player.trigger import Trigger
@@ -77,11 +77,26 @@ class Gate:
         assert self.open.wait(LIMIT)
 
 
-def test_an_attempt_that_was_done_is_answered_without_acting_twice(performer):
+def test_a_trigger_that_was_done_is_answered_without_acting_twice_whatever_the_attempt(performer):
     report = performer.trigger(trigger(1), RUN.id)
     assert performer.trigger(trigger(1), RUN.id) == report
-    assert performer.trigger(trigger(1, attempt=2), RUN.id).attempt == 2
-    assert acted() == [(1, 1), (1, 2)]
+    assert performer.trigger(trigger(1, attempt=2), RUN.id) == report
+    performer.stop()
+    performer.start(RUN)
+    assert performer.trigger(trigger(1, attempt=3), RUN.id) == report
+    assert acted() == [(1, 1)]
+
+
+def test_a_player_of_one_director_is_not_taken_over_by_another(performer):
+    mine, another = Run("mine", director="donki/director/1"), Run("another", director="donki/director/2")
+    performer.start(mine)
+    for run in (another, Run("by-hand")):
+        with pytest.raises(NotAllowedError, match="plays run mine of donki/director/1; Stop it there"):
+            performer.start(run)
+    assert performer.trigger(trigger(1), "mine").trigger == 1
+    performer.start(Run("mine-too", director="donki/director/1"))
+    performer.stop()
+    performer.start(another)
 
 
 def test_an_attempt_that_failed_is_answered_by_its_failure_and_only_the_next_one_acts(performer, player):

@@ -315,6 +315,45 @@ def test_abort_tells_who_acts_to_give_up_and_stops_the_others_now():
     assert (rules.state, rules.silent) == (State.ON, ["p1"])
 
 
+def test_another_abort_does_not_prolong_the_wait_for_the_players():
+    orchestra = Orchestra(sequence(0, triggers=5), silent={("p0", 1)})
+    rules = orchestra.sequence
+    _until_trigger(orchestra, 1)
+    began = orchestra.now
+    for moment in range(5):
+        orchestra.now = began + moment * GRACE // 10
+        orchestra.perform(rules.request(Command.ABORT, orchestra.now))
+    orchestra.play()
+    assert orchestra.now == began + GRACE
+
+
+def test_an_abort_while_the_players_take_their_time_to_stop_ends_within_the_grace():
+    orchestra = Orchestra(sequence(0, triggers=5, period=SECOND))
+    rules = orchestra.sequence
+    _until_trigger(orchestra, 1)
+    while rules.phase is not Phase.WAITING:
+        orchestra.step()
+    rules.request(Command.STOP, orchestra.now)  # its answer never comes
+    orchestra.perform(rules.request(Command.ABORT, orchestra.now))
+    began = orchestra.now
+    orchestra.play()
+    assert orchestra.now == began + GRACE
+    assert (rules.silent, rules.outcome) == (["p0"], "aborted")
+
+
+@pytest.mark.parametrize("triggers", [1, 2])
+def test_a_sequence_that_has_had_its_triggers_when_fewer_are_wanted_ends_at_once(triggers):
+    orchestra = Orchestra(sequence(0, triggers=5, period=3_600 * SECOND))
+    rules = orchestra.sequence
+    while rules.completed < 2 or rules.phase is not Phase.WAITING:
+        orchestra.step()
+    began = orchestra.now
+    rules.triggers = triggers
+    orchestra.play()
+    assert orchestra.now < began + SECOND
+    assert (rules.completed, rules.outcome, rules.state) == (2, "done", State.ON)
+
+
 def test_a_player_whose_set_up_ends_after_an_abort_is_stopped():
     orchestra = Orchestra(sequence(0, 0))
     rules = orchestra.sequence

@@ -14,7 +14,8 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -192,7 +193,7 @@ class Journal:
             directory.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
             self._connection.executescript(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;" + SCHEMA
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=1000;" + SCHEMA
             )
         except (OSError, sqlite3.Error) as error:
             raise self._unwritable(error) from None
@@ -251,9 +252,15 @@ class Journal:
             self._writing.release()
 
     def interrupted(self) -> Interrupted | None:
-        """Return this Director's last run if it was interrupted or failed, else None."""
+        """Return this Director's last run if it was interrupted or failed, else None.
+
+        Raises
+        ------
+        FileError
+            if the journal cannot be read
+        """
         self.flush()
-        with self._writing:
+        with self._reading():
             row = self._connection.execute(
                 "SELECT key, id, title, metadata, seed, triggers, period, outcome FROM run WHERE director = ?"
                 " ORDER BY key DESC LIMIT 1",
@@ -276,13 +283,19 @@ class Journal:
             sent = self._connection.execute(
                 "SELECT name, attempt FROM sent JOIN player ON sent.player = player.key WHERE run = ?", (key,)
             ).fetchall()
-        run = Run(run_id, title, json.loads(metadata), seed)
+        run = Run(run_id, title, json.loads(metadata), seed, self.director)
         return Interrupted(run, triggers, period, completed, dict(attempts), dict(sent), recent + 1)
 
     def last_durations(self) -> dict[str, float]:
-        """Return by Player what 99 % of its triggers took at most in this Director's last run, in s."""
+        """Return by Player what 99 % of its triggers took at most in this Director's last run, in s.
+
+        Raises
+        ------
+        FileError
+            if the journal cannot be read
+        """
         self.flush()
-        with self._writing:
+        with self._reading():
             rows = self._connection.execute(
                 "SELECT name, done - sent FROM step JOIN player ON step.player = player.key"
                 " WHERE step.run = (SELECT MAX(key) FROM run WHERE director = ?) AND outcome = 'done'"
@@ -300,6 +313,14 @@ class Journal:
         self._thread.join(5)
         with self._writing:
             self._connection.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with self._writing:
+                yield
+        except sqlite3.Error as error:
+            raise FileError(f"the journal {self.path} cannot be read ({error}); mend or move it") from None
 
     def _unwritable(self, error: Exception) -> FileError:
         return FileError(
@@ -405,7 +426,13 @@ class _Transaction:
         self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("ROLLBACK" if kind else "COMMIT")
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            # Where the disk is full, SQLite may have rolled back itself, or left the COMMIT undone.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
 _RUN = """
@@ -426,7 +453,13 @@ INSERT INTO sent SELECT key, 1 + CASE on_error WHEN 'RETRY' THEN retries ELSE 0 
 ON CONFLICT (player) DO UPDATE SET attempt = attempt + excluded.attempt
 """
 _WANTED = "UPDATE run SET triggers = ?, period = ? WHERE key = ?"
-_STEP = "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# An attempt that was given up may turn out to be done when the run is taken up.
+_STEP = """
+INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET outcome = excluded.outcome, done = excluded.done, duration = excluded.duration,
+    events = excluded.events, messages = excluded.messages, bytes = excluded.bytes
+    WHERE outcome != 'done' AND excluded.outcome = 'done'
+"""
 _TRIGGER = "INSERT OR IGNORE INTO trigger VALUES (?, ?, ?, ?, ?, ?)"
 _REMARK = "INSERT INTO remark SELECT key, ?, ? FROM run WHERE id = ?"
 _FILE = """

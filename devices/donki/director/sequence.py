@@ -109,7 +109,11 @@ class Sequence:
             return "failed"
         if self._aborted:
             return "aborted"
-        return "done" if self.completed == self.triggers else "stopped"
+        return "done" if self._is_complete else "stopped"
+
+    @property
+    def _is_complete(self) -> bool:
+        return self.triggers != ENDLESS and self.completed >= self.triggers
 
     @property
     def acting(self) -> frozenset[str]:
@@ -120,6 +124,9 @@ class Sequence:
     def deadline(self) -> int | None:
         """When `tick` must be called at the latest, in ns; None if nothing is due."""
         if self.phase is Phase.WAITING:
+            if self._is_complete:
+                # Fewer triggers are wanted since.
+                return 0
             return self.pace.due if self._starved_until is None else self._starved_until
         return min((pending.limit for pending in self._pending.values()), default=None)
 
@@ -229,9 +236,11 @@ class Sequence:
     def tick(self, now: int) -> list[Effect]:
         """Do what is due: send the trigger, or give up a Player that has not answered in time."""
         if self.phase is Phase.WAITING:
-            if self._starved_until is not None and now >= self._starved_until:
+            if self._starved_until is None or self._is_complete:
+                return self._next_trigger(now)
+            if now >= self._starved_until:
                 return self._fail("(all)", "no Player is there any more", now)
-            return self._next_trigger(now) if self._starved_until is None else []
+            return []
         late = [name for name, pending in self._pending.items() if now >= pending.limit]
         if self.phase is Phase.ENDING:
             self.silent += late
@@ -287,7 +296,7 @@ class Sequence:
 
     def _between(self, now: int) -> list[Effect]:
         """Go on between two triggers, or end."""
-        if self._stopping or (self.triggers != ENDLESS and self.completed >= self.triggers):
+        if self._stopping or self._is_complete:
             return self._end(now)
         if self._pausing:
             self._enter(Phase.PAUSED)
@@ -295,7 +304,7 @@ class Sequence:
         return self._next_trigger(now)
 
     def _next_trigger(self, now: int) -> list[Effect]:
-        if self.triggers != ENDLESS and self.completed >= self.triggers:
+        if self._is_complete:
             return self._end(now)
         if not self.pace.is_due(now):
             self._enter(Phase.WAITING)
@@ -425,7 +434,8 @@ class Sequence:
             effects.append(self._ask(Task.STOP, idle, now))
         if grace is not None:
             for pending in self._pending.values():
-                pending.limit = now + grace
+                # An Abort while it ends does not prolong the wait.
+                pending.limit = min(pending.limit, now + grace) if ending else now + grace
         if not self._pending:
             self._enter(Phase.ENDED)
         return effects

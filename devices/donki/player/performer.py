@@ -165,14 +165,20 @@ class Performer:
     def start(self, run: Run) -> None:
         """Take up a run: open its outlet and call the script's setup.
 
-        Another run that was not stopped is, first; a run that this Player plays already goes on, whatever the
-        script does, so that a Director that died can take it up again.
+        Another run that was not stopped is, first, unless it is another Director's; a run that this Player
+        plays already goes on, whatever the script does, so that a Director that died can take it up again.
+
+        Raises
+        ------
+        NotAllowedError
+            while it plays a run of another Director
         """
         if self._is_set_up(run.id) and not self._stop_asked:
             return
         with self._busy("setup"):
             script = self._usable()
             if self._ready:
+                self._refuse_another_director(run)
                 self._stop(script)
             self._failure = None
             if run.id != self.player.run.id:
@@ -192,8 +198,8 @@ class Performer:
     def trigger(self, trigger: Trigger, run_id: str | None = None) -> Report:
         """Act at a trigger; return when the action is done and all it sent is delivered.
 
-        An attempt that was already made is answered without acting twice, as it ended then; one that is being
-        made is waited for.
+        A trigger that was done is answered without acting twice, whatever the attempt; an attempt that
+        failed, by its failure; one that is being made is waited for.
 
         Parameters
         ----------
@@ -219,7 +225,10 @@ class Performer:
             script = self._usable()
             outlet = self._outlet
             if not self._ready or outlet is None:
-                raise NotSetUpError(f"Player {self.player.name} is not set up; Start comes before Trigger")
+                raise NotSetUpError(
+                    f"Player {self.player.name} is not set up, or was stopped or restarted since; "
+                    "Start comes before Trigger"
+                )
             if not self._is_set_up(run_id):
                 raise NotSetUpError(
                     f"Player {self.player.name} plays run {self.player.run.id}; "
@@ -293,14 +302,21 @@ class Performer:
         return self._ready and run_id in (None, self.player.run.id)
 
     def _recall(self, trigger: Trigger) -> Report | None:
-        """Return what was done at an attempt that was already made, or raise why it failed."""
-        report = self._reports.get(trigger)
-        if report and report.attempt >= trigger.attempt:
+        """Return what was done at a trigger, or raise why an attempt that was already made failed."""
+        if report := self._reports.get(trigger):
             return report
         attempt, error = self._failures.get(trigger, (0, None))
         if error and attempt >= trigger.attempt:
             raise error
         return None
+
+    def _refuse_another_director(self, run: Run) -> None:
+        present = self.player.run
+        if present.director and run.director != present.director:
+            raise NotAllowedError(
+                f"Player {self.player.name} plays run {present.id} of {present.director}; Stop it there, "
+                "or Stop this Player where that Director is gone"
+            )
 
     def _wait_while_acting_at(self, trigger: int) -> None:
         with self._idle:
