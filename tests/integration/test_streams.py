@@ -1,10 +1,11 @@
-"""What a Player emits, through real brokers: delivered once, in order, and every wait with a limit."""
+"""What a Player emits, by each client through real brokers: once, in order, and every wait with a limit."""
 
 import gc
 import threading
 import time
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from donki.errors import BrokerError, InputError, NotAllowedError
 from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.run import Run
+from donki.streams.kafka import CLIENTS
 from donki.streams.outlet import Counts, Outlet
 from support import free_port, wait_until
 
@@ -41,12 +43,17 @@ def topic():
     return f"test-{uuid.uuid4().hex}"
 
 
+@pytest.fixture(params=CLIENTS)
+def client(request):
+    return request.param
+
+
 @pytest.fixture
-def open_outlet():
+def open_outlet(client):
     outlets = []
 
     def open_outlet(address, **options):
-        outlets.append(Outlet("p0", Run.new(), brokers=[address], **options))
+        outlets.append(Outlet("p0", Run.new(), brokers=[address], kafka_client=client, **options))
         return outlets[-1]
 
     yield open_outlet
@@ -153,9 +160,9 @@ def test_values_stand_in_their_topic(broker, topic, open_outlet):
     assert (text.source_name, text.data[0].data) == ("p0/phase", "warm")
 
 
-def test_a_script_opens_every_stream_and_kafka_and_the_file_have_them(broker, topic, tmp_path):
+def test_a_script_opens_every_stream_and_kafka_and_the_file_have_them(broker, topic, client, tmp_path):
     run = Run.new()
-    outlet = Outlet("p0", run, brokers=[broker.address], file_directory=tmp_path)
+    outlet = Outlet("p0", run, brokers=[broker.address], kafka_client=client, file_directory=tmp_path)
     player = Player("p0")
     player.begin(run, outlet)
 
@@ -258,11 +265,17 @@ def test_after_the_run_nothing_is_taken(broker, topic, open_outlet):
 
 
 def test_no_thread_is_left(broker, topic, open_outlet):
-    before = set(threading.enumerate())
+    before = threads()
     outlet = open_outlet(broker.address)
     outlet.events(topic, "panel_0").send(trigger(1), [1], [1])
+    assert threads() > before
     outlet.close()
-    wait_until("the client's threads have ended", lambda: set(threading.enumerate()) <= before)
+    wait_until("the client's threads have ended", lambda: threads() <= before)
+
+
+def threads():
+    """Return the ids of this process's threads, those of C libraries too."""
+    return {task.name for task in Path("/proc/self/task").iterdir()}
 
 
 def test_a_broker_that_is_not_there_is_named_at_once(topic, open_outlet):
