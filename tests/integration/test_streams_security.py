@@ -11,6 +11,7 @@ from brokers import ApacheBroker, new_broker
 from donki.errors import BrokerError
 from donki.player.trigger import Trigger
 from donki.run import Run
+from donki.streams.kafka import CLIENTS
 from donki.streams.outlet import Outlet
 from support import wait_until
 
@@ -52,16 +53,26 @@ def password_broker():
 
 
 @pytest.fixture(autouse=True)
-def everything_logged(caplog):
+def everything_logged(caplog, capfd):
     """Log all that anyone logs, as a server does that is started with -v4."""
     caplog.set_level(logging.DEBUG)
     yield
     assert not any(SECRET in record.getMessage() for record in caplog.get_records("call"))
+    assert SECRET not in "".join(capfd.readouterr())
     gc.collect()
 
 
-def test_the_password_opens_the_broker(password_broker):
-    outlet = Outlet("p0", Run.new(), brokers=[password_broker.address], kafka_options=OPTIONS)
+@pytest.fixture(params=CLIENTS)
+def client(request):
+    return request.param
+
+
+def new_outlet(broker, options, client):
+    return Outlet("p0", Run.new(), brokers=[broker.address], kafka_options=options, kafka_client=client)
+
+
+def test_the_password_opens_the_broker(password_broker, client):
+    outlet = new_outlet(password_broker, OPTIONS, client)
     outlet.events("detector", "panel").send(Trigger(1, 1), [1], [1])
     outlet.deliver(10)
     outlet.close()
@@ -77,9 +88,9 @@ def test_the_password_opens_the_broker(password_broker):
         {},
     ],
 )
-def test_a_broker_that_does_not_let_us_in_is_named_with_the_protocol(password_broker, options):
+def test_a_broker_that_does_not_let_us_in_is_named_with_the_protocol(password_broker, options, client):
     before = set(threading.enumerate())
-    outlet = Outlet("p0", Run.new(), brokers=[password_broker.address], kafka_options=options)
+    outlet = new_outlet(password_broker, options, client)
     began = time.monotonic()
     protocol = options.get("security_protocol", "PLAINTEXT")
     with pytest.raises(BrokerError, match=f"{password_broker.address} .* by {protocol}") as refusal:
@@ -89,8 +100,8 @@ def test_a_broker_that_does_not_let_us_in_is_named_with_the_protocol(password_br
     wait_until("the client's threads have ended", lambda: set(threading.enumerate()) <= before)
 
 
-def test_options_are_not_shown_where_a_broker_knows_no_passwords(broker):
-    outlet = Outlet("p0", Run.new(), brokers=[broker.address], kafka_options=OPTIONS)
+def test_options_are_not_shown_where_a_broker_knows_no_passwords(broker, client):
+    outlet = new_outlet(broker, OPTIONS, client)
     with pytest.raises(BrokerError, match=broker.address) as refusal:
         outlet.events("detector", "panel")
     assert SECRET not in str(refusal.value)
