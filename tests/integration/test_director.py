@@ -204,7 +204,7 @@ def test_bad_input_is_refused_and_changes_nothing(orchestra):
     director = orchestra.director
     before = (director.Triggers, director.Period, list(director.Priorities))
     assert "got 0" in refused(setattr, director, "Triggers", 0)
-    assert "got -1" in refused(setattr, director, "Period", -1.0)
+    assert "below the minimum" in refused(setattr, director, "Period", -1.0)
     assert "JSON object" in refused(setattr, director, "RunMetadata", "[1]")
     unknown = refused(director.SetPriority, [[1], ["nobody"]])
     assert "nobody: unknown" in unknown

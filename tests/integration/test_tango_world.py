@@ -286,12 +286,43 @@ def test_every_attribute_says_what_it_is(documented, kind):
         if config.name in ("State", "Status"):
             continue
         assert len(config.description) > 15, config.name
-        assert config.label, config.name
+        # as people read it: words, not a name run together
+        assert re.fullmatch(r"[A-Z][^A-Z]*( [a-z0-9]\S*)*( %| ID)?", config.label), (
+            config.name,
+            config.label,
+        )
         is_time = re.search("Time$|Timeout|Duration|Period|Medians|P99s", config.name)
-        if is_time:
-            assert config.unit == "s", config.name
+        units = {"TriggerRate": "Hz", "Progress": "%", "BytesSent": "B"}
+        unit = "s" if is_time else units.get(config.name, "")
+        assert config.unit == unit, config.name
+        is_real = config.data_type in (tango.DevDouble, tango.DevFloat)
+        assert config.unit or not is_real, config.name
         # what ATK's wheel switch and Jive's editor understand
         assert re.fullmatch(r"%(\d*\.\d+[feFE]|\d*d|s)", config.format), (config.name, config.format)
+
+
+@pytest.mark.parametrize("kind", PROPERTIES)
+def test_what_can_be_written_says_its_range(documented, kind):
+    ranges = {
+        "DonkiDirector": {"Triggers": (-1, None), "Period": (0, 86_400), "RunSeed": (-1, None)},
+        "DonkiPlayer": {
+            "Priority": (-1, 2**31 - 1),
+            "Timeout": (0, 86_400),
+            "Retries": (0, 1_000_000),
+        },
+    }
+    shown = {}
+    for config in documented[kind].attribute_list_query():
+        is_number = config.data_type in (tango.DevLong64, tango.DevDouble)
+        if config.writable == tango.AttrWriteType.READ_WRITE and is_number:
+            limits = (config.min_value, config.max_value)
+            shown[config.name] = tuple(None if x == "Not specified" else float(x) for x in limits)
+    assert shown == ranges[kind]
+
+
+def test_the_policies_are_offered_by_name(documented):
+    config = documented["DonkiPlayer"].get_attribute_config("OnError")
+    assert list(config.enum_labels) == ["ABORT", "SKIP", "RETRY", "DISABLE"]
 
 
 @pytest.mark.parametrize("kind", PROPERTIES)
@@ -334,7 +365,18 @@ def test_init_keeps_what_was_set(documented):
 def test_commands_that_meddle_with_a_run_are_for_experts(documented, kind, expert):
     commands = {config.cmd_name: config for config in documented[kind].command_list_query()}
     assert {n for n, c in commands.items() if c.disp_level == tango.DispLevel.EXPERT} == expert
-    for name, config in commands.items():
-        for kind_of, said in ((config.in_type, config.in_type_desc), (config.out_type, config.out_type_desc)):
-            if kind_of != tango.DevVoid:
-                assert len(said) > 10, name
+
+
+@pytest.mark.parametrize("kind", PROPERTIES)
+def test_every_command_says_what_it_takes_and_gives(documented, kind):
+    for config in documented[kind].command_list_query():
+        if config.cmd_name in ("Init", "State", "Status"):
+            continue
+        # Tango has no other place to say what a command does
+        said = config.in_type_desc
+        assert len(said) > 15, config.cmd_name
+        assert "not documented" not in said, config.cmd_name
+        assert "No input" not in said, config.cmd_name
+        if config.out_type != tango.DevVoid:
+            assert len(config.out_type_desc) > 15, config.cmd_name
+            assert "not documented" not in config.out_type_desc, config.cmd_name

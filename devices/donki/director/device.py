@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 import tango
 from tango import AttrWriteType, DevState, DispLevel
-from tango.server import Device, attribute, command, device_property
+from tango.server import Device, attribute, device_property
 
+from donki.described import command
 from donki.devfailed import as_dev_failed
 from donki.director.journal import default_directory
 from donki.director.recorder import Recorder, Topics
@@ -133,6 +134,8 @@ class DonkiDirector(Device):
         fget=_read_Triggers,
         fset=_write_Triggers,
         dtype=int,
+        label="Triggers",
+        min_value=-1,
         doc="Triggers in a sequence, from 1; -1: until Stop. A change reaches the sequence in progress.",
         **MEMORIZED,
     )
@@ -150,6 +153,9 @@ class DonkiDirector(Device):
         fget=_read_Period,
         fset=_write_Period,
         dtype=float,
+        label="Period",
+        min_value=0,
+        max_value=86_400,
         unit="s",
         format="%13.9f",
         doc="From trigger to trigger, kept to the ns; 0: as fast as the Players answer.",
@@ -162,6 +168,7 @@ class DonkiDirector(Device):
     CurrentTrigger = attribute(
         fget=_read_CurrentTrigger,
         dtype=int,
+        label="Current trigger",
         doc="The trigger in progress or last done, from 1; 0 before the first.",
     )
 
@@ -169,7 +176,11 @@ class DonkiDirector(Device):
         return [entry.name for entry in self._runs.roster.entries]
 
     Players = attribute(
-        fget=_read_Players, dtype=(str,), max_dim_x=MAX_PLAYERS, doc="Names of the Players found."
+        fget=_read_Players,
+        dtype=(str,),
+        label="Players",
+        max_dim_x=MAX_PLAYERS,
+        doc="Names of the Players found.",
     )
 
     def _read_PlayerDeviceNames(self) -> list[str]:
@@ -178,6 +189,7 @@ class DonkiDirector(Device):
     PlayerDeviceNames = attribute(
         fget=_read_PlayerDeviceNames,
         dtype=(str,),
+        label="Device names of the players",
         max_dim_x=MAX_PLAYERS,
         doc="Device names of the Players in the order of Players: in the Director's own database, or full.",
     )
@@ -188,6 +200,7 @@ class DonkiDirector(Device):
     Priorities = attribute(
         fget=_read_Priorities,
         dtype=(int,),
+        label="Priorities",
         max_dim_x=MAX_PLAYERS,
         doc="Priorities in the order of Players: lower acts first, the same act in parallel, -1 is left out.",
     )
@@ -198,6 +211,7 @@ class DonkiDirector(Device):
     PlayerStates = attribute(
         fget=_read_PlayerStates,
         dtype=(str,),
+        label="States of the players",
         max_dim_x=MAX_PLAYERS,
         doc="States in the order of Players; UNKNOWN: does not answer.",
     )
@@ -208,6 +222,7 @@ class DonkiDirector(Device):
     PlayerMedians = attribute(
         fget=_read_PlayerMedians,
         dtype=(float,),
+        label="Median times",
         max_dim_x=MAX_PLAYERS,
         unit="s",
         format="%.4f",
@@ -220,6 +235,7 @@ class DonkiDirector(Device):
     PlayerP99s = attribute(
         fget=_read_PlayerP99s,
         dtype=(float,),
+        label="P99 times",
         max_dim_x=MAX_PLAYERS,
         unit="s",
         format="%.4f",
@@ -232,6 +248,7 @@ class DonkiDirector(Device):
     Progress = attribute(
         fget=_read_Progress,
         dtype=float,
+        label="Progress",
         unit="%",
         min_value=0,
         max_value=100,
@@ -245,6 +262,7 @@ class DonkiDirector(Device):
     RemainingTime = attribute(
         fget=_read_RemainingTime,
         dtype=float,
+        label="Remaining time",
         unit="s",
         format="%.1f",
         doc="Time left, learned from this sequence's own triggers; NaN until known.",
@@ -254,20 +272,30 @@ class DonkiDirector(Device):
         return self._of_sequence(lambda sequence: sequence.pace.rate(time.monotonic_ns()), 0.0)
 
     TriggerRate = attribute(
-        fget=_read_TriggerRate, dtype=float, unit="Hz", format="%.1f", doc="Triggers in the last second."
+        fget=_read_TriggerRate,
+        dtype=float,
+        label="Trigger rate",
+        unit="Hz",
+        format="%.1f",
+        doc="Triggers in the last second.",
     )
 
     def _read_Overruns(self) -> int:
         return self._of_sequence(lambda sequence: sequence.pace.overruns, 0)
 
     Overruns = attribute(
-        fget=_read_Overruns, dtype=int, doc="Triggers that started late by more than 10 % of Period."
+        fget=_read_Overruns,
+        dtype=int,
+        label="Late triggers",
+        doc="Triggers that started late by more than 10 % of Period.",
     )
 
     def _read_RunId(self) -> str:
         return self._runs.run_id
 
-    RunId = attribute(fget=_read_RunId, dtype=str, doc="Id of the run in progress or last done.")
+    RunId = attribute(
+        fget=_read_RunId, dtype=str, label="Run ID", doc="Id of the run in progress or last done."
+    )
 
     def _read_JournalFile(self) -> str:
         return self._runs.recorder.journal_file
@@ -275,6 +303,7 @@ class DonkiDirector(Device):
     JournalFile = attribute(
         fget=_read_JournalFile,
         dtype=str,
+        label="Journal",
         display_level=DispLevel.EXPERT,
         doc="Path of the journal of all runs; the master files are beside it. Empty if it cannot be written.",
     )
@@ -286,7 +315,12 @@ class DonkiDirector(Device):
         self._settings.title = title
 
     RunTitle = attribute(
-        fget=_read_RunTitle, fset=_write_RunTitle, dtype=str, doc="Title of the next run.", **READ_WRITE
+        fget=_read_RunTitle,
+        fset=_write_RunTitle,
+        dtype=str,
+        label="Title of the run",
+        doc="Title of the next run.",
+        **READ_WRITE,
     )
 
     def _read_RunMetadata(self) -> str:
@@ -300,6 +334,7 @@ class DonkiDirector(Device):
         fget=_read_RunMetadata,
         fset=_write_RunMetadata,
         dtype=str,
+        label="Metadata of the run",
         doc="JSON object that is kept with the data of the next run.",
         **READ_WRITE,
     )
@@ -315,6 +350,8 @@ class DonkiDirector(Device):
         fget=_read_RunSeed,
         fset=_write_RunSeed,
         dtype=int,
+        label="Seed of the run",
+        min_value=-1,
         doc="Seed of the next run's random numbers; -1: another at each Start.",
         **READ_WRITE,
     )
@@ -323,7 +360,10 @@ class DonkiDirector(Device):
         return self._runs.last_error
 
     LastError = attribute(
-        fget=_read_LastError, dtype=str, doc="Which Player, which trigger, and what it said; empty if none."
+        fget=_read_LastError,
+        dtype=str,
+        label="Last error",
+        doc="Which Player, which trigger, and what it said; empty if none.",
     )
 
     def _read_SkippedTriggers(self) -> list[int]:
@@ -335,6 +375,7 @@ class DonkiDirector(Device):
     SkippedTriggers = attribute(
         fget=_read_SkippedTriggers,
         dtype=(int,),
+        label="Triggers missed",
         max_dim_x=MAX_PLAYERS,
         doc="How many triggers of this run each Player missed, in the order of Players.",
     )
@@ -345,48 +386,49 @@ class DonkiDirector(Device):
     DroppedPlayers = attribute(
         fget=_read_DroppedPlayers,
         dtype=(str,),
+        label="Players left out",
         max_dim_x=MAX_PLAYERS,
         doc="Players that their policy DISABLE left out for the rest of this run.",
     )
 
-    @command
+    @command()
     def Start(self) -> None:
         """Set the Players up and send the sequence of triggers."""
         with self._answering("Start"):
             self._runs.start()
 
-    @command
+    @command()
     def Recover(self) -> None:
         """Take up the last run, if it was interrupted or failed, after its last complete trigger."""
         with self._answering("Recover"):
             self._runs.recover()
 
-    @command
+    @command()
     def Stop(self) -> None:
         """End after the trigger in progress."""
         self._request(Command.STOP)
 
-    @command
+    @command()
     def Abort(self) -> None:
         """Tell the scripts in progress to give up, and end now."""
         self._request(Command.ABORT)
 
-    @command
+    @command()
     def Pause(self) -> None:
         """Pause after the trigger in progress."""
         self._request(Command.PAUSE)
 
-    @command
+    @command()
     def Resume(self) -> None:
         """Go on after a pause; the next trigger is due now."""
         self._request(Command.RESUME)
 
-    @command
+    @command()
     def Step(self) -> None:
         """Send one more trigger, then pause again."""
         self._request(Command.STEP)
 
-    @command
+    @command()
     def Reset(self) -> None:
         """Forget the failure: FAULT becomes ON."""
         with self._answering("Reset"):
