@@ -16,7 +16,7 @@ class DiffractionImage:
 
     The detector is flat and upright on the beam, the beam meets its middle. A ring lies where
     r = D tan 2θ, with Bragg's λ = 2 d sin θ. Its intensity goes by the peak's strength and the Lorentz factor
-    of a powder, 1 / (sin² θ cos θ) [1]_; across the ring it is a Gaussian in 2θ. Each pixel sees its
+    of a powder, 1 / (sin² θ cos θ) [Warren1969]_; across the ring it is a Gaussian in 2θ. Each pixel sees its
     solid angle, and counts are Poisson distributed.
 
     Parameters
@@ -44,7 +44,7 @@ class DiffractionImage:
 
     References
     ----------
-    .. [1] B. E. Warren, X-Ray Diffraction (1969), chapter 4: the powder pattern power theorem
+    .. [Warren1969] B. E. Warren, X-Ray Diffraction (1969), chapter 4: the powder pattern power theorem
     """
 
     def __init__(

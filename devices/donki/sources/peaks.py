@@ -57,8 +57,8 @@ class Peaks:
     ) -> Peaks:
         """Return the peaks of a cubic lattice of one kind of atoms.
 
-        The strength is the multiplicity, for diamond half of it where h, k, l are odd: there |F|² is 32 f²,
-        elsewhere 64 f².
+        The strength is the multiplicity, for diamond half of it where h, k, l are odd: there ``|F|²`` is
+        32 f², elsewhere 64 f².
 
         Parameters
         ----------

@@ -28,8 +28,8 @@ class PowderSource:
     A neutron of wavelength λ that is scattered by planes of spacing d into the angle 2θ, by Bragg's law
     λ = 2 d sin θ, arrives after t = (m_n / h) L 2 d sin θ, L being the flight path from the moderator over
     the sample to the pixel. How many do, goes by the flux at λ, the pixel's solid angle, the peak's strength
-    and the Lorentz factor of time-of-flight diffraction, d⁴ sin θ [1]_. Background is the same in all
-    directions and has the spectrum of the flux.
+    and the Lorentz factor of time-of-flight diffraction, d⁴ sin θ [Larson2004]_. Background is the same in
+    all directions and has the spectrum of the flux.
 
     The weights are taken at the mean angle of each of up to 64 groups of pixels of like angle, and for the
     temperature of the peaks; times are those of each pixel, to 2^-24 of themselves (4 ns in 70 ms). Events
@@ -54,8 +54,8 @@ class PowderSource:
 
     References
     ----------
-    .. [1] A. C. Larson, R. B. Von Dreele, General Structure Analysis System, Los Alamos Report LAUR 86-748
-       (2004)
+    .. [Larson2004] A. C. Larson, R. B. Von Dreele, General Structure Analysis System, Los Alamos Report
+       LAUR 86-748 (2004)
     """
 
     def __init__(
