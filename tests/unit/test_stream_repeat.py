@@ -2,6 +2,7 @@
 
 import struct
 from collections import defaultdict
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -41,6 +42,7 @@ class Sink:
     """Takes the place of Kafka and keeps what it gets."""
 
     events = messages = bytes = 0
+    extents: ClassVar = {}
 
     def __init__(self, *_):
         self.sent = []

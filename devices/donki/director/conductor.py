@@ -143,6 +143,8 @@ class Part:
                 return None
             files, streams = (proxy.read_attribute(name).value for name in ("Files", "Streams"))
             self._record.introduce(self.entry.name, files or (), streams)
+        elif ask.task is Task.STOP:
+            self._record.remainder(self.entry.name, proxy.read_attribute("Remainder").value)
         return None
 
     def _connect(self) -> tango.DeviceProxy:

@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from donki.director import deliveries
 from donki.director.effects import Outcome, Step, TriggerDone
 from donki.errors import FileError
 from donki.run import Run
@@ -193,7 +194,9 @@ class Journal:
             directory.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
             self._connection.executescript(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=1000;" + SCHEMA
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=1000;"
+                + SCHEMA
+                + deliveries.SCHEMA
             )
         except (OSError, sqlite3.Error) as error:
             raise self._unwritable(error) from None
@@ -229,6 +232,11 @@ class Journal:
     def file(self, run_id: str, player: str, path: str) -> None:
         """Note a file that a Player writes in a run."""
         self._notes.put((_FILE, (path, run_id, player)))
+
+    def remainder(self, player: str, manifest: str) -> None:
+        """Note what a Player delivered after the last trigger: a manifest in JSON."""
+        for note in deliveries.rows(self._player_keys[player], 0, time.time_ns(), json.loads(manifest)):
+            self._notes.put(note)
 
     def job(self, run_id: str, job_id: str, topic: str) -> None:
         """Note a job that file writers are told of on a topic."""
@@ -390,8 +398,9 @@ class Journal:
             return True
         groups: dict[str, list[tuple[object, ...]]] = {}
         for statement, values in self._unwritten:
-            row = _step_row(*values) if statement is _STEP else values  # type: ignore[arg-type]
-            groups.setdefault(statement, []).append(row)
+            notes = _step_rows(*values) if statement is _STEP else [(statement, values)]  # type: ignore[arg-type]
+            for kind, row in notes:
+                groups.setdefault(kind, []).append(row)
         try:
             with self._transaction():
                 for statement, rows in groups.items():
@@ -471,20 +480,28 @@ _JOB_STOPPED = "UPDATE job SET stopped = ? WHERE id = ?"
 _END = "UPDATE run SET ended = ?, outcome = ?, error = ? WHERE key = ?"
 
 
-def _step_row(step: Step, run_key: int, player_key: int, epoch: int) -> tuple[object, ...]:
+def _step_rows(
+    step: Step, run_key: int, player_key: int, epoch: int
+) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Yield the statements that note a step and what was delivered at it, and their values."""
     report = json.loads(step.report) if step.report else {}
-    return (
-        run_key,
-        step.trigger,
-        player_key,
-        # It may have been done at a later attempt, of which a Director that died took no note.
-        report.get("attempt", step.attempt),
-        step.outcome.value,
-        step.sent + epoch,
-        step.done + epoch,
-        step.error,
-        report.get("duration"),
-        report.get("events", 0),
-        report.get("messages", 0),
-        report.get("bytes", 0),
+    # It may have been done at a later attempt, of which a Director that died took no note.
+    attempt = report.get("attempt", step.attempt)
+    yield (
+        _STEP,
+        (
+            run_key,
+            step.trigger,
+            player_key,
+            attempt,
+            step.outcome.value,
+            step.sent + epoch,
+            step.done + epoch,
+            step.error,
+            report.get("duration"),
+            report.get("events", 0),
+            report.get("messages", 0),
+            report.get("bytes", 0),
+        ),
     )
+    yield from deliveries.rows(player_key, step.trigger, attempt, report.get("manifest", {}))

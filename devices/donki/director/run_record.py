@@ -74,6 +74,10 @@ class RunRecord:
             self._journal.file(self._run.id, player, path)
         self._streams[player] = [Stream(**stream) for stream in json.loads(streams)]
 
+    def remainder(self, player: str, manifest: str) -> None:
+        """Take what a Player delivered after its last trigger."""
+        self._journal.remainder(player, manifest)
+
     def armed(self) -> None:
         """Take that all Players are set up; returns at once."""
         self._is_armed = True

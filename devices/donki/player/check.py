@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from donki.errors import BrokerError, InputError
+from donki.streams.faults.rule import read_rules
 from donki.streams.kafka import KafkaSink
 
 #: Less room than this for files is worth a word, in bytes.
@@ -21,6 +22,7 @@ def findings(
     client: str,
     topics: Iterable[str],
     directory: Path | None,
+    faults: object = None,
 ) -> list[str]:
     """Return one line for each thing that must be mended, with its remedy; empty is ready.
 
@@ -35,9 +37,17 @@ def findings(
         exist is made
     directory
         where the files go; None for no files
+    faults
+        what stands under that key of the Player's Parameters
     """
     lines = _topics(brokers, options, client, sorted(set(topics)))
-    return lines + _files(directory) if directory else lines
+    if directory:
+        lines += _files(directory)
+    try:
+        read_rules(faults)
+    except InputError as error:
+        lines.append(f"Parameters: {error}")
+    return lines
 
 
 def _topics(

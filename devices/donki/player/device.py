@@ -27,6 +27,7 @@ from donki.priority import check_priority
 from donki.publisher import Publisher
 from donki.run import Run as RunIdentity
 from donki.set_points import show_set_points
+from donki.streams.faults.rule import read_rules
 from donki.streams.kafka import CLIENTS
 from donki.streams.outlet import Outlet
 
@@ -84,7 +85,7 @@ class DonkiPlayer(Device):
         self._performer.timeout = self._timeout
         names = ("Priority", "Script", "ScriptHash", "Parameters", "Timeout", "OnError", "Retries", "Run")
         counters = ("LastTrigger", "LastDuration", "EventsSent", "MessagesSent", "BytesSent", "LastLog")
-        places = ("Files", "Streams")
+        places = ("Files", "Streams", "Remainder")
         writable = ("Priority", "Script", "Parameters", "Timeout", "OnError", "Retries", "Run")
         show_set_points(self, {name: getattr(self, f"_read_{name}")() for name in writable})
         self._publisher = Publisher(
@@ -172,7 +173,8 @@ class DonkiPlayer(Device):
         fset=_write_Parameters,
         dtype=str,
         label="Parameters",
-        doc="JSON object that is handed to the script.",
+        doc="JSON object that is handed to the script. The key faults lists what is to befall its data on "
+        "their way to Kafka.",
         **MEMORIZED,
     )
 
@@ -323,6 +325,18 @@ class DonkiPlayer(Device):
         "schema, topic and source of each.",
     )
 
+    def _read_Remainder(self) -> str:
+        return json.dumps(self._performer.remainder.as_dict())
+
+    Remainder = attribute(
+        fget=_read_Remainder,
+        dtype=str,
+        label="Remainder",
+        display_level=DispLevel.EXPERT,
+        doc="JSON manifest of what was delivered after the last trigger of the run that was stopped last, as "
+        "by the script's stop.",
+    )
+
     def _read_LastLog(self) -> str:
         return self._last_log
 
@@ -354,7 +368,8 @@ class DonkiPlayer(Device):
         doc_in='JSON: a number, or {"trigger": number, "run": id, "reference_time": ns since 1970 UTC, '
         '"attempt": number from 1}, of which only the trigger is needed',
         dtype_out=str,
-        doc_out="JSON object: trigger, attempt, duration in s, events, messages, bytes",
+        doc_out="JSON object: trigger, attempt, duration in s, events, messages, bytes; and a manifest of "
+        "what was delivered, where something was",
         display_level=DispLevel.EXPERT,
     )
     def Trigger(self, text: str) -> str:
@@ -381,6 +396,7 @@ class DonkiPlayer(Device):
                 self.KafkaClient,
                 topics | {self.ValuesTopic} if self.ValuesTopic else topics,
                 self._file_directory(),
+                self._player.parameters.get("faults"),
             )
 
     @command()
@@ -397,6 +413,7 @@ class DonkiPlayer(Device):
             kafka_client=self.KafkaClient,
             values_topic=self.ValuesTopic,
             file_directory=self._file_directory(),
+            faults=read_rules(self._player.parameters.get("faults")),
         )
 
     def _kafka_options(self) -> dict[str, Any]:

@@ -10,22 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from donki.errors import BusyError, DonkiError, NotAllowedError, NotSetUpError, ScriptError
+from donki.player.memory import Memory
 from donki.player.player import Player
 from donki.player.script import LOG_NAME, Script, find_script
 from donki.player.trigger import Trigger
 from donki.run import Run
+from donki.streams.manifest import Manifest
 from donki.streams.outlet import Counts, Outlet, Stream
-
-Remembered = TypeVar("Remembered")
-
-#: How many of a run's triggers a Player remembers having done.
-REMEMBERED = 4096
 
 #: How long after an Abort the broker may still take what an action has sent, in s.
 PATIENCE = 0.4
@@ -43,7 +40,10 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Report:
-    """What a Player did at a trigger; the duration in s, the events, messages and bytes of this trigger."""
+    """What a Player did at a trigger; the duration in s, the events, messages and bytes of this trigger.
+
+    What was delivered is listed in the manifest.
+    """
 
     trigger: int
     attempt: int
@@ -51,8 +51,13 @@ class Report:
     events: int
     messages: int
     bytes: int
+    manifest: Manifest = field(default_factory=Manifest)
 
-    as_dict = asdict
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object; without a manifest where nothing was sent."""
+        manifest = self.manifest.as_dict()
+        counts = {name: value for name, value in vars(self).items() if name != "manifest"}
+        return counts | {"manifest": manifest} if manifest else counts
 
 
 class Performer:
@@ -71,6 +76,7 @@ class Performer:
         self.timeout = 60.0
         self._open_outlet = open_outlet
         self._outlet: Outlet | None = None
+        self._remainder = Manifest()
         self._script: Script | None = None
         self._fault = "no script is set"
         self._failure: str | None = None
@@ -78,8 +84,8 @@ class Performer:
         self._busy_with: str | None = None
         self._acting_at = 0
         self._stop_asked = False
-        self._reports: dict[int, Report] = {}
-        self._failures: dict[int, tuple[int, DonkiError]] = {}
+        self._reports: Memory[Report] = Memory()
+        self._failures: Memory[tuple[int, DonkiError]] = Memory()
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
 
@@ -113,8 +119,7 @@ class Performer:
     @property
     def last(self) -> Report | None:
         """What was done at the last trigger of this run; None before the first."""
-        newest = next(reversed(self._reports), None)
-        return self._reports.get(newest) if newest else None
+        return self._reports.newest
 
     @property
     def has_script(self) -> bool:
@@ -135,6 +140,11 @@ class Performer:
     def files(self) -> tuple[Path, ...]:
         """The files that are written in the run in progress, or were in the last one."""
         return self._outlet.files if self._outlet else ()
+
+    @property
+    def remainder(self) -> Manifest:
+        """What was delivered after the last trigger of the run that was stopped last."""
+        return self._remainder
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -185,6 +195,7 @@ class Performer:
                 self._reports.clear()
                 self._failures.clear()
             try:
+                self._remainder = Manifest()
                 self._outlet = self._open_outlet(run)
                 self.player.begin(run, self._outlet)
                 script.data_names()
@@ -239,13 +250,13 @@ class Performer:
             try:
                 report = self._act(script, outlet, trigger)
             except DonkiError as error:
-                _remember(self._failures, trigger, (trigger.attempt, error))
+                self._failures.remember(trigger, (trigger.attempt, error))
                 outlet.discard()
                 if not self.player.aborted:
                     self._fail(f"trigger {trigger}: {error}")
                 raise
             self._failure = None
-            _remember(self._reports, trigger, report)
+            self._reports.remember(trigger, report, report.manifest.size)
             return report
 
     def stop(self) -> None:
@@ -279,6 +290,7 @@ class Performer:
     def _act(self, script: Script, outlet: Outlet, trigger: Trigger) -> Report:
         began = time.perf_counter()
         before = outlet.counts
+        outlet.begin(trigger)
         values = dict(script.action(trigger))
         if self.player.aborted:
             raise DonkiError(f"Player {self.player.name} gave up trigger {trigger}: it was told to abort")
@@ -296,6 +308,7 @@ class Performer:
             events=after.events - before.events,
             messages=after.messages - before.messages,
             bytes=after.bytes - before.bytes,
+            manifest=outlet.take_manifest(),
         )
 
     def _is_set_up(self, run_id: str | None) -> bool:
@@ -303,9 +316,9 @@ class Performer:
 
     def _recall(self, trigger: Trigger) -> Report | None:
         """Return what was done at a trigger, or raise why an attempt that was already made failed."""
-        if report := self._reports.get(trigger):
+        if report := self._reports.recall(trigger):
             return report
-        attempt, error = self._failures.get(trigger, (0, None))
+        attempt, error = self._failures.recall(trigger) or (0, None)
         if error and attempt >= trigger.attempt:
             raise error
         return None
@@ -339,6 +352,7 @@ class Performer:
             self.player.end()
             if self._outlet:
                 self._outlet.close()
+                self._remainder = self._outlet.take_manifest()
 
     def _stop_quietly(self, script: Script) -> None:
         try:
@@ -381,11 +395,3 @@ class Performer:
                         break
                     self._claim("stop")
                 self._stop_quietly(self._script)
-
-
-def _remember(memory: dict[int, Remembered], trigger: int, what: Remembered) -> None:
-    """Keep the newest last, and no more than `REMEMBERED`."""
-    memory.pop(trigger, None)
-    memory[trigger] = what
-    if len(memory) > REMEMBERED:
-        del memory[next(iter(memory))]

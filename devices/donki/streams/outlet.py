@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -13,7 +13,11 @@ from donki.run import Run
 from donki.streams.alarm import AlarmStream
 from donki.streams.connection import ConnectionStream
 from donki.streams.events import EventStream
+from donki.streams.faults.injector import FaultInjector
+from donki.streams.faults.rule import Rule
+from donki.streams.faults.table import FaultTable
 from donki.streams.kafka import CLIENTS, KafkaSink
+from donki.streams.manifest import Extent, Ledger, Manifest
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.values import as_value, encode_value
@@ -61,6 +65,8 @@ class Outlet:
     file_directory
         where the NeXus file ``RUN_PLAYER.nxs`` goes; None for no file. Where the Player wrote one in this run
         before it died or the run was taken up, the next is ``RUN_PLAYER+2.nxs`` and so on
+    faults
+        what is put into the data on their way to Kafka; the file keeps them as they were, and lists what was
 
     Attributes
     ----------
@@ -87,6 +93,7 @@ class Outlet:
         kafka_client: str = CLIENTS[0],
         values_topic: str = "",
         file_directory: Path | None = None,
+        faults: Sequence[Rule] = (),
     ) -> None:
         self._player = player
         self._values_topic = values_topic
@@ -94,6 +101,9 @@ class Outlet:
         self._values: dict[str, Stream] = {}
         self._abandoned = False
         self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}", kafka_client)
+        self._brokers = ", ".join(brokers)
+        self._sent = self._measured = Ledger(self._sink)
+        self._injector: FaultInjector | None = None
         if values_topic:
             self._sink.open_topic(values_topic)
         self._file: NexusFile | None = None
@@ -105,6 +115,10 @@ class Outlet:
             except FileError:
                 self._sink.close()
                 raise
+        if faults:
+            self._faults = FaultTable(self._file)
+            self._injector = FaultInjector(self._sent, faults, run.seed, player, self._faults.note)
+            self._measured = Ledger(self._injector)
 
     @property
     def counts(self) -> Counts:
@@ -117,6 +131,27 @@ class Outlet:
         opened = self._streams.copy().values()
         streams = [Stream(stream.schema, stream.topic, stream.source) for stream in opened]
         return (*streams, *self._values.copy().values())
+
+    def begin(self, trigger: int) -> None:
+        """Take that what is sent from now on belongs to a trigger.
+
+        Raises
+        ------
+        BrokerError
+            when what a fault held back until now could not be sent
+        """
+        if self._injector:
+            self._injector.begin(trigger)
+
+    def take_manifest(self) -> Manifest:
+        """Return what was delivered since the last time; to be called after `deliver` or `close`."""
+        sent = self._sent.take()
+        extents = sorted(self._sink.extents.copy().items())
+        manifest = Manifest(self._brokers, tuple(Extent(*place, *ends) for place, ends in extents), sent)
+        if not self._injector:
+            return manifest
+        measured, faults = self._measured.take(), self._faults.take()
+        return replace(manifest, measured=None if measured == sent else measured, faults=faults)
 
     def events(self, topic: str, source: str, **settings: Any) -> EventStream:
         """Open a stream of neutron events; see `open`."""
@@ -152,7 +187,7 @@ class Outlet:
         stream = self._streams.get(key)
         if stream is None:
             self._sink.open_topic(topic)
-            stream = self._streams[key] = kind(topic, source, self._sink, self._file, **settings)
+            stream = self._streams[key] = kind(topic, source, self._measured, self._file, **settings)
         if not isinstance(stream, kind) or stream.topic != topic:
             raise InputError(
                 f"{source} has {stream.schema} messages to topic {stream.topic} in this run; the topic and"
@@ -194,7 +229,7 @@ class Outlet:
                 if name not in self._values:
                     # A flatbuffer says its schema in its second word.
                     self._values[name] = Stream(message[4:8].decode(), self._values_topic, source)
-                self._sink.send(self._values_topic, source, message, reference_time)
+                self._measured.send(self._values_topic, source, message, reference_time)
 
     def deliver(self, timeout: float) -> None:
         """Return when everything sent so far is acknowledged by the broker and written to the file.
@@ -211,6 +246,8 @@ class Outlet:
             self._file.commit()
         for stream in self._streams.values():
             stream.commit()
+        if self._injector:
+            self._injector.commit()
 
     def discard(self) -> None:
         """Take back what was sent since the last `deliver`, after an action or a delivery that failed.
@@ -226,6 +263,9 @@ class Outlet:
         self._sink.discard()
         for stream in self._streams.values():
             stream.rollback()
+        if self._injector:
+            self._injector.rollback()
+        self.take_manifest()
         if self._file is not None:
             self._file.discard()
 
@@ -246,6 +286,8 @@ class Outlet:
         """
         try:
             if not self._abandoned:
+                if self._injector:
+                    self._injector.release()
                 self.deliver(timeout)
         finally:
             self._sink.close()
