@@ -29,6 +29,8 @@ class Column:
 
     Attributes
     ----------
+    dataset
+        that it appends to
     rows
         number of rows, buffered ones too
     """
@@ -51,6 +53,7 @@ class Column:
             chunks=(chunk, *shape),
         )
         self.dataset.attrs.update(attributes or {})
+        self._path = self.dataset.name
         self.rows = 0
         self._buffer = np.empty((chunk, *shape), dtype)
         self._written = 0
@@ -89,6 +92,10 @@ class Column:
             self.dataset.resize(self._committed, axis=0)
             self._written = self._committed
         self.rows = self._committed
+
+    def find_in(self, root: h5py.File) -> None:
+        """Go on in the file that was opened anew."""
+        self.dataset = root[self._path]
 
     def _write(self) -> None:
         if self.rows > self._written:

@@ -44,12 +44,12 @@ class EventGroup:
     def __init__(
         self, instrument: h5py.Group, source: str, detector_number: NDArray[np.int32] | None = None
     ) -> None:
-        self._detector = instrument.require_group(source)
-        self._detector.attrs["NX_class"] = "NXdetector"
+        detector = instrument.require_group(source)
+        detector.attrs["NX_class"] = "NXdetector"
         self._has_numbers = detector_number is not None
         if detector_number is not None:
-            self._detector["detector_number"] = detector_number
-        events = self._detector.create_group(f"{source}_events")
+            detector["detector_number"] = detector_number
+        events = detector.create_group(f"{source}_events")
         events.attrs["NX_class"] = "NXevent_data"
 
         def per_event(name: str, attributes: Mapping[str, str] | None = None) -> Column:
@@ -66,9 +66,29 @@ class EventGroup:
         self._starts = per_pulse("event_index", np.int64)
         self._cues = per_pulse("cue_index", np.int64)
         self._cue_times = per_pulse("cue_timestamp_zero", np.int64, _SINCE_1970)
-        self._columns = self._pixels, self._times, self._pulses, self._starts, self._cues, self._cue_times
         self._seen: tuple[int, int] | None = None
         self._numbered: tuple[int, int] | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The data sets that grow.
+
+        The event ids are the last, so that who reads them first finds at least the pulses they belong to.
+        """
+        return self._cues, self._cue_times, self._pulses, self._starts, self._times, self._pixels
+
+    @property
+    def numbering(self) -> tuple[h5py.Dataset, ...]:
+        """The detector's numbering, where there is one that grows with the ids that are seen."""
+        number = None if self._has_numbers else self._detector.get("detector_number")
+        return () if number is None else (number,)
+
+    @property
+    def needs_reshape(self) -> bool:
+        """Whether the next commit will make or remove the detector's numbering."""
+        if self._has_numbers or self._seen == self._numbered:
+            return False
+        return _is_numbering(self._seen) != _is_numbering(self._numbered)
 
     def append(
         self, reference_time: int, time_of_flight: NDArray[np.int32], pixel_id: NDArray[np.int32]
@@ -100,23 +120,27 @@ class EventGroup:
 
     def commit(self) -> None:
         """Write what is buffered; these pulses stay."""
-        for column in self._columns:
+        for column in self.columns:
             column.commit()
         if self._seen != self._numbered and not self._has_numbers:
             self._number()
 
     def rollback(self) -> None:
         """Take back the pulses since the last commit."""
-        for column in self._columns:
+        for column in self.columns:
             column.rollback()
         self._seen = self._numbered
+
+    @property
+    def _detector(self) -> h5py.Group:
+        return self._pixels.dataset.parent.parent
 
     def _number(self) -> None:
         """Write the detector's numbering anew, as far as the pixel ids that were seen reach now."""
         self._numbered = self._seen
         low, high = self._seen or (0, -1)
         name = "detector_number"
-        if high - low >= MOST_PIXELS:
+        if not _is_numbering(self._seen):
             self._detector.pop(name, None)
             return
         numbers = self._detector.require_dataset(
@@ -124,3 +148,8 @@ class EventGroup:
         )
         numbers.resize(high - low + 1, axis=0)
         numbers[:] = np.arange(low, high + 1, dtype=np.int32)
+
+
+def _is_numbering(seen: tuple[int, int] | None) -> bool:
+    """Whether the pixel ids that were seen, from the smallest to the largest, are a detector's."""
+    return seen is not None and seen[1] - seen[0] < MOST_PIXELS

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from donki.errors import FileError, InputError
 from donki.run import Run
+from donki.streams.column import Column
 from donki.streams.event_group import EventGroup
 from donki.streams.row_group import Layout, RowGroup
+from donki.streams.shared_file import SharedFile
 from donki.streams.value_series import ValueSeries, dataset_names
 from donki.streams.values import Value
 
@@ -28,9 +30,12 @@ class NexusFile:
     ``/entry/instrument/SOURCE`` any other stream, and ``/PLAYER/NAME`` the values that actions return, by
     trigger.
 
-    Data become part of the file at `commit`; `discard` takes back what came after it. After a ``kill -9`` the
-    file holds what was committed, since HDF5 keeps in memory what it knows of newer data. (A power failure is
-    another matter: the operating system decides when it writes to the disk.)
+    Data become part of the file at `commit`; `discard` takes back what came after it. The file may be opened
+    and read at any time. Who follows it (``h5py.File(path, swmr=True)``, then ``refresh`` of its data sets)
+    sees each commit when it is made; a stream or a value that began after the first commit is seen by who
+    opens the file anew. After a ``kill -9`` the file holds what was committed, for HDF5 keeps in memory what
+    it knows of newer data. (A power failure is another matter: the operating system decides when it writes
+    to the disk.)
 
     Parameters
     ----------
@@ -54,10 +59,9 @@ class NexusFile:
         self._rows: dict[str, RowGroup] = {}
         self._series: dict[str, ValueSeries] = {}
         with self._named():
-            # Without a chunk cache a commit writes what is new, not the whole chunks that it lies in.
-            self._file = h5py.File(path, "x", rdcc_nbytes=0)
+            self._file = SharedFile(path)
             self._describe(run)
-            self._file.flush()
+            self._file.publish([])
 
     def open_events(self, source: str, detector_number: NDArray[np.int32] | None = None) -> None:
         """Make the event group of a source.
@@ -78,7 +82,8 @@ class NexusFile:
         """
         _check_name(source, "source")
         with self._named():
-            self._groups[source] = EventGroup(self._file["entry/instrument"], source, detector_number)
+            self._reshape()
+            self._groups[source] = EventGroup(self._instrument, source, detector_number)
 
     def append_events(
         self,
@@ -129,7 +134,8 @@ class NexusFile:
         """
         _check_name(source, "source")
         with self._named():
-            self._rows[key] = RowGroup(self._file["entry/instrument"], source, layout)
+            self._reshape()
+            self._rows[key] = RowGroup(self._instrument, source, layout)
 
     def append_rows(self, key: str, rows: Mapping[str, NDArray[np.generic]]) -> None:
         """Append rows to a stream's group, shape (n, ...) in each column.
@@ -140,7 +146,11 @@ class NexusFile:
             when the file cannot be written
         """
         with self._named():
-            self._rows[key].append(rows)
+            group = self._rows[key]
+            if not group.columns:
+                self._reshape()
+                group.open_columns(self._instrument, rows)
+            group.append(rows)
 
     def append_values(self, trigger: int, values: Mapping[str, Value]) -> None:
         """Append what a trigger returned.
@@ -157,7 +167,8 @@ class NexusFile:
             self._series[name].check(values[name])
         with self._named():
             if new:
-                group = self._file.require_group(self._player)
+                self._reshape()
+                group = self._file.root.require_group(self._player)
                 self._check_new(new, group)
                 for name in sorted(new):
                     self._series[name] = ValueSeries(group, name, values[name])
@@ -173,13 +184,13 @@ class NexusFile:
             when the file cannot be written
         """
         with self._named():
-            for group in self._groups.values():
-                group.commit()
-            for rows in self._rows.values():
-                rows.commit()
-            for series in self._series.values():
-                series.commit()
-            self._file.flush()
+            if any(group.needs_reshape for group in self._groups.values()):
+                self._reshape()
+            for part in self._parts:
+                part.commit()
+            datasets = [column.dataset for column in self._columns()]
+            numberings = [number for group in self._groups.values() for number in group.numbering]
+            self._file.publish([*numberings, *datasets])
 
     def discard(self) -> None:
         """Take back what came since the last commit.
@@ -190,12 +201,9 @@ class NexusFile:
             when the file cannot be written
         """
         with self._named():
-            for group in self._groups.values():
-                group.rollback()
-            for rows in self._rows.values():
-                rows.rollback()
+            for part in self._parts:
+                part.rollback()
             for name, series in list(self._series.items()):
-                series.rollback()
                 if not series.rows:
                     self._series.pop(name).remove()
 
@@ -210,9 +218,29 @@ class NexusFile:
         with self._named():
             try:
                 self.discard()
-                self._file["entry/end_time"] = _now()
+                self._reshape()
+                self._file.root["entry/end_time"] = _now()
             finally:
                 self._file.close()
+
+    @property
+    def _instrument(self) -> h5py.Group:
+        return self._file.root["entry/instrument"]
+
+    @property
+    def _parts(self) -> tuple[EventGroup | RowGroup | ValueSeries, ...]:
+        return *self._groups.values(), *self._rows.values(), *self._series.values()
+
+    def _columns(self) -> Iterator[Column]:
+        for part in self._parts:
+            yield from part.columns
+
+    def _reshape(self) -> None:
+        """Allow that groups and data sets are made or removed."""
+        if self._file.is_growing:
+            self._file.reshape()
+            for column in self._columns():
+                column.find_in(self._file.root)
 
     def _check_new(self, names: Iterable[str], group: h5py.Group) -> None:
         taken = set(group)
@@ -226,7 +254,7 @@ class NexusFile:
             taken.update(dataset_names(name))
 
     def _describe(self, run: Run) -> None:
-        root = self._file
+        root = self._file.root
         root.attrs.update(NX_class="NXroot", default="entry", file_name=self._path.name, file_time=_now())
         entry = root.create_group("entry")
         entry.attrs["NX_class"] = "NXentry"

@@ -54,22 +54,31 @@ class RowGroup:
     """
 
     def __init__(self, instrument: h5py.Group, source: str, layout: Layout) -> None:
-        self._group = instrument.require_group(source)
+        group = instrument.require_group(source)
         # What is more than a log keeps its class when the alarms of the same source join it.
-        if layout.nx_class != "NXlog" or "NX_class" not in self._group.attrs:
-            self._group.attrs["NX_class"] = layout.nx_class
-        self._group.attrs.update(layout.attributes)
+        if layout.nx_class != "NXlog" or "NX_class" not in group.attrs:
+            group.attrs["NX_class"] = layout.nx_class
+        group.attrs.update(layout.attributes)
         for name, (values, unit) in layout.coordinates.items():
-            self._group[name] = values
-            self._group[name].attrs["units"] = unit
+            group[name] = values
+            group[name].attrs["units"] = unit
+        self._source = source
         self._layout = layout
         self._columns: dict[str, Column] = {}
 
-    def append(self, rows: Mapping[str, NDArray[np.generic]]) -> None:
-        """Append rows, shape (n, ...) in each column; the first decide the type and the shape of a row."""
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The data sets that grow; none before the first rows."""
+        return tuple(self._columns.values())
+
+    def open_columns(self, instrument: h5py.Group, rows: Mapping[str, NDArray[np.generic]]) -> None:
+        """Make the data sets; the first rows decide their type and the shape of a row."""
         for name, values in rows.items():
-            if name not in self._columns:
-                self._columns[name] = self._new_column(name, values)
+            self._columns[name] = self._new_column(instrument[self._source], name, values)
+
+    def append(self, rows: Mapping[str, NDArray[np.generic]]) -> None:
+        """Append rows, shape (n, ...) in each column."""
+        for name, values in rows.items():
             self._columns[name].append(values)
 
     def commit(self) -> None:
@@ -82,11 +91,11 @@ class RowGroup:
         for column in self._columns.values():
             column.rollback()
 
-    def _new_column(self, name: str, values: NDArray[np.generic]) -> Column:
+    def _new_column(self, group: h5py.Group, name: str, values: NDArray[np.generic]) -> Column:
         dtype = h5py.string_dtype() if values.dtype.kind == "O" else values.dtype
         row_bytes = max(1, dtype.itemsize * int(np.prod(values.shape[1:])))
         return Column(
-            self._group,
+            group,
             name,
             dtype,
             chunk=min(max(1, _BYTES_PER_CHUNK // row_bytes), _MOST_ROWS_PER_CHUNK),

@@ -34,8 +34,8 @@ class ValueSeries:
     """
 
     def __init__(self, parent: h5py.Group, name: str, first: Value) -> None:
-        self._parent = parent
         self._name = name
+        self._path = f"{parent.name[1:]}/{name}"
         self._dtype, self._shape = _kind(first)
         row_bytes = max(1, self._dtype.itemsize * int(np.prod(self._shape)))
         chunk = min(max(1, _BYTES_PER_CHUNK // row_bytes), _MOST_ROWS_PER_CHUNK)
@@ -45,6 +45,11 @@ class ValueSeries:
         self._triggers.dataset.make_scale("trigger")
         self._values.dataset.dims[0].attach_scale(self._triggers.dataset)
         self._values.dataset.dims[0].label = "trigger"
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The data sets that grow."""
+        return self._values, self._triggers
 
     @property
     def rows(self) -> int:
@@ -62,7 +67,7 @@ class ValueSeries:
         dtype, shape = _kind(value)
         if shape != self._shape or not np.can_cast(dtype, self._dtype, "safe"):
             raise InputError(
-                f"the value {self._parent.name[1:]}/{self._name} was {_describe(self._dtype, self._shape)}"
+                f"the value {self._path} was {_describe(self._dtype, self._shape)}"
                 f" at first and is {_describe(dtype, shape)} now; return one type and shape throughout a run"
             )
 
@@ -83,8 +88,9 @@ class ValueSeries:
 
     def remove(self) -> None:
         """Leave the file as if the value had never been returned."""
+        parent = self._values.dataset.parent
         for name in dataset_names(self._name):
-            del self._parent[name]
+            del parent[name]
 
 
 def _kind(value: Value) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
