@@ -203,6 +203,9 @@ class Sequence:
             return []
         member = self.members[player]
         if self.phase is Phase.ENDING:
+            if pending.task is Task.TRIGGER and error is None:
+                # It had done its turn before it was told to give up.
+                return [self._step(member, pending, Outcome.DONE, now, report=report), *self._leave(player)]
             # It was told to give up perhaps before it was asked to set up.
             is_set_up = pending.task is Task.START and error is None
             limit = pending.limit
