@@ -199,10 +199,19 @@ def broker(port: int) -> None:
     running.run(lambda: click.echo(f"Kafka broker: {running.address}, in memory; Ctrl-C ends it"))
 
 
+_kafka_options = click.option(
+    "--kafka-options",
+    metavar="JSON|FILE",
+    default="{}",
+    help='Security, as {"security_protocol": "SSL"}, or a file with that: command lines are seen by others.',
+)
+
+
 @donki.command()
 @click.argument("topics", metavar="TOPIC...", nargs=-1, required=True)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--broker", metavar="HOST:PORT", default="localhost:9092", show_default=True)
+@_kafka_options
 @click.option(
     "--from",
     "start",
@@ -214,17 +223,32 @@ def broker(port: int) -> None:
 @click.option("--count", type=click.IntRange(min=1), help="End after so many messages in all.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
 def record(
-    topics: tuple[str, ...], file: Path, broker: str, start: str, count: int | None, seconds: float | None
+    topics: tuple[str, ...],
+    file: Path,
+    broker: str,
+    kafka_options: str,
+    start: str,
+    count: int | None,
+    seconds: float | None,
 ) -> None:
     """Record Kafka topics to FILE (HDF5), all partitions: payloads, keys, headers and time stamps.
 
     Ctrl-C ends it, and the file is whole. FILE must not exist yet.
     """
+    from donki_client.kafka_options import read_kafka_options  # noqa: PLC0415
     from donki_client.record import record as run  # noqa: PLC0415
 
     console = Console(highlight=False)
-    beginning = start == "beginning"
-    done = run(topics, file, console, broker=broker, from_beginning=beginning, count=count, seconds=seconds)
+    done = run(
+        topics,
+        file,
+        console,
+        broker=broker,
+        options=read_kafka_options(kafka_options),
+        from_beginning=start == "beginning",
+        count=count,
+        seconds=seconds,
+    )
     console.print(
         f"{done.messages:,} messages, {done.bytes / 1e6:,.1f} MB recorded to {file}", soft_wrap=True
     )
@@ -235,6 +259,7 @@ def record(
 @donki.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--broker", metavar="HOST:PORT", default="localhost:9092", show_default=True)
+@_kafka_options
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, max=1e6),
@@ -243,16 +268,24 @@ def record(
     help="How many times as fast as recorded; 0 = as fast as possible.",
 )
 @click.option("--topic-map", metavar="OLD=NEW", multiple=True, help="Another name for a topic; repeatable.")
-def replay(file: Path, broker: str, speed: float, topic_map: tuple[str, ...]) -> None:
+def replay(file: Path, broker: str, kafka_options: str, speed: float, topic_map: tuple[str, ...]) -> None:
     """Send what donki record stored in FILE again, at the pace of its time stamps.
 
     The exit status is 0 only if the broker acknowledged every message.
     """
+    from donki_client.kafka_options import read_kafka_options  # noqa: PLC0415
     from donki_client.replay import parse_topic_map  # noqa: PLC0415
     from donki_client.replay import replay as run  # noqa: PLC0415
 
     console = Console(highlight=False)
-    done = run(file, console, broker=broker, speed=speed, topic_map=parse_topic_map(topic_map))
+    done = run(
+        file,
+        console,
+        broker=broker,
+        options=read_kafka_options(kafka_options),
+        speed=speed,
+        topic_map=parse_topic_map(topic_map),
+    )
     console.print(
         f"{done.sent:,} of {done.recorded:,} messages sent, {done.acknowledged:,} acknowledged,"
         f" {done.bytes / 1e6:,.1f} MB",

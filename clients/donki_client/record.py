@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -39,6 +40,7 @@ def record(
     console: Console,
     *,
     broker: str,
+    options: Mapping[str, Any] | None = None,
     from_beginning: bool = False,
     count: int | None = None,
     seconds: float | None = None,
@@ -55,6 +57,8 @@ def record(
         where progress is shown, if it is a terminal
     broker
         ``host:port``
+    options
+        security settings for the Kafka client
     from_beginning
         from the oldest message of each topic on, not only what comes from now on
     count
@@ -71,7 +75,7 @@ def record(
     FileError
         when the file exists or cannot be written
     """
-    consumer = _connect(broker)
+    consumer = _connect(broker, options or {})
     try:
         begin = _begin(consumer, broker, topics, from_beginning)
         numbers = {topic: [part.partition for part in begin if part.topic == topic] for topic in topics}
@@ -88,9 +92,10 @@ def record(
         consumer.close()
 
 
-def _connect(broker: str) -> KafkaConsumer:
+def _connect(broker: str, options: Mapping[str, Any]) -> KafkaConsumer:
     knock([parse_address(broker)], CONNECT_LIMIT / 2)
     settings = {
+        **options,
         "bootstrap_servers": [broker],
         "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT),
         "allow_auto_create_topics": False,

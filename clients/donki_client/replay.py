@@ -61,7 +61,13 @@ class Replayed:
 
 
 def replay(
-    path: Path, console: Console, *, broker: str, speed: float = 1.0, topic_map: Mapping[str, str]
+    path: Path,
+    console: Console,
+    *,
+    broker: str,
+    options: Mapping[str, Any] | None = None,
+    speed: float = 1.0,
+    topic_map: Mapping[str, str],
 ) -> Replayed:
     """Send every message of a recording, at the pace of its time stamps.
 
@@ -76,6 +82,8 @@ def replay(
         where progress is shown, if it is a terminal
     broker
         ``host:port``
+    options
+        security settings for the Kafka client
     speed
         2 = twice as fast as recorded, 0 = as fast as possible
     topic_map
@@ -101,16 +109,17 @@ def replay(
         wanted: dict[str, int] = {}
         for old, new in topics.items():
             wanted[new] = max(recording.partitions[old], wanted.get(new, 1))
-        _make_topics(broker, wanted)
+        _make_topics(broker, options or {}, wanted)
         with interruption() as interrupted:
-            return _Sender(broker, topics).run(recording, speed, console, interrupted)
+            return _Sender(broker, options or {}, topics).run(recording, speed, console, interrupted)
     finally:
         recording.close()
 
 
 class _Sender:
-    def __init__(self, broker: str, topics: Mapping[str, str]) -> None:
+    def __init__(self, broker: str, options: Mapping[str, Any], topics: Mapping[str, str]) -> None:
         self._broker = broker
+        self._options = options
         self._topics = topics
         self._window = Window(WINDOW, DELIVERY_LIMIT + 1, broker)
         self._counting = threading.Lock()
@@ -119,7 +128,7 @@ class _Sender:
     def run(
         self, recording: Recording, speed: float, console: Console, interrupted: threading.Event
     ) -> Replayed:
-        producer = open_client(_Producer, self._broker, _settings(self._broker))
+        producer = open_client(_Producer, self._broker, _settings(self._broker, self._options))
         failure = ""
         total = len(recording)
         columns = (
@@ -189,11 +198,15 @@ def _paced(recording: Recording, speed: float, interrupted: threading.Event) -> 
         yield message, max(timestamp, 0)
 
 
-def _make_topics(broker: str, wanted: Mapping[str, int]) -> None:
+def _make_topics(broker: str, options: Mapping[str, Any], wanted: Mapping[str, int]) -> None:
     """Make the topics that are not there, with as many partitions as wanted."""
     for topic in wanted:
         check_topic(topic)
-    settings = {"bootstrap_servers": [broker], "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT)}
+    settings = {
+        **options,
+        "bootstrap_servers": [broker],
+        "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT),
+    }
     try:
         with open_client(KafkaAdminClient, broker, settings) as admin:
             absent = wanted.keys() - set(admin.list_topics())
@@ -205,8 +218,9 @@ def _make_topics(broker: str, wanted: Mapping[str, int]) -> None:
         raise BrokerError(f"Kafka broker {broker} did not make {', '.join(wanted)}: {error}") from error
 
 
-def _settings(broker: str) -> dict[str, Any]:
+def _settings(broker: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {
+        **options,
         "bootstrap_servers": [broker],
         "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT),
         "acks": "all",

@@ -1,6 +1,7 @@
 """Security settings reach the Kafka client, and no secret is ever shown."""
 
 import gc
+import json
 import logging
 import threading
 import time
@@ -13,6 +14,7 @@ from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.kafka import CLIENTS
 from donki.streams.outlet import Outlet
+from donki_command import Command
 from support import wait_until
 
 # kafka-python leaves the sockets of refused connections to the garbage collector.
@@ -98,6 +100,27 @@ def test_a_broker_that_does_not_let_us_in_is_named_with_the_protocol(password_br
     assert time.monotonic() - began < 2.5
     assert SECRET not in str(refusal.value)
     wait_until("the client's threads have ended", lambda: set(threading.enumerate()) <= before)
+
+
+def test_what_a_password_guards_is_recorded_and_replayed(password_broker, tmp_path):
+    file, recording = tmp_path / "options.json", tmp_path / "recording.h5"
+    file.write_text(json.dumps(OPTIONS))
+    outlet = new_outlet(password_broker, OPTIONS, CLIENTS[0])
+    outlet.events("guarded", "panel").send(Trigger(1, 1), [1], [1])
+    outlet.close()
+    command = Command(tmp_path)
+    to = ["--broker", password_broker.address, "--kafka-options"]
+    done = command.run("record", "guarded", str(recording), *to, str(file), "--from=beginning", "--count=1")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = command.run("replay", str(recording), *to, json.dumps(OPTIONS), "--topic-map=guarded=guarded-2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 acknowledged" in done.stdout
+    wrong = json.dumps(OPTIONS | {"sasl_plain_password": SECRET + "x"})
+    for arguments in (["record", "guarded", str(tmp_path / "none.h5")], ["replay", str(recording)]):
+        done = command.run(*arguments, *to, wrong)
+        assert done.returncode == 1
+        assert "takes no connection by SASL_PLAINTEXT" in done.stderr
+        assert SECRET not in done.stdout + done.stderr
 
 
 def test_options_are_not_shown_where_a_broker_knows_no_passwords(broker, client):
