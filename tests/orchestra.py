@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import tango
@@ -11,7 +13,7 @@ import tango
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Child
 from donki_client.facility.servers import DeviceServer
-from support import wait_until
+from support import free_port, wait_until
 
 SCRIPTS = Path(__file__).parent / "integration" / "scripts"
 
@@ -125,3 +127,41 @@ def an_orchestra(facility: LocalFacility, folder: Path, prefix: str, *names: str
         for child in orchestra.children.values():
             if child.is_alive:
                 child.kill()
+
+
+@contextmanager
+def without_database(folder: Path) -> Iterator[tuple[str, str]]:
+    """Start a Director and one Player, each by its own command; give their full names.
+
+    The properties of a server without a database come from a file.
+    """
+    ports = {"DonkiPlayer": free_port(), "DonkiDirector": free_port()}
+    player, director = (
+        f"tango://127.0.0.1:{port}/a/b/{name}#dbase=no"
+        for name, port in zip(("solo", "director"), ports.values(), strict=True)
+    )
+    file = folder / "director.properties"
+    file.write_text(
+        "DonkiDirector/x/DEVICE/DonkiDirector: a/b/director\n"
+        f'a/b/director->PlayerDevices: "{player}"\n'
+        f"a/b/director->RunDirectory: {folder / 'runs'}\n"
+    )
+    arguments = {"DonkiPlayer": ["-nodb", "-dlist", "a/b/solo"], "DonkiDirector": [f"-file={file}"]}
+    with ExitStack() as children:
+        for kind, port in ports.items():
+            command = [str(Path(sys.executable).with_name(kind)), "x", *arguments[kind]]
+            command += ["-ORBendPoint", f"giop:tcp:127.0.0.1:{port}"]
+            child = Child(kind, command, folder / f"{kind}.log", {"TANGO_HOST": "127.0.0.1:1"})
+            children.callback(child.kill)
+        wait_until("the Player answers", lambda: _answers(player), 20)
+        tango.DeviceProxy(player).Script = "just_action.py"
+        wait_until("the Director answers", lambda: _answers(director), 20)
+        wait_until("it is ready", lambda: not tango.DeviceProxy(director).Check(), 20)
+        yield director, player
+
+
+def _answers(device: str) -> bool:
+    try:
+        return tango.DeviceProxy(device).ping() >= 0
+    except tango.DevFailed:
+        return False

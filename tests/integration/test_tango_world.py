@@ -12,7 +12,7 @@ import tango
 
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Child
-from orchestra import SCRIPTS, an_orchestra
+from orchestra import SCRIPTS, an_orchestra, without_database
 from support import free_port, wait_until
 from tango_world import SERVERS, TangoWorld, admin, is_up, proxy_of, soon
 
@@ -193,35 +193,14 @@ def test_a_server_with_a_device_more_in_one_instance(facility_of_either, tmp_pat
         assert device.LastTrigger == 1
 
 
-def test_without_a_database_the_director_knows_its_players_by_full_names(in_foreground, tmp_path):
-    """The properties of a server without a database come from a file."""
-    ports = {"DonkiPlayer": free_port(), "DonkiDirector": free_port()}
-    end_points = {kind: ["-ORBendPoint", f"giop:tcp:127.0.0.1:{port}"] for kind, port in ports.items()}
-    full = f"tango://127.0.0.1:{ports['DonkiPlayer']}/a/b/solo#dbase=no"
-    file = tmp_path / "director.properties"
-    file.write_text(
-        "DonkiDirector/x/DEVICE/DonkiDirector: a/b/director\n"
-        f'a/b/director->PlayerDevices: "{full}"\n'
-        f"a/b/director->RunDirectory: {tmp_path / 'runs'}\n"
-    )
-    in_foreground("DonkiPlayer", "x", "-nodb", "-dlist", "a/b/solo", *end_points["DonkiPlayer"])
-    in_foreground("DonkiDirector", "x", f"-file={file}", *end_points["DonkiDirector"])
-    opened = {}
-
-    def answers(device):
-        opened[device] = tango.DeviceProxy(device)
-        return opened[device].ping() >= 0
-
-    director = f"tango://127.0.0.1:{ports['DonkiDirector']}/a/b/director#dbase=no"
-    for device in (full, director):
-        soon(f"{device} answers", lambda device=device: answers(device))
-    opened[full].Script = "just_action.py"
-    opened[director].Triggers = TRIGGERS
-    soon("it is ready", lambda: not opened[director].Check())
-    opened[director].Start()
-    soon("the sequence ends", lambda: opened[director].state() == tango.DevState.ON)
-    assert list(opened[director].Players) == ["solo"]
-    assert opened[full].LastTrigger == TRIGGERS
+def test_without_a_database_the_director_knows_its_players_by_full_names(tmp_path):
+    with without_database(tmp_path) as names:
+        director, player = map(tango.DeviceProxy, names)
+        director.Triggers = TRIGGERS
+        director.Start()
+        soon("the sequence ends", lambda: director.state() == tango.DevState.ON)
+        assert list(director.Players) == ["solo"]
+        assert player.LastTrigger == TRIGGERS
 
 
 @pytest.mark.parametrize("kind", PROPERTIES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -30,3 +31,8 @@ def test_both_packages_and_the_scripts_are_in_the_wheel():
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["devices/donki", "clients/donki_client"]
     assert wheel["force-include"] == {"scripts": "donki/scripts"}
+
+
+@pytest.mark.parametrize("package", ["devices/donki", "clients/donki_client"])
+def test_type_checkers_of_others_read_the_types(package):
+    assert (ROOT / package / "py.typed").is_file()
