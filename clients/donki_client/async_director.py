@@ -87,6 +87,10 @@ class AsyncDirector:
         """Begin a sequence; returns when the Players are set up, or soon."""
         await self._ask(Director.start)
 
+    async def arm(self) -> None:
+        """Begin a sequence that is paused before its first trigger."""
+        await self._ask(Director.arm)
+
     async def stop(self) -> None:
         """End the sequence after the trigger in progress; does not wait for it."""
         await self._ask(Director.stop)
@@ -104,7 +108,7 @@ class AsyncDirector:
         await self._ask(Director.resume)
 
     async def step(self) -> None:
-        """Play one more trigger, then pause again."""
+        """Play one more step, then pause again."""
         await self._ask(Director.step)
 
     async def recover(self) -> None:

@@ -60,6 +60,15 @@ class DirectorDevice:
         self._proxy.write("Triggers", triggers)
 
     @property
+    def step_triggers(self) -> int:
+        """Triggers that one step plays, at the period."""
+        return int(self._proxy.read("StepTriggers")[0])
+
+    @step_triggers.setter
+    def step_triggers(self, triggers: int) -> None:
+        self._proxy.write("StepTriggers", triggers)
+
+    @property
     def period(self) -> float:
         """From trigger to trigger in s; 0 is as fast as the Players answer."""
         return float(self._proxy.read("Period")[0])
@@ -205,6 +214,16 @@ class DirectorDevice:
         """
         self._begin("Start")
 
+    def arm(self) -> None:
+        """Begin a sequence that is paused before its first trigger: `step` and `resume` play it.
+
+        Raises
+        ------
+        SequenceError
+            when a Player cannot be set up: which one, and what it said
+        """
+        self._begin("Arm")
+
     def stop(self) -> None:
         """End the sequence after the trigger in progress; returns at once."""
         self._proxy.command("Stop")
@@ -222,7 +241,7 @@ class DirectorDevice:
         self._proxy.command("Resume")
 
     def step(self) -> None:
-        """Play one more trigger, then pause again."""
+        """Play `step_triggers` more triggers, then pause again."""
         self._proxy.command("Step")
 
     def recover(self) -> None:

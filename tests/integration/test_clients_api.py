@@ -162,6 +162,24 @@ director.run(-1, 0.02, on_progress=lambda snapshot: print("trigger", flush=True)
     assert director.state == DevState.ON
 
 
+def test_an_armed_sequence_plays_step_by_step(director, orchestra):
+    director.configure(-1, 0.01)
+    director.step_triggers = 3
+    try:
+        director.arm()
+        wait_until("it is armed", lambda: director.state == DevState.STANDBY)
+        assert (director.current_trigger, len(orchestra.notes("setup"))) == (0, 2)
+        for done in (3, 6):
+            director.step()
+            wait_until("it is paused again", lambda: director.state == DevState.STANDBY)
+            assert director.current_trigger == done
+        director.stop()
+        assert director.wait(LIMIT).current_trigger == 6
+        assert len(orchestra.notes("end", "a")) == 6
+    finally:
+        director.step_triggers = 1
+
+
 def test_a_value_out_of_range_says_what_is_accepted(director):
     with pytest.raises(InputError, match=r"Period: -3 is out of range\. From trigger to trigger"):
         director.period = -3

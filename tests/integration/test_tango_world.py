@@ -283,7 +283,12 @@ def test_every_attribute_says_what_it_is(documented, kind):
 @pytest.mark.parametrize("kind", PROPERTIES)
 def test_what_can_be_written_says_its_range(documented, kind):
     ranges = {
-        "DonkiDirector": {"Triggers": (-1, None), "Period": (0, 86_400), "RunSeed": (-1, None)},
+        "DonkiDirector": {
+            "Triggers": (-1, None),
+            "StepTriggers": (1, None),
+            "Period": (0, 86_400),
+            "RunSeed": (-1, None),
+        },
         "DonkiPlayer": {
             "Priority": (-1, 2**31 - 1),
             "Timeout": (0, 86_400),

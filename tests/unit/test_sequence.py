@@ -300,6 +300,36 @@ def test_pause_step_and_resume():
     assert rules.pace.overruns == 0
 
 
+@given(step=st.integers(1, 5), steps=st.integers(1, 4), period=st.sampled_from([0, 10_000]))
+def test_a_held_sequence_sends_as_many_triggers_a_step_as_it_was_told(step, steps, period):
+    members = [Member(f"p{i}", i, 10 * SECOND) for i in range(2)]
+    rules = Sequence(members, ENDLESS, period, EPOCH, step=step, held=True)
+    orchestra = Orchestra(rules).play()
+    assert (rules.state, rules.completed, orchestra.triggers("sent")) == (State.STANDBY, 0, [])
+    for number in range(1, steps + 1):
+        orchestra.now += 50 * SECOND
+        began = orchestra.now
+        orchestra.perform(rules.request(Command.STEP, orchestra.now))
+        orchestra.play()
+        assert (rules.state, rules.completed) == (State.STANDBY, number * step)
+        if period:
+            starts = [entry[0] for entry in orchestra.triggers("sent") if entry[2] == "p0"]
+            assert starts[-step:] == [began + i * period for i in range(step)]
+    orchestra.perform(rules.request(Command.STOP, orchestra.now))
+    orchestra.play()
+    assert (rules.state, rules.outcome, rules.pace.overruns) == (State.ON, "stopped", 0)
+
+
+def test_a_step_is_broken_off_by_a_pause():
+    rules = Sequence([Member("p", 0, SECOND)], ENDLESS, 0, EPOCH, step=9, held=True)
+    orchestra = Orchestra(rules).play()
+    orchestra.perform(rules.request(Command.STEP, orchestra.now))
+    _until_trigger(orchestra, 4)
+    rules.request(Command.PAUSE, orchestra.now)
+    orchestra.play()
+    assert (rules.state, rules.completed) == (State.STANDBY, 4)
+
+
 def test_abort_tells_who_acts_to_give_up_and_stops_the_others_now():
     orchestra = Orchestra(sequence(0, 1, triggers=5), silent={("p1", 2)})
     rules = orchestra.sequence

@@ -40,7 +40,7 @@ RECORD_PATIENCE = 3.0
 
 #: The attributes, beside State and Status, that push events.
 PUBLISHED = (
-    *("Triggers", "Period", "CurrentTrigger", "Progress"),
+    *("Triggers", "StepTriggers", "Period", "CurrentTrigger", "Progress"),
     *("Players", "PlayerDeviceNames", "Priorities", "PlayerStates"),
     *("RemainingTime", "TriggerRate", "Overruns", "RunId", "RunTitle", "RunMetadata", "RunSeed"),
     *("LastError", "PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers", "JournalFile"),
@@ -98,7 +98,7 @@ class DonkiDirector(Device):
         topics = Topics(list(self.KafkaBrokers), self.KafkaOptions, self.RunTopic, self.TimingTopic)
         recorder = Recorder(self.get_name(), directory, topics)
         self._runs = Runs(Roster(list(self.PlayerDevices)), recorder, self._settings)
-        writable = ("Triggers", "Period", "RunTitle", "RunMetadata", "RunSeed")
+        writable = ("Triggers", "StepTriggers", "Period", "RunTitle", "RunMetadata", "RunSeed")
         show_set_points(self, {name: getattr(self, f"_read_{name}")() for name in writable})
         self._publisher = Publisher(
             self,
@@ -137,6 +137,24 @@ class DonkiDirector(Device):
         label="Triggers",
         min_value=-1,
         doc="Triggers in a sequence, from 1; -1: until Stop. A change reaches the sequence in progress.",
+        **MEMORIZED,
+    )
+
+    def _read_StepTriggers(self) -> int:
+        return self._settings.step
+
+    def _write_StepTriggers(self, triggers: int) -> None:
+        with as_dev_failed("StepTriggers"):
+            self._settings.set_step(int(triggers))
+            self._runs.change(lambda sequence: setattr(sequence, "step", int(triggers)))
+
+    StepTriggers = attribute(
+        fget=_read_StepTriggers,
+        fset=_write_StepTriggers,
+        dtype=int,
+        label="Triggers of a step",
+        min_value=1,
+        doc="Triggers that one Step sends, from 1, at the Period; then the sequence is paused again.",
         **MEMORIZED,
     )
 
@@ -398,6 +416,12 @@ class DonkiDirector(Device):
             self._runs.start()
 
     @command()
+    def Arm(self) -> None:
+        """Set the Players up and pause before the first trigger: Step sends triggers, Resume goes on."""
+        with self._answering("Arm"):
+            self._runs.start(held=True)
+
+    @command()
     def Recover(self) -> None:
         """Take up the last run, if it was interrupted or failed, after its last complete trigger."""
         with self._answering("Recover"):
@@ -425,7 +449,7 @@ class DonkiDirector(Device):
 
     @command()
     def Step(self) -> None:
-        """Send one more trigger, then pause again."""
+        """Send StepTriggers more triggers, then pause again."""
         self._request(Command.STEP)
 
     @command()

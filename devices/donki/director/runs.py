@@ -121,8 +121,13 @@ class Runs:
         conductor = self._conductor
         return conductor.times(player) if conductor else (math.nan, math.nan)
 
-    def start(self) -> None:
+    def start(self, *, held: bool = False) -> None:
         """Begin a run; return when all Players are set up, or set up for longer than START_PATIENCE.
+
+        Parameters
+        ----------
+        held
+            whether it pauses before its first trigger
 
         Raises
         ------
@@ -137,7 +142,8 @@ class Runs:
             seed = None if settings.seed < 0 else settings.seed
             run = Run.new(settings.title, settings.read_metadata(), seed)
             members = [member_of(entry) for entry in entries]
-            sequence = Sequence(members, settings.triggers, settings.period_ns, epoch())
+            triggers, period = settings.triggers, settings.period_ns
+            sequence = Sequence(members, triggers, period, epoch(), step=settings.step, held=held)
             self._launch(limit, run, entries, sequence)
 
     def recover(self) -> None:
@@ -161,7 +167,8 @@ class Runs:
                 for entry in entries
             ]
             completed = interrupted.completed
-            sequence = Sequence(members, interrupted.triggers, interrupted.period, epoch(), completed)
+            triggers, period = interrupted.triggers, interrupted.period
+            sequence = Sequence(members, triggers, period, epoch(), completed, self._settings.step)
             died = sorted({entry.name for entry in entries} - lived)
             remark = f"taken up after trigger {completed}" + (
                 f"; died meanwhile: {', '.join(died)}" if died else ""

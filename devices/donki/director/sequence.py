@@ -36,6 +36,13 @@ GRACE = 800_000_000
 _OUTCOMES = {OnError.SKIP: Outcome.SKIPPED, OnError.DISABLE: Outcome.DISABLED}
 
 
+def check_step(triggers: int) -> int:
+    """Return the number of triggers if one Step can have it, or raise InputError."""
+    if triggers < 1:
+        raise InputError(f"StepTriggers: a whole number from 1; got {triggers}")
+    return triggers
+
+
 def check_triggers(triggers: int) -> int:
     """Return the number of triggers if a sequence can have it, or raise InputError."""
     if triggers < 1 and triggers != ENDLESS:
@@ -58,10 +65,27 @@ class Sequence:
         ns since 1970 UTC at the zero of the monotonic clock, for reference times
     completed
         the last trigger that is complete already, where an interrupted run is taken up
+    step
+        triggers of one Step
+    held
+        whether it pauses before its first trigger
+
+    Attributes
+    ----------
+    step
+        as given; a change holds from the next Step on
     """
 
     def __init__(
-        self, members: Iterable[Member], triggers: int, period: int, epoch: int, completed: int = 0
+        self,
+        members: Iterable[Member],
+        triggers: int,
+        period: int,
+        epoch: int,
+        completed: int = 0,
+        step: int = 1,
+        *,
+        held: bool = False,
     ) -> None:
         self.members = {member.name: member for member in members}
         self.triggers = triggers
@@ -71,6 +95,7 @@ class Sequence:
         self.completed = completed
         self.failure: Failure | None = None
         self.silent: list[str] = []
+        self.step = step
         self._reference = 0
         self._sent = 0
         self._due = 0
@@ -79,7 +104,8 @@ class Sequence:
         self._ticket = 0
         self._starved_until: int | None = None
         self._stopping = False
-        self._pausing = False
+        # It pauses when this trigger is complete.
+        self._pause_after = completed if held else None
         self._aborted = False
 
     @property
@@ -161,12 +187,12 @@ class Sequence:
                 self._stopping = True
                 return self._end(now) if between_triggers else []
             case Command.PAUSE:
-                self._pausing = True
+                self._pause_after = self.completed
                 if between_triggers:
                     self._enter(Phase.PAUSED)
                 return []
             case Command.RESUME | Command.STEP:
-                self._pausing = command is Command.STEP
+                self._pause_after = self.completed + self.step if command is Command.STEP else None
                 self._starved_until = None
                 self.pace.begin(now)
                 return self._next_trigger(now)
@@ -301,7 +327,7 @@ class Sequence:
         """Go on between two triggers, or end."""
         if self._stopping or self._is_complete:
             return self._end(now)
-        if self._pausing:
+        if self._pause_after is not None and self.completed >= self._pause_after:
             self._enter(Phase.PAUSED)
             return []
         return self._next_trigger(now)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from donki.director.pace import check_period
-from donki.director.sequence import check_triggers
+from donki.director.sequence import check_step, check_triggers
 from donki.errors import InputError
 from donki.json_text import parse_json
 
@@ -18,6 +18,8 @@ class Settings:
     ----------
     triggers
         in a sequence, from 1; -1: until Stop
+    step
+        triggers of one Step, from 1
     period
         from trigger to trigger, in s, as it was set; `period_ns` is what it is rounded to
     title
@@ -30,6 +32,7 @@ class Settings:
 
     def __init__(self) -> None:
         self.triggers = 1
+        self.step = 1
         self.period = 0.0
         self.period_ns = 0
         self.title = ""
@@ -39,6 +42,10 @@ class Settings:
     def set_triggers(self, triggers: int) -> None:
         """Set how many triggers a sequence has; InputError unless from 1, or -1."""
         self.triggers = check_triggers(triggers)
+
+    def set_step(self, triggers: int) -> None:
+        """Set how many triggers one Step has; InputError unless from 1."""
+        self.step = check_step(triggers)
 
     def set_period(self, period: float) -> None:
         """Set the time from trigger to trigger in s; InputError unless it is finite and not negative."""
