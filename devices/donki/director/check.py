@@ -10,10 +10,17 @@ from donki.director.roster import Entry
 from donki.priority import DISABLED
 
 
-def findings(entries: Sequence[Entry], lived: Container[str] = ()) -> list[str]:
+def findings(entries: Sequence[Entry], director: str, lived: Container[str] = ()) -> list[str]:
     """Return one line for each thing that must be mended before Start, with its remedy; empty is ready.
 
-    A Player that lived through an interrupted run may still act at its trigger.
+    Parameters
+    ----------
+    entries
+        the Players
+    director
+        who is to conduct them
+    lived
+        names of the Players that lived through an interrupted run: they may still act at its trigger
     """
     enabled = [entry for entry in entries if entry.priority != DISABLED]
     if not entries:
@@ -36,6 +43,11 @@ def findings(entries: Sequence[Entry], lived: Container[str] = ()) -> list[str]:
             )
         elif entry.state == "FAULT":
             lines.append(f"Player {entry.name}: {entry.status} - mend the script and Reload")
+        elif entry.state in ("STANDBY", "RUNNING") and entry.director not in ("", director):
+            lines.append(
+                f"Player {entry.name}: plays run {entry.run_id} of {entry.director}; Stop it there, "
+                "or Stop this Player where that Director is gone"
+            )
         elif entry.state == "RUNNING" and entry.name not in lived:
             lines.append(f"Player {entry.name}: busy, {entry.status} - wait, or Abort it")
     return lines

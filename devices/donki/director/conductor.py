@@ -98,6 +98,7 @@ class Part:
 
     def give_up(self) -> Part:
         """Tell the Player to give up, past the call it is busy with; return the part that takes over."""
+        self._told_to_give_up.set()
         threading.Thread(target=self._abort, name=f"abort {self.entry.name}", daemon=True).start()
         self.end()
         return Part(self.entry, self._run, self._answers, self._record, self.durations)
@@ -116,6 +117,8 @@ class Part:
                     if lost := is_lost(failed):
                         self._proxy = None
                     answer = Answer(self.entry.name, ask.ticket, message_of(failed), lost)
+                except NotAllowedError as refused:
+                    answer = Answer(self.entry.name, ask.ticket, str(refused))
                 else:
                     answer = Answer(self.entry.name, ask.ticket, report=report)
                     if ask.task is Task.TRIGGER:
@@ -133,19 +136,31 @@ class Part:
             }
             return str(proxy.command_inout("Trigger", json.dumps(argument)))
         if ask.task is Task.START:
-            proxy.ping()
-            proxy.write_attribute("Run", self._run.to_json())
-        proxy.command_inout(ask.task.value)
-        if ask.task is Task.START:
-            if self._told_to_give_up.is_set():
-                # A silent Player may carry out what it was asked in another order.
-                proxy.command_inout("Stop")
-                return None
-            files, streams = (proxy.read_attribute(name).value for name in ("Files", "Streams"))
-            self._record.introduce(self.entry.name, files or (), streams)
-        elif ask.task is Task.STOP:
+            self._set_up(proxy)
+        else:
+            proxy.command_inout(ask.task.value)
             self._record.remainder(self.entry.name, proxy.read_attribute("Remainder").value)
         return None
+
+    def _set_up(self, proxy: tango.DeviceProxy) -> None:
+        proxy.ping()
+        proxy.write_attribute("Run", self._run.to_json())
+        if self._told_to_give_up.is_set():
+            # What told it so may not have come through.
+            return
+        proxy.command_inout("Start")
+        if self._told_to_give_up.is_set():
+            # A silent Player may carry out what it was asked in another order.
+            proxy.command_inout("Stop")
+            return
+        files, streams, run = (proxy.read_attribute(name).value for name in ("Files", "Streams", "Run"))
+        self._refuse_another(Run.from_json(run))
+        self._record.introduce(self.entry.name, files or (), streams)
+
+    def _refuse_another(self, run: Run) -> None:
+        """Raise where another Director has written its run between our run and our Start."""
+        if run.id != self._run.id:
+            raise NotAllowedError(f"it plays run {run.id} of {run.director or 'another client'}; Stop it")
 
     def _connect(self) -> tango.DeviceProxy:
         # The driving thread keeps the time; this lets the thread end some time after a Player fell silent.
@@ -159,7 +174,6 @@ class Part:
             except tango.DevFailed:
                 # It is being given up: who does not answer is named when the sequence ends.
                 return
-            self._told_to_give_up.set()
 
 
 class Conductor:
@@ -198,6 +212,11 @@ class Conductor:
         self._over = threading.Event()
         self._first = self.sequence.begin(time.monotonic_ns())
         self._thread = threading.Thread(target=self._conduct, name="conductor", daemon=True)
+
+    def conducts(self, entry: Entry) -> bool:
+        """Return whether that device plays in this run, and not another of its name."""
+        part = self._parts.get(entry.name)
+        return part is not None and part.entry.device == entry.device
 
     def start(self) -> None:
         """Begin to conduct."""

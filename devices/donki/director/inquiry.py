@@ -31,6 +31,8 @@ class Inquiry(Generic[Answer]):
         self._ask = ask
         self._limit = limit
         self._inquiring = threading.Lock()
+        self._asking = threading.Lock()
+        self._closed = False
         self._silent: dict[str, Future[Answer]] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry")
 
@@ -38,7 +40,10 @@ class Inquiry(Generic[Answer]):
         """Ask these; return the answers of those that gave one in time."""
         with self._inquiring:
             still = {name: asked for name, asked in self._silent.items() if not asked.done()}
-            asked = {name: self._pool.submit(self._ask, name) for name in names if name not in still}
+            with self._asking:
+                if self._closed:
+                    return {}
+                asked = {name: self._pool.submit(self._ask, name) for name in names if name not in still}
             wait(asked.values(), self._limit)
             self._silent = still | {name: answer for name, answer in asked.items() if not answer.done()}
         return {name: answer.result() for name, answer in asked.items() if name not in self._silent}
@@ -49,5 +54,7 @@ class Inquiry(Generic[Answer]):
         return asked is not None and not asked.done()
 
     def close(self) -> None:
-        """Ask nobody any more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Ask nobody any more; who inquires all the same gets no answer."""
+        with self._asking:
+            self._closed = True
+            self._pool.shutdown(wait=False)

@@ -130,6 +130,8 @@ class Interrupted:
         by Player: the highest attempt that it may have been sent so far
     unsure
         how many triggers after the last complete one may have been done without a note
+    failed
+        whether it ended in failure: then everything is noted
     """
 
     run: Run
@@ -139,12 +141,14 @@ class Interrupted:
     attempts: Mapping[str, int]
     sent: Mapping[str, int]
     unsure: int
+    failed: bool = False
 
     def first_attempts(self, player: str, *, lived: bool) -> dict[int, int]:
         """Return by trigger at which attempt a Player begins, where that is not 1.
 
         A Player that lived knows what it has done and is sent the same attempt again. One that died may have
-        done any of the triggers that are not noted: those are marked by an attempt that it was never sent.
+        done any of the triggers that are not noted, and one that was told to give up has failed at one: those
+        are marked by an attempt that it was never sent.
         """
         first = self.completed + 1
         if not lived:
@@ -276,7 +280,7 @@ class Journal:
             ).fetchone()
             if row is None or row[-1] not in (None, "failed"):
                 return None
-            key, run_id, title, metadata, seed, triggers, period, _ = row
+            key, run_id, title, metadata, seed, triggers, period, outcome = row
             completed, last = self._connection.execute(
                 "SELECT COALESCE(MAX(number), 0), COALESCE(MAX(done), 0) FROM trigger WHERE run = ?", (key,)
             ).fetchone()
@@ -292,7 +296,9 @@ class Journal:
                 "SELECT name, attempt FROM sent JOIN player ON sent.player = player.key WHERE run = ?", (key,)
             ).fetchall()
         run = Run(run_id, title, json.loads(metadata), seed, self.director)
-        return Interrupted(run, triggers, period, completed, dict(attempts), dict(sent), recent + 1)
+        return Interrupted(
+            run, triggers, period, completed, dict(attempts), dict(sent), recent + 1, outcome == "failed"
+        )
 
     def last_durations(self) -> dict[str, float]:
         """Return by Player what 99 % of its triggers took at most in this Director's last run, in s.

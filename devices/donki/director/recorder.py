@@ -53,11 +53,16 @@ class Recorder:
         where the journal and the master files are kept
     topics
         what goes to Kafka
+
+    Attributes
+    ----------
+    director
+        as given
     """
 
     def __init__(self, director: str, directory: Path, topics: Topics) -> None:
-        self._director = director
-        self._directory = directory
+        self.director = director
+        self.directory = directory
         self._topics = topics
         self._journal: Journal | None = None
         self._records: list[RunRecord] = []
@@ -121,9 +126,9 @@ class Recorder:
             journal.remark(run.id, remark)
         timing = None
         if timing_sink:
-            encoder = TimingEncoder(self._director, [entry.name for entry in entries], sequence.pace.epoch)
+            encoder = TimingEncoder(self.director, [entry.name for entry in entries], sequence.pace.epoch)
             note = partial(journal.remark, run.id)
-            timing = TimingStream(topics.timing, self._director, timing_sink, encoder, note)
+            timing = TimingStream(topics.timing, self.director, timing_sink, encoder, note)
         record = RunRecord(run, journal, announcement, timing)
         self._records = [*(kept for kept in self._records if not kept.is_complete), record]
         return record
@@ -143,7 +148,7 @@ class Recorder:
 
     def _open_journal(self) -> Journal:
         if self._journal is None:
-            self._journal = Journal(self._directory, self._director)
+            self._journal = Journal(self.directory, self.director)
         return self._journal
 
     def _make_sink(self) -> KafkaSink:
@@ -154,4 +159,4 @@ class Recorder:
         if not isinstance(options, dict):
             # What it says instead is not shown: it may be a secret.
             raise InputError('the property KafkaOptions: a JSON object, as {"security_protocol": "SSL"}')
-        return KafkaSink(self._topics.brokers, options, f"donki-{self._director.replace('/', '-')}")
+        return KafkaSink(self._topics.brokers, options, f"donki-{self.director.replace('/', '-')}")

@@ -46,8 +46,8 @@ class Entry:
         the device name, as a proxy is opened with it
     priority, timeout, on_error, retries, script, script_hash, parameters
         as the Player last said; the timeout in s
-    run_id
-        the run that it plays, or played last
+    run_id, director
+        the run that it plays, or played last, and the device name of the Director that conducts it
     state
         Tango's name of the Player's state; UNKNOWN where it does not answer
     status
@@ -64,6 +64,7 @@ class Entry:
     script_hash: str = ""
     parameters: str = "{}"
     run_id: str = ""
+    director: str = ""
     state: str = "UNKNOWN"
     status: str = ""
 
@@ -152,6 +153,10 @@ class Roster:
             raise InputError(f"Player {name}: there are several, {devices}; give the device name")
         raise InputError(f"Player {name}: unknown; the Players found are: {known}")
 
+    def latest(self, entry: Entry) -> Entry:
+        """Return what a Player said last; it may be on the roster no more."""
+        return self._entries.get(entry.device, entry)
+
     def set_priority(self, name: str, priority: int) -> Entry:
         """Write a Player's priority; one that is not running finds it in the database when it starts.
 
@@ -214,6 +219,7 @@ class Roster:
             except tango.DevFailed as error:
                 self._proxies.pop(device, None)
                 return replace(self._known(device), state="UNKNOWN", status=message_of(error))
+        run = json.loads(said["Run"])
         return Entry(
             _short_name(device),
             device,
@@ -224,7 +230,8 @@ class Roster:
             script=said["Script"],
             script_hash=said["ScriptHash"],
             parameters=said["Parameters"],
-            run_id=json.loads(said["Run"])["id"],
+            run_id=run["id"],
+            director=run["director"],
             state=str(said["State"]),
             status=said["Status"],
         )

@@ -140,11 +140,12 @@ class Runs:
             self._check(entries)
             settings = self._settings
             seed = None if settings.seed < 0 else settings.seed
-            run = Run.new(settings.title, settings.read_metadata(), seed)
+            run = Run.new(settings.title, settings.read_metadata(), seed, self.recorder.director)
+            entries = _of_one_name(entries)
             members = [member_of(entry) for entry in entries]
             triggers, period = settings.triggers, settings.period_ns
             sequence = Sequence(members, triggers, period, epoch(), step=settings.step, held=held)
-            self._launch(limit, run, entries, sequence)
+            self._launch(limit, run, entries, sequence, begun=self._take_settings)
 
     def recover(self) -> None:
         """Take up the last run, if it was interrupted or failed, after its last complete trigger.
@@ -162,8 +163,11 @@ class Runs:
             entries = self.roster.refresh()
             lived = self.roster.lived_through(interrupted.run.id)
             self._check(entries, lived)
+            entries = _of_one_name(entries)
+            # One that has left a run that never ended was told to give up, and no note of that may be left.
+            left = set() if interrupted.failed else {entry.name for entry in entries if entry.state == "ON"}
             members = [
-                member_of(entry, interrupted.first_attempts(entry.name, lived=entry.name in lived))
+                member_of(entry, interrupted.first_attempts(entry.name, lived=entry.name in lived - left))
                 for entry in entries
             ]
             completed = interrupted.completed
@@ -173,7 +177,7 @@ class Runs:
             remark = f"taken up after trigger {completed}" + (
                 f"; died meanwhile: {', '.join(died)}" if died else ""
             )
-            self._launch(limit, interrupted.run, entries, sequence, remark)
+            self._launch(limit, interrupted.run, entries, sequence, remark=remark)
 
     def request(self, command: Command) -> None:
         """Pass a command of the user on to the sequence; NotAllowedError where the state forbids it."""
@@ -183,10 +187,11 @@ class Runs:
             conductor.request(command)
 
     def reset(self) -> None:
-        """Forget a failure; NotAllowedError where there is none."""
-        check_allowed(Command.RESET, self.state)
+        """Forget a failure; NotAllowedError where there is none, or its sequence is still ending."""
         conductor = self._conductor
-        if conductor and conductor.wait_ended(END_PATIENCE):
+        check_allowed(Command.RESET, conductor.sequence.state if conductor else State.ON)
+        if conductor:
+            _wait_ended(conductor, Command.RESET)
             conductor.sequence.failure = None
         self._start_error = ""
 
@@ -210,7 +215,9 @@ class Runs:
         for name, priority in priorities.items():
             with self._prioritizing:
                 entry = self.roster.set_priority(name, priority)
-                self.change(partial(_take_priority, entry.name, entry.priority))
+                conductor = self._conductor
+                if conductor and conductor.conducts(entry):
+                    self.change(partial(_take_priority, entry.name, entry.priority))
 
     def change(self, change: Callable[[Sequence], None]) -> None:
         """Bring a change to the sequence in progress, if there is one."""
@@ -230,13 +237,28 @@ class Runs:
         """
         self._closed.set()
         self._look_again.set()
-        conductor = self._conductor
-        if conductor and conductor.sequence.state in IN_PROGRESS:
-            with suppress(NotAllowedError):
-                conductor.request(Command.ABORT)
-            conductor.wait_ended(END_PATIENCE)
+        until = time.monotonic() + END_PATIENCE
+        # A start that is under way is refused, or ended as soon as it has begun; none comes after it.
+        while not self._starting.acquire(timeout=0.05) and time.monotonic() < until:
+            self._abort()
+        self._abort()
         self.roster.close()
         return self.recorder.close(patience)
+
+    def _abort(self) -> None:
+        conductor = self._conductor
+        if conductor:
+            if conductor.sequence.state in IN_PROGRESS:
+                with suppress(NotAllowedError):
+                    conductor.request(Command.ABORT)
+            conductor.wait_ended(END_PATIENCE)
+
+    def _take_settings(self, sequence: Sequence) -> None:
+        """Take up what was set while the sequence was made."""
+        settings = self._settings
+        sequence.triggers, sequence.step = settings.triggers, settings.step
+        if sequence.pace.period != settings.period_ns:
+            sequence.pace.change(settings.period_ns)
 
     def _look_for_interrupted(self) -> str:
         """Say whether a run of this Director was interrupted, when it starts again."""
@@ -267,7 +289,7 @@ class Runs:
     def _findings(self, entries: list[Entry], lived: Container[str] = ()) -> list[str]:
         """Return what keeps a sequence from starting: first what the Director sees, then what Players say."""
         asked = {entry.name for entry in entries if entry.priority != DISABLED and entry.name not in lived}
-        return findings(entries, lived) or self.roster.check(asked)
+        return findings(entries, self.recorder.director, lived) or self.roster.check(asked)
 
     @contextmanager
     def _alone(self) -> Iterator[float]:
@@ -277,6 +299,8 @@ class Runs:
             raise NotAllowedError("the Director is already starting")
         try:
             yield limit
+        except NotAllowedError:
+            raise
         except DonkiError as error:
             self._start_error = str(error)
             raise
@@ -286,15 +310,22 @@ class Runs:
     def _check_idle(self, command: Command) -> None:
         check_allowed(command, self.state)
         last = self._conductor
-        if last and not last.wait_ended(END_PATIENCE):
-            raise NotAllowedError(
-                f"{command.value} is not allowed: the last sequence is still ending; try again"
-            )
+        if last:
+            _wait_ended(last, command)
 
     def _launch(
-        self, limit: float, run: Run, entries: list[Entry], sequence: Sequence, remark: str = ""
+        self,
+        limit: float,
+        run: Run,
+        entries: list[Entry],
+        sequence: Sequence,
+        *,
+        remark: str = "",
+        begun: Callable[[Sequence], None] | None = None,
     ) -> None:
         """Conduct a run; raise where the Players cannot be set up, with the state as it was."""
+        if self._closed.is_set():
+            raise NotAllowedError("the Director is ending")
         record = self.recorder.begin(run, sequence, entries, remark)
 
         def ended() -> None:
@@ -306,6 +337,8 @@ class Runs:
         self._interrupted = ""
         self._conductor = conductor
         conductor.start()
+        if begun:
+            self.change(begun)
         # A priority that was set since the Players were asked holds from the first trigger on.
         self._follow(self.roster.entries)
         failed = conductor.wait_armed(max(0.1, limit - time.monotonic())) and sequence.failure
@@ -330,17 +363,28 @@ class Runs:
         if conductor is None or conductor.sequence.state not in IN_PROGRESS:
             return
         for entry in entries:
-            member = conductor.sequence.members.get(entry.name)
-            if member is None or entry.state in ("UNKNOWN", "RUNNING", "FAULT"):
+            if not conductor.conducts(entry) or entry.state in ("UNKNOWN", "RUNNING", "FAULT"):
                 continue
+            member = conductor.sequence.members[entry.name]
             if member.lost:
                 with suppress(NotAllowedError):
                     conductor.found(entry.name)
             with self._prioritizing:
                 # As it is now: a priority may have been set since the Players were asked.
-                priority = self.roster.find(entry.device).priority
+                priority = self.roster.latest(entry).priority
                 if member.priority != priority:
                     self.change(partial(_take_priority, entry.name, priority))
+
+
+def _wait_ended(conductor: Conductor, command: Command) -> None:
+    if not conductor.wait_ended(END_PATIENCE):
+        raise NotAllowedError(f"{command.value} is not allowed: the last sequence is still ending; try again")
+
+
+def _of_one_name(entries: list[Entry]) -> list[Entry]:
+    """Leave out the disabled Players that share their name with an enabled one."""
+    enabled = {entry.name for entry in entries if entry.priority != DISABLED}
+    return [entry for entry in entries if entry.priority != DISABLED or entry.name not in enabled]
 
 
 def _take_priority(name: str, priority: int, sequence: Sequence) -> None:
