@@ -327,6 +327,42 @@ def report(run: str, directory: Path | None, director: str | None, picture: Path
     print_report(run, directory or journal_directory(director), picture, Console(highlight=False))
 
 
+@donki.command("check-data")
+@click.argument("run", default="")
+@click.option(
+    "--broker", metavar="HOST:PORT", help="Where to read from.  [default: where the Players sent to]"
+)
+@_kafka_options
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where the journal is.  [default: ~/.local/share/donkiorchestra/runs]",
+)
+@click.option(
+    "--director",
+    metavar="DEVICE|HOST:PORT",
+    help="Whose journal: a device name, or the Tango database that donki/director/1 is in.",
+)
+def check_data(
+    run: str, broker: str | None, kafka_options: str, directory: Path | None, director: str | None
+) -> None:
+    """Read back what a run delivered to Kafka and to files, and compare every message with its journal.
+
+    RUN is an id or its beginning; by default the newest run. Faults that were put in on purpose are expected.
+    The exit status is 0 only if everything is where it belongs, and nothing else is there.
+    """
+    if directory and director:
+        raise click.UsageError("--directory and --director both say where the journal is; give one.")
+    from donki_client.check_data import check_data as check  # noqa: PLC0415
+    from donki_client.kafka_options import read_kafka_options  # noqa: PLC0415
+    from donki_client.report import journal_directory  # noqa: PLC0415
+
+    options = read_kafka_options(kafka_options)
+    where = directory or journal_directory(director)
+    if not check(run, where, Console(highlight=False), broker=broker, options=options):
+        sys.exit(1)
+
+
 def main() -> None:
     """Run the command line; the exit status is 0 only if what was asked for happened."""
     for number in (signal.SIGTERM, signal.SIGHUP):

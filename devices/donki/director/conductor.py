@@ -139,7 +139,8 @@ class Part:
             self._set_up(proxy)
         else:
             proxy.command_inout(ask.task.value)
-            self._record.remainder(self.entry.name, proxy.read_attribute("Remainder").value)
+            files, remainder = (proxy.read_attribute(name).value for name in ("Files", "Remainder"))
+            self._record.leave(self.entry.name, files or (), remainder)
         return None
 
     def _set_up(self, proxy: tango.DeviceProxy) -> None:

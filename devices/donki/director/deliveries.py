@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS delivery (
     checksums BLOB NOT NULL,           -- CRC-32C of each message, uint32, little endian
     UNIQUE (stream, measured, trigger, attempt)
 );
+CREATE INDEX IF NOT EXISTS delivery_in_order ON delivery (stream, measured);
 CREATE TABLE IF NOT EXISTS fault (     -- put into the data on purpose
     key INTEGER PRIMARY KEY,
     player INTEGER NOT NULL REFERENCES player,

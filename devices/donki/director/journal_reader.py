@@ -16,8 +16,21 @@ from numpy.typing import NDArray
 
 from donki.director.effects import Outcome
 from donki.director.journal import FILE_NAME
-from donki.director.recorded import OUTCOMES, STEP, TRIGGER, Job, Mishap, RecordedPlayer, RecordedRun
+from donki.director.recorded import (
+    OUTCOMES,
+    STEP,
+    TRIGGER,
+    Delivery,
+    Job,
+    Mishap,
+    RecordedPlayer,
+    RecordedRun,
+    RecordedStream,
+    Totals,
+)
 from donki.errors import FileError, InputError
+from donki.streams.faults.fault import Fault
+from donki.streams.manifest import Extent
 
 #: How many rows are held at once.
 BLOCK = 8192
@@ -149,6 +162,78 @@ class JournalReader:
             *(run.key, Outcome.DONE.value, limit),
         )
         return [Mishap(*row) for row in rows]
+
+    def streams(self, run: RecordedRun) -> list[RecordedStream]:
+        """Return the streams that messages were sent to in a run, by Player, topic and source."""
+        rows = self._query(
+            "SELECT stream.key, player, topic, source, brokers FROM stream JOIN player ON player.key = player"
+            " WHERE run = ? ORDER BY priority, name, topic, source",
+            run.key,
+        )
+        return [RecordedStream(*row) for row in rows]
+
+    def extents(self, run: RecordedRun) -> dict[str, list[Extent]]:
+        """Return by cluster where the messages of a run lie; its brokers are ``host:port, ...``."""
+        extents: dict[str, list[Extent]] = {}
+        for brokers, *extent in self._query(
+            "SELECT brokers, topic, partition, MIN(first), MAX(last) FROM extent"
+            " JOIN (SELECT DISTINCT player, topic, brokers FROM stream) USING (player, topic)"
+            " JOIN player ON player.key = player WHERE run = ? GROUP BY brokers, topic, partition",
+            run.key,
+        ):
+            extents.setdefault(brokers, []).append(Extent(*extent))
+        return extents
+
+    def deliveries(self, stream: RecordedStream, *, measured: bool = False) -> Iterator[Delivery]:
+        """Yield what a stream delivered, in order: as it went to Kafka, or as it was before faults."""
+        before_faults = (
+            "(measured = 1 OR NOT EXISTS (SELECT 1 FROM delivery AS other WHERE measured = 1"
+            " AND (stream, trigger, attempt) = (given.stream, given.trigger, given.attempt)))"
+        )
+        with self._named():
+            cursor = self._connection.execute(
+                "SELECT trigger, events, bytes, largest, checksums FROM delivery AS given"  # noqa: S608
+                f" WHERE stream = ? AND {before_faults if measured else 'measured = 0'} ORDER BY key",
+                (stream.key,),
+            )
+            while rows := cursor.fetchmany(BLOCK // 64):
+                yield from map(Delivery._make, rows)
+
+    def totals(self, stream: RecordedStream, *, measured: bool = False) -> Totals:
+        """Return what a stream delivered in all."""
+        events = messages = size = largest = 0
+        for delivery in self.deliveries(stream, measured=measured):
+            events += delivery.events
+            messages += len(delivery.checksums) // 4
+            size += delivery.size
+            largest = max(largest, delivery.largest)
+        return Totals(events, messages, size, largest)
+
+    def faults(self, stream: RecordedStream) -> Iterator[Fault]:
+        """Yield the faults that were put into a stream on purpose, in order."""
+        with self._named():
+            yield from (
+                Fault(*row)
+                for row in self._connection.execute(
+                    "SELECT trigger, kind, topic, source, message, detail, checksum FROM fault"
+                    " WHERE player = ? AND topic = ? AND source = ? ORDER BY key",
+                    (stream.player, stream.topic, stream.source),
+                )
+            )
+
+    def repeated(self, run: RecordedRun) -> dict[int, list[int]]:
+        """Return by a Player's key, in order, the triggers of which it may have sent data without a note.
+
+        Those are triggers of which an attempt failed, or came after one of which nothing is known.
+        """
+        triggers: dict[int, list[int]] = {}
+        for player, trigger in self._query(
+            "SELECT DISTINCT player, trigger FROM step WHERE run = ? AND (outcome != ? OR attempt > 1)"
+            " ORDER BY trigger",
+            *(run.key, Outcome.DONE.value),
+        ):
+            triggers.setdefault(player, []).append(trigger)
+        return triggers
 
     def remarks(self, run: RecordedRun) -> list[tuple[int, str]]:
         """Return what happened to a run, each with its time: ns since 1970 UTC."""

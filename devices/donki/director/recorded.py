@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,6 +97,52 @@ class RecordedPlayer:
     script_hash: str
     parameters: str
     files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RecordedStream:
+    """A stream of a Player in a run.
+
+    Attributes
+    ----------
+    key
+        its number in the journal
+    player
+        the key of the Player
+    topic, source
+        where its messages are in Kafka; the source is their key
+    brokers
+        ``host:port, ...`` of the cluster
+    """
+
+    key: int
+    player: int
+    topic: str
+    source: str
+    brokers: str
+
+
+class Delivery(NamedTuple):
+    """What one stream delivered at a trigger, or outside of triggers, where the trigger is 0.
+
+    ``size`` is in bytes, ``largest`` the most events in one message; ``checksums`` are the CRC-32C of its
+    messages, little-endian uint32.
+    """
+
+    trigger: int
+    events: int
+    size: int
+    largest: int
+    checksums: bytes
+
+
+class Totals(NamedTuple):
+    """What a stream delivered in a run: events, messages, bytes, and most events in one message."""
+
+    events: int
+    messages: int
+    size: int
+    largest: int
 
 
 @dataclass(frozen=True)

@@ -74,9 +74,11 @@ class RunRecord:
             self._journal.file(self._run.id, player, path)
         self._streams[player] = [Stream(**stream) for stream in json.loads(streams)]
 
-    def remainder(self, player: str, manifest: str) -> None:
-        """Take what a Player delivered after its last trigger."""
-        self._journal.remainder(player, manifest)
+    def leave(self, player: str, files: Iterable[str], remainder: str) -> None:
+        """Take what a Player tells when it has stopped: its files, and what it delivered last, in JSON."""
+        for path in files:
+            self._journal.file(self._run.id, player, path)
+        self._journal.remainder(player, remainder)
 
     def armed(self) -> None:
         """Take that all Players are set up; returns at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from streaming_data_types import serialise_ev44
@@ -55,6 +55,26 @@ def int32_column(values: ArrayLike, name: str) -> NDArray[np.int32]:
                 f"{name} from {low} to {high} do not fit into int32, {_INT32.min} to {_INT32.max}"
             )
     return column.astype(np.int32)
+
+
+class Ev44Summary(NamedTuple):
+    """What an ev44 message says without its columns; the reference time in ns since 1970 UTC."""
+
+    events: int
+    reference_time: int
+
+
+def summary(message: bytes) -> Ev44Summary | None:
+    """Return how many events an ev44 message has, and when; None where it cannot be read, or is another's."""
+    if message[4:8] != b"ev44":
+        return None
+    try:
+        _, _, times, _, tof, *_ = fields(message)
+        (events,) = struct.unpack_from("<I", message, target(message, tof))
+        (time,) = struct.unpack_from("<q", message, target(message, times) + 4)
+    except (struct.error, ValueError):
+        return None
+    return Ev44Summary(events, time)
 
 
 class Ev44Encoder:
