@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from donki.errors import BrokerError, InputError
@@ -23,6 +25,7 @@ def findings(
     topics: Iterable[str],
     directory: Path | None,
     faults: object = None,
+    rules: Mapping[str, Callable[[], object]] = MappingProxyType({}),
 ) -> list[str]:
     """Return one line for each thing that must be mended, with its remedy; empty is ready.
 
@@ -39,14 +42,18 @@ def findings(
         where the files go; None for no files
     faults
         what stands under that key of the Player's Parameters
+    rules
+        by property, what its value must obey
     """
     lines = _topics(brokers, options, client, sorted(set(topics)))
     if directory:
         lines += _files(directory)
-    try:
-        read_rules(faults)
-    except InputError as error:
-        lines.append(f"Parameters: {error}")
+    all_rules: dict[str, Callable[[], object]] = {**rules, "Parameters": partial(read_rules, faults)}
+    for name, obey in all_rules.items():
+        try:
+            obey()
+        except InputError as error:
+            lines.append(f"{name}: {error}")
     return lines
 
 

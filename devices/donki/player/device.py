@@ -27,12 +27,12 @@ from donki.priority import check_priority
 from donki.publisher import Publisher
 from donki.run import Run as RunIdentity
 from donki.set_points import show_set_points
+from donki.streams.aliases import read_aliases
+from donki.streams.compression import check_compression
 from donki.streams.faults.rule import read_rules
+from donki.streams.file_names import FILE_NAME, MOST_FILES, check_file_name, check_file_triggers
 from donki.streams.kafka import CLIENTS
 from donki.streams.outlet import Outlet
-
-#: The most files of a run that an attribute can list.
-MAX_FILES = 4096
 
 MEMORIZED: dict[str, Any] = {"access": AttrWriteType.READ_WRITE, "memorized": True, "hw_memorized": True}
 
@@ -62,7 +62,29 @@ class DonkiPlayer(Device):
         dtype=str, default_value="", doc="Kafka topic of the values that action returns; empty: nowhere."
     )
     FileDirectory = device_property(
-        dtype=str, default_value="", doc="Folder of the NeXus/HDF5 files, one a run; empty: no file."
+        dtype=str, default_value="", doc="Folder of the NeXus/HDF5 files; empty: no file."
+    )
+    FileName = device_property(
+        dtype=str,
+        default_value=FILE_NAME,
+        doc="Pattern of the files' names: {run} the run's id, {player} the Player's name, {first} the number "
+        "of the file's first trigger ({first:06d}: with zeros). A name that is taken gets +2, +3 and so on.",
+    )
+    FileTriggers = device_property(
+        dtype=int,
+        default_value=0,
+        doc="How many triggers go into a file before the next one is begun; 0: all, one file a run.",
+    )
+    FileCompression = device_property(
+        dtype=str,
+        default_value="",
+        doc="What a file is compressed with when it is finished: gzip or lzf; bitshuffle, blosc, blosc2, lz4 "
+        "or zstd with the package hdf5plugin; empty: not at all.",
+    )
+    Aliases = device_property(
+        dtype=(str,),
+        default_value=[],
+        doc="Other names for values that action returns, in files and in Kafka: name=alias each.",
     )
 
     # What was set outlives the command Init, which takes up changed properties.
@@ -308,9 +330,9 @@ class DonkiPlayer(Device):
         fget=_read_Files,
         dtype=(str,),
         label="Files",
-        max_dim_x=MAX_FILES,
-        doc="Paths of the NeXus files of this run, or the last one; more than one where the Player was set "
-        "up again in it.",
+        max_dim_x=MOST_FILES,
+        doc="Paths of the NeXus files of this run, or the last one, in order; more than one by FileTriggers, "
+        "or where the Player was set up again in it.",
     )
 
     def _read_Streams(self) -> str:
@@ -397,6 +419,12 @@ class DonkiPlayer(Device):
                 topics | {self.ValuesTopic} if self.ValuesTopic else topics,
                 self._file_directory(),
                 self._player.parameters.get("faults"),
+                {
+                    "FileName": lambda: check_file_name(self.FileName),
+                    "FileTriggers": lambda: check_file_triggers(self.FileTriggers),
+                    "FileCompression": lambda: check_compression(self.FileCompression),
+                    "Aliases": lambda: read_aliases(self.Aliases),
+                },
             )
 
     @command()
@@ -413,6 +441,10 @@ class DonkiPlayer(Device):
             kafka_client=self.KafkaClient,
             values_topic=self.ValuesTopic,
             file_directory=self._file_directory(),
+            file_name=self.FileName,
+            file_triggers=self.FileTriggers,
+            file_compression=self.FileCompression,
+            aliases=read_aliases(self.Aliases),
             faults=read_rules(self._player.parameters.get("faults")),
         )
 

@@ -1,9 +1,9 @@
-"""The NeXus file of one Player in one run."""
+"""The NeXus files of one Player in one run, one after the other."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from donki.errors import FileError, InputError
 from donki.run import Run
 from donki.streams.column import Column
+from donki.streams.compression import compress
 from donki.streams.event_group import EventGroup
 from donki.streams.row_group import Layout, RowGroup
 from donki.streams.shared_file import SharedFile
@@ -40,11 +41,14 @@ class NexusFile:
     Parameters
     ----------
     path
-        of the file; one that exists is never overwritten
+        of the file, which is made at once; or what names one, at `begin` or when there is something to write.
+        One that exists is never overwritten
     run
         whose identity goes into the file
     player
         the Player's name
+    compression
+        of a file that is finished, as `check_compression` takes it; empty for none
 
     Raises
     ------
@@ -52,16 +56,32 @@ class NexusFile:
         when the file exists or cannot be made
     """
 
-    def __init__(self, path: Path, run: Run, player: str) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path | Callable[[], Path], run: Run, player: str, *, compression: str = ""
+    ) -> None:
+        self._name_next = path if callable(path) else None
+        self._run = run
         self._player = player
+        self._compression = compression
+        self._detectors: dict[str, NDArray[np.int32] | None] = {}
+        self._layouts: dict[str, tuple[str, Layout]] = {}
         self._groups: dict[str, EventGroup] = {}
         self._rows: dict[str, RowGroup] = {}
         self._series: dict[str, ValueSeries] = {}
-        with self._named():
-            self._file = SharedFile(path)
-            self._describe(run)
-            self._file.publish([])
+        self._file: SharedFile | None = None
+        if not callable(path):
+            self._begin(path)
+
+    def begin(self) -> None:
+        """Make the next file, unless one is open.
+
+        Raises
+        ------
+        FileError
+            when the file exists or cannot be made
+        """
+        if self._file is None and self._name_next is not None:
+            self._begin(self._name_next())
 
     def open_events(self, source: str, detector_number: NDArray[np.int32] | None = None) -> None:
         """Make the event group of a source.
@@ -81,9 +101,10 @@ class NexusFile:
             when the file cannot be written
         """
         _check_name(source, "source")
-        with self._named():
-            self._reshape()
-            self._groups[source] = EventGroup(self._instrument, source, detector_number)
+        if self._file is not None:
+            with self._named():
+                self._make_events(self._to_reshape(), source, detector_number)
+        self._detectors[source] = detector_number
 
     def append_events(
         self,
@@ -110,6 +131,7 @@ class NexusFile:
         FileError
             when the file cannot be written
         """
+        self.begin()
         with self._named():
             self._groups[source].append(reference_time, time_of_flight, pixel_id)
 
@@ -133,9 +155,10 @@ class NexusFile:
             when the file cannot be written
         """
         _check_name(source, "source")
-        with self._named():
-            self._reshape()
-            self._rows[key] = RowGroup(self._instrument, source, layout)
+        if self._file is not None:
+            with self._named():
+                self._make_rows(self._to_reshape(), key, source, layout)
+        self._layouts[key] = source, layout
 
     def append_rows(self, key: str, rows: Mapping[str, NDArray[np.generic]]) -> None:
         """Append rows to a stream's group, shape (n, ...) in each column.
@@ -145,11 +168,11 @@ class NexusFile:
         FileError
             when the file cannot be written
         """
+        self.begin()
         with self._named():
             group = self._rows[key]
             if not group.columns:
-                self._reshape()
-                group.open_columns(self._instrument, rows)
+                group.open_columns(self._to_reshape()["entry/instrument"], rows)
             group.append(rows)
 
     def append_values(self, trigger: int, values: Mapping[str, Value]) -> None:
@@ -162,13 +185,13 @@ class NexusFile:
         FileError
             when the file cannot be written
         """
+        self.begin()
         new = values.keys() - self._series.keys()
         for name in values.keys() - new:
             self._series[name].check(values[name])
         with self._named():
             if new:
-                self._reshape()
-                group = self._file.root.require_group(self._player)
+                group = self._to_reshape().require_group(self._player)
                 self._check_new(new, group)
                 for name in sorted(new):
                     self._series[name] = ValueSeries(group, name, values[name])
@@ -183,9 +206,11 @@ class NexusFile:
         FileError
             when the file cannot be written
         """
+        if self._file is None:
+            return
         with self._named():
             if any(group.needs_reshape for group in self._groups.values()):
-                self._reshape()
+                self._to_reshape()
             for part in self._parts:
                 part.commit()
             datasets = [column.dataset for column in self._columns()]
@@ -210,22 +235,45 @@ class NexusFile:
     def close(self) -> None:
         """Take back what was not committed, note the time and close the file.
 
+        What comes then goes to the next file, where there is something that names it.
+
         Raises
         ------
         FileError
             when the file cannot be written
         """
+        if self._file is None:
+            return
         with self._named():
             try:
                 self.discard()
-                self._reshape()
-                self._file.root["entry/end_time"] = _now()
+                self._to_reshape()["entry/end_time"] = _now()
             finally:
                 self._file.close()
+                path, self._file = self._file.path, None
+                self._groups, self._rows, self._series = {}, {}, {}
+        if self._compression:
+            try:
+                compress(path, self._compression)
+            except (OSError, RuntimeError) as error:
+                raise FileError(f"{path} is whole, but cannot be compressed: {error}") from error
 
-    @property
-    def _instrument(self) -> h5py.Group:
-        return self._file.root["entry/instrument"]
+    def _begin(self, path: Path) -> None:
+        with self._named(path):
+            self._file = SharedFile(path)
+            root = self._file.root
+            self._describe(root, path)
+            for source, detector_number in self._detectors.items():
+                self._make_events(root, source, detector_number)
+            for key, (source, layout) in self._layouts.items():
+                self._make_rows(root, key, source, layout)
+            self._file.publish([])
+
+    def _make_events(self, root: h5py.File, source: str, detector_number: NDArray[np.int32] | None) -> None:
+        self._groups[source] = EventGroup(root["entry/instrument"], source, detector_number)
+
+    def _make_rows(self, root: h5py.File, key: str, source: str, layout: Layout) -> None:
+        self._rows[key] = RowGroup(root["entry/instrument"], source, layout)
 
     @property
     def _parts(self) -> tuple[EventGroup | RowGroup | ValueSeries, ...]:
@@ -235,12 +283,15 @@ class NexusFile:
         for part in self._parts:
             yield from part.columns
 
-    def _reshape(self) -> None:
-        """Allow that groups and data sets are made or removed."""
+    def _to_reshape(self) -> h5py.File:
+        """Return the file such that groups and data sets may be made or removed."""
+        if self._file is None:
+            raise FileError(f"the NeXus file of Player {self._player} is closed")
         if self._file.is_growing:
             self._file.reshape()
             for column in self._columns():
                 column.find_in(self._file.root)
+        return self._file.root
 
     def _check_new(self, names: Iterable[str], group: h5py.Group) -> None:
         taken = set(group)
@@ -253,9 +304,9 @@ class NexusFile:
                 )
             taken.update(dataset_names(name))
 
-    def _describe(self, run: Run) -> None:
-        root = self._file.root
-        root.attrs.update(NX_class="NXroot", default="entry", file_name=self._path.name, file_time=_now())
+    def _describe(self, root: h5py.File, path: Path) -> None:
+        run = self._run
+        root.attrs.update(NX_class="NXroot", default="entry", file_name=path.name, file_time=_now())
         entry = root.create_group("entry")
         entry.attrs["NX_class"] = "NXentry"
         entry["entry_identifier"] = run.id
@@ -268,16 +319,15 @@ class NexusFile:
         entry.create_group("instrument").attrs["NX_class"] = "NXinstrument"
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _named(self, path: Path | None = None) -> Iterator[None]:
         """Say which file it was that failed."""
+        path = path or (self._file.path if self._file else None)
         try:
             yield
         except FileExistsError:
-            raise FileError(
-                f"{self._path} exists and is never overwritten; move it, or start a new run"
-            ) from None
+            raise FileError(f"{path} exists and is never overwritten; move it, or start a new run") from None
         except (OSError, RuntimeError) as error:
-            raise FileError(f"{self._path} cannot be written: {error}") from error
+            raise FileError(f"{path} cannot be written: {error}") from error
 
 
 def _check_name(name: str, what: str) -> None:

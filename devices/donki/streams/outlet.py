@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from donki.errors import FileError, InputError
 from donki.run import Run
 from donki.streams.alarm import AlarmStream
+from donki.streams.aliases import renamed
+from donki.streams.compression import check_compression
 from donki.streams.connection import ConnectionStream
 from donki.streams.events import EventStream
 from donki.streams.faults.injector import FaultInjector
 from donki.streams.faults.rule import Rule
 from donki.streams.faults.table import FaultTable
+from donki.streams.file_names import FILE_NAME, FileNames, check_file_triggers
 from donki.streams.kafka import CLIENTS, KafkaSink
 from donki.streams.manifest import Extent, Ledger, Manifest
 from donki.streams.message_stream import MessageStream
@@ -63,20 +65,24 @@ class Outlet:
     values_topic
         the Kafka topic of the values that actions return, opened at once; empty for none
     file_directory
-        where the NeXus file ``RUN_PLAYER.nxs`` goes; None for no file. Where the Player wrote one in this run
-        before it died or the run was taken up, the next is ``RUN_PLAYER+2.nxs`` and so on
+        where the NeXus files go; None for no file
+    file_name
+        pattern of their names, as `check_file_name` takes it. Where there is a file of that name, from before
+        the Player died or the run was taken up, the next is ``RUN_PLAYER+2.nxs`` and so on
+    file_triggers
+        how many triggers go into a file before the next is begun; 0 for all
+    file_compression
+        of files that are finished, as `check_compression` takes it; empty for none
+    aliases
+        what values are called, in Kafka and in the file, by the names that actions return
     faults
         what is put into the data on their way to Kafka; the file keeps them as they were, and lists what was
-
-    Attributes
-    ----------
-    files
-        this and the earlier files of the Player in this run, in order
 
     Raises
     ------
     InputError
-        when a broker's address or an option is not what it should be, or the client is not installed
+        when a broker's address, an option or a setting of the files is not what it should be, or the client
+        is not installed
     BrokerError
         when there is a topic for values, and no broker answers or the topic cannot be made
     FileError
@@ -93,8 +99,19 @@ class Outlet:
         kafka_client: str = CLIENTS[0],
         values_topic: str = "",
         file_directory: Path | None = None,
+        file_name: str = FILE_NAME,
+        file_triggers: int = 0,
+        file_compression: str = "",
+        aliases: Mapping[str, str] | None = None,
         faults: Sequence[Rule] = (),
     ) -> None:
+        check_file_triggers(file_triggers)
+        check_compression(file_compression)
+        self._names = FileNames(file_directory, file_name, run.id, player) if file_directory else None
+        self._file_triggers = file_triggers
+        self._triggers_in_file = 0
+        self._trigger = 1
+        self._aliases = dict(aliases or {})
         self._player = player
         self._values_topic = values_topic
         self._streams: dict[tuple[str, object], EventStream | MessageStream] = {}
@@ -107,11 +124,9 @@ class Outlet:
         if values_topic:
             self._sink.open_topic(values_topic)
         self._file: NexusFile | None = None
-        self.files: tuple[Path, ...] = ()
-        if file_directory is not None:
-            self.files = _files(file_directory.absolute(), f"{run.id}_{player}")
+        if self._names is not None:
             try:
-                self._file = NexusFile(self.files[-1], run, player)
+                self._file = self._open_file(self._names, run, file_compression)
             except FileError:
                 self._sink.close()
                 raise
@@ -119,6 +134,11 @@ class Outlet:
             self._faults = FaultTable(self._file)
             self._injector = FaultInjector(self._sent, faults, run.seed, player, self._faults.note)
             self._measured = Ledger(self._injector)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The present and the earlier files of the Player in this run, in order."""
+        return self._names.paths if self._names else ()
 
     @property
     def counts(self) -> Counts:
@@ -133,13 +153,19 @@ class Outlet:
         return (*streams, *self._values.copy().values())
 
     def begin(self, trigger: int) -> None:
-        """Take that what is sent from now on belongs to a trigger.
+        """Take that what is sent from now on belongs to a trigger, which may be the first of a file.
 
         Raises
         ------
         BrokerError
             when what a fault held back until now could not be sent
+        FileError
+            when the file before cannot be finished
         """
+        self._trigger = int(trigger)
+        if self._file is not None and 0 < self._file_triggers <= self._triggers_in_file:
+            self._triggers_in_file = 0
+            self._file.close()
         if self._injector:
             self._injector.begin(trigger)
 
@@ -199,7 +225,8 @@ class Outlet:
         """Send what an action returned.
 
         To Kafka, where there is a topic for values, numbers go as f144, arrays and texts as da00; the source
-        name is ``player/name``. To the file they go as ``/player/name``, with the trigger as first axis.
+        name is ``player/name``. To the file they go as ``/player/name``, with the trigger as first axis. In
+        both the name is the alias where there is one.
 
         Parameters
         ----------
@@ -219,7 +246,8 @@ class Outlet:
         FileError
             when the file cannot be written
         """
-        taken = {name: as_value(value, f"{self._player}/{name}") for name, value in values.items()}
+        named = renamed(values, self._aliases, self._player)
+        taken = {name: as_value(value, f"{self._player}/{name}") for name, value in named.items()}
         if self._file is not None:
             self._file.append_values(trigger, taken)
         if self._values_topic:
@@ -244,6 +272,7 @@ class Outlet:
         self._sink.deliver(timeout)
         if self._file is not None:
             self._file.commit()
+            self._triggers_in_file += 1
         for stream in self._streams.values():
             stream.commit()
         if self._injector:
@@ -294,13 +323,10 @@ class Outlet:
             if self._file is not None:
                 self._file.close()
 
-
-def _files(folder: Path, name: str) -> tuple[Path, ...]:
-    """Return the paths of the files with that name that are there already, and of the next."""
-    paths = []
-    for number in count(1):
-        # A plus, since a Player's name may end with any letter, digit, dot, hyphen or underscore.
-        paths.append(folder / (f"{name}+{number}.nxs" if number > 1 else f"{name}.nxs"))
-        if not paths[-1].exists():
-            break
-    return tuple(paths)
+    def _open_file(self, names: FileNames, run: Run, compression: str) -> NexusFile:
+        names.check_folder()
+        file = NexusFile(lambda: names.next(self._trigger), run, self._player, compression=compression)
+        # Where the name tells the first trigger, the file waits for it.
+        if not names.need_trigger:
+            file.begin()
+        return file

@@ -30,6 +30,8 @@ class SharedFile:
 
     Attributes
     ----------
+    path
+        as above
     root
         the HDF5 file; another one after `reshape`
 
@@ -40,7 +42,7 @@ class SharedFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.root = self._open("x")
         self._descriptor = os.open(path, os.O_RDWR)
         # Some network file systems have no locks.
@@ -84,7 +86,7 @@ class SharedFile:
     def _open(self, mode: str) -> h5py.File:
         # Without a chunk cache, what is written is what is new, not the whole chunks that it lies in. SWMR
         # needs the format of HDF5 1.10, which all versions since then read.
-        file = h5py.File(self._path, mode, rdcc_nbytes=0, libver=("v110", "v110"), locking=False)
+        file = h5py.File(self.path, mode, rdcc_nbytes=0, libver=("v110", "v110"), locking=False)
         # HDF5 writes what it knows of newer data when it is told to, not when its cache is full.
         config = file.id.get_mdc_config()
         config.evictions_enabled = False
