@@ -48,6 +48,8 @@ def message_of(error: tango.DevFailed) -> str:
         return "cannot be looked up: the Tango database does not answer"
     if timed_out(error):
         return "does not answer (timed out)"
+    if _was_not_tried(error):
+        return "cannot be reached: its server, or the Tango database does not answer"
     if _is_unreachable(error):
         return "cannot be reached: its server does not run or has died"
     return " ".join(str(error.args[0].desc).split())
@@ -58,6 +60,11 @@ def _is_unreachable(error: tango.DevFailed) -> bool:
     root = error.args[0]
     broken = root.reason.startswith("API_") and ("TRANSIENT" in root.desc or "COMM_FAILURE" in root.desc)
     return broken or root.reason in _UNREACHABLE or _has_no_database(error)
+
+
+def _was_not_tried(error: tango.DevFailed) -> bool:
+    # Tango refuses a second connection within a second of one that failed, for whatever reason.
+    return any("connection request was delayed" in level.desc for level in error.args)
 
 
 def _has_no_database(error: tango.DevFailed) -> bool:

@@ -50,6 +50,11 @@ def test_a_player_that_is_not_set_up_or_busy_must_be_found_again():
         ("API_CorbaException", "COMM_FAILURE CORBA system exception", "cannot be reached"),
         ("API_CorbaException", "TRANSIENT_ConnectFailed", "cannot be reached"),
         ("API_DeviceNotExported", "Device a/b/c is not exported", "cannot be reached"),
+        (
+            "API_CantConnectToDevice",
+            "Failed to connect to device a/b/c\nThe connection request was delayed.",
+            "cannot be reached: its server, or the Tango database does not answer",
+        ),
     ],
 )
 def test_what_tango_says_of_a_player_that_is_not_there(reason, desc, message):
