@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 from donki.errors import DonkiError, NotAllowedError
 from donki_client.director import Director
+from donki_client.director_device import full_name
 from donki_client.errors import SequenceError
 from donki_client.facility.address import Address
 from donki_client.snapshot import PlayerStatus, Snapshot
@@ -45,12 +46,12 @@ class AsyncDirector:
 
     def __init__(self, device: str = "donki/director/1", database: str | Address | None = None) -> None:
         self.name = device
-        self._database = database
+        self.device = full_name(device, database)
         self._director: Director | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"asks {device}")
 
     def __repr__(self) -> str:
-        return f"AsyncDirector({self.name!r})"
+        return f"AsyncDirector({self.device!r})"
 
     async def __aenter__(self) -> Self:
         await self.snapshot()
@@ -59,15 +60,23 @@ class AsyncDirector:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.shield(self._ask(lambda director: director.__exit__(kind, error, trace)))
+        await asyncio.shield(self.ask(lambda director: director.__exit__(kind, error, trace)))
+
+    async def ask(self, question: Callable[[Director], Value]) -> Value:
+        """Return what a function makes of a `Director`, as ``lambda director: director.period``."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
 
     async def snapshot(self) -> Snapshot:
         """Return where the sequence stands."""
-        return await self._ask(Director.snapshot)
+        return await self.ask(Director.snapshot)
 
     async def players(self) -> tuple[PlayerStatus, ...]:
         """Return the Players that the Director found."""
-        return await self._ask(lambda director: director.players)
+        return await self.ask(lambda director: director.players)
+
+    async def check_idle(self) -> None:
+        """Raise NotAllowedError if a sequence is in progress."""
+        await self.ask(Director.check_idle)
 
     async def configure(
         self,
@@ -79,53 +88,53 @@ class AsyncDirector:
         seed: int | None = None,
     ) -> None:
         """Set what the next run is, as `Director.configure`."""
-        await self._ask(
+        await self.ask(
             lambda director: director.configure(triggers, period, title=title, metadata=metadata, seed=seed)
         )
 
     async def start(self) -> None:
         """Begin a sequence; returns when the Players are set up, or soon."""
-        await self._ask(Director.start)
+        await self.ask(Director.start)
 
     async def arm(self) -> None:
         """Begin a sequence that is paused before its first trigger."""
-        await self._ask(Director.arm)
+        await self.ask(Director.arm)
 
     async def stop(self) -> None:
         """End the sequence after the trigger in progress; does not wait for it."""
-        await self._ask(Director.stop)
+        await self.ask(Director.stop)
 
     async def abort(self) -> None:
         """End the sequence now: scripts in progress are told to give up."""
-        await self._ask(Director.abort)
+        await self.ask(Director.abort)
 
     async def pause(self) -> None:
         """Pause after the trigger in progress."""
-        await self._ask(Director.pause)
+        await self.ask(Director.pause)
 
     async def resume(self) -> None:
         """Go on after a pause."""
-        await self._ask(Director.resume)
+        await self.ask(Director.resume)
 
     async def step(self) -> None:
         """Play one more step, then pause again."""
-        await self._ask(Director.step)
+        await self.ask(Director.step)
 
     async def recover(self) -> None:
         """Take up an interrupted run after its last complete trigger."""
-        await self._ask(Director.recover)
+        await self.ask(Director.recover)
 
     async def reset(self) -> None:
         """Leave FAULT."""
-        await self._ask(Director.reset)
+        await self.ask(Director.reset)
 
     async def check(self) -> list[str]:
         """Return what stands in the way of a start, one line each with its remedy; empty is ready."""
-        return await self._ask(Director.check)
+        return await self.ask(Director.check)
 
     async def set_priority(self, player: str, priority: int) -> None:
         """Give a Player another priority from the next trigger on, as `Director.set_priority`."""
-        await self._ask(lambda director: director.set_priority(player, priority))
+        await self.ask(lambda director: director.set_priority(player, priority))
 
     async def watch(self, interval: float = 0.1) -> AsyncIterator[Snapshot]:
         """Yield where the sequence stands every `interval` s, the last time when it has ended."""
@@ -139,7 +148,7 @@ class AsyncDirector:
 
         A task that is cancelled waits no longer; the sequence goes on.
         """
-        waiting = Waiting(self.name, timeout, on_progress)
+        waiting = Waiting(self.device, timeout, on_progress)
         while pause := waiting.pause(snapshot := await self.snapshot()):
             await asyncio.sleep(pause)
         return waiting.result(snapshot)
@@ -159,7 +168,7 @@ class AsyncDirector:
 
         `if_interrupted` says what becomes of the run when the task is cancelled, too.
         """
-        await self._ask(Director.check_idle)
+        await self.check_idle()
         await self.configure(triggers, period, title=title, metadata=metadata)
         try:
             await self.start()
@@ -168,13 +177,10 @@ class AsyncDirector:
             raise
         except BaseException:
             with suppress(DonkiError):  # why the wait was left is what its user must know
-                await asyncio.shield(self._ask(lambda director: director.give_up(if_interrupted)))
+                await asyncio.shield(self.ask(lambda director: director.give_up(if_interrupted)))
             raise
-
-    async def _ask(self, question: Callable[[Director], Value]) -> Value:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
 
     def _answer(self, question: Callable[[Director], Value]) -> Value:
         if self._director is None:
-            self._director = Director(self.name, self._database)
+            self._director = Director(self.device)
         return question(self._director)

@@ -18,19 +18,26 @@ from donki_client.snapshot import PlayerStatus, Snapshot
 CLASS = "DonkiDirector"
 
 
+def full_name(device: str, database: str | Address | None) -> str:
+    """Return the name of a device with its database; by itself where no database is named."""
+    if database is None:
+        return device
+    address = database if isinstance(database, Address) else Address.parse(database)
+    return f"tango://{address.tango_host}/{device}"
+
+
 class DirectorDevice:
     """The device of a Director; see `donki_client.director.Director`."""
 
     def __init__(self, device: str = "donki/director/1", database: str | Address | None = None) -> None:
-        name = self.name = device
-        if database is not None:
-            address = database if isinstance(database, Address) else Address.parse(database)
-            device = f"tango://{address.tango_host}/{device}"
-        self.device = device
-        self._proxy = Proxy(device)
+        self.name = device
+        self.device = full_name(device, database)
+        self._proxy = Proxy(self.device)
         kind = self._proxy.tango_class
         if kind != CLASS:
-            raise InputError(f"{name} is a {kind}, not a {CLASS}; name a Director, such as donki/director/1")
+            raise InputError(
+                f"{device} is a {kind}, not a {CLASS}; name a Director, such as donki/director/1"
+            )
         scheme, found, rest = self.device.partition("://")
         # What the Director's own name begins with: nothing, or tango://host:port/
         self._database = f"{scheme}://{rest.partition('/')[0]}/" if found else ""
@@ -109,6 +116,11 @@ class DirectorDevice:
     def run_id(self) -> str:
         """The run in progress or the last one."""
         return str(self._proxy.read("RunId")[0])
+
+    @property
+    def journal_file(self) -> str:
+        """The path of the journal of all runs on the Director's machine; the master files are beside it."""
+        return str(self._proxy.read("JournalFile")[0])
 
     @property
     def current_trigger(self) -> int:

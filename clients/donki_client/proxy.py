@@ -53,6 +53,8 @@ class Proxy:
     def write(self, attribute: str, value: object) -> None:
         """Write an attribute; an InputError says what it takes."""
         with translated(self.device):
+            # PyTango raises a TypeError where a device that is written to is not reached.
+            self._proxy.ping()
             try:
                 self._proxy.write_attribute(attribute, value)
             except tango.DevFailed as failed:

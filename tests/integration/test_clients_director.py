@@ -184,4 +184,6 @@ def test_a_director_that_dies_ends_the_wait(facility, tmp_path):
         began = time.monotonic()
         with pytest.raises(UnreachableError, match="dies does not answer"):
             director.wait(timeout=30)
+        with pytest.raises(UnreachableError, match="dies does not answer"):
+            director.triggers = 3
         assert time.monotonic() - began < 5

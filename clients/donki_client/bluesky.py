@@ -1,0 +1,216 @@
+"""An orchestra in bluesky plans: an ophyd-async device over the Director and its Players.
+
+Needs the extra ``bluesky``: ``pip install 'donkiorchestra[bluesky]'``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import PurePath
+
+from ophyd_async.core import (
+    AsyncStatus,
+    SignalR,
+    SignalRW,
+    StandardReadable,
+    StandardReadableFormat,
+    WatchableAsyncStatus,
+    WatcherUpdate,
+    soft_signal_r_and_setter,
+)
+from tango import DevState
+
+from donki.errors import NotAllowedError
+from donki_client.async_director import AsyncDirector
+from donki_client.director import Director
+from donki_client.director_backend import DirectorBackend
+from donki_client.errors import SequenceError
+from donki_client.event_counts import EventCounts
+from donki_client.facility.address import Address
+from donki_client.snapshot import Snapshot
+from donki_client.waiting import Waiting
+
+#: How long the Players are waited for when the run ends, in s.
+END_PATIENCE = 60.0
+
+
+class Orchestra(StandardReadable):
+    """A Director and its Players as one detector: all points of a bluesky run are one run of the Director.
+
+    ``stage`` sets the Players up and holds them, ``trigger`` plays ``step_triggers`` triggers at the
+    ``period`` and is done when all Players are, ``unstage`` ends the run. Each point reads ``events``, what
+    all Players sent to Kafka since the point before, and ``current_trigger``, the last one of the point; the
+    run's id and the path of its master file are in the configuration.
+
+    A pause of the RunEngine ends the point after the trigger in progress; at ``resume`` it is played again
+    with fresh triggers. A failure raises a `SequenceError`, which names Player and trigger.
+
+    Parameters
+    ----------
+    device
+        the Director's name in the Tango database, or a full ``tango://host:port/...`` name
+    database
+        ``HOST:PORT`` of the Tango database; by default what ``TANGO_HOST`` names
+    name
+        of the device in bluesky's documents
+
+    Examples
+    --------
+    ::
+
+        RE = RunEngine()
+        with init_devices():
+            orchestra = Orchestra("donki/director/1", database="localhost:50010")
+        RE(bps.mv(orchestra.step_triggers, 14, orchestra.period, 1 / 14))
+        RE(bp.scan([orchestra], motor, 0, 1, 11))
+    """
+
+    def __init__(
+        self,
+        device: str = "donki/director/1",
+        database: str | Address | None = None,
+        name: str = "",
+    ) -> None:
+        self._director = AsyncDirector(device, database)
+        self._counts = EventCounts()
+        self._triggers: int | None = None
+        self._is_acting = False
+        self._is_ending = False
+        with self.add_children_as_readables(StandardReadableFormat.UNCACHED_SIGNAL):
+            self.current_trigger = SignalR(
+                DirectorBackend(self._director, "CurrentTrigger", int, lambda d: d.current_trigger)
+            )
+        with self.add_children_as_readables(StandardReadableFormat.HINTED_UNCACHED_SIGNAL):
+            self.events, self._set_events = soft_signal_r_and_setter(int)
+        with self.add_children_as_readables(StandardReadableFormat.CONFIG_SIGNAL):
+            self.run_id = SignalR(DirectorBackend(self._director, "RunId", str, lambda d: d.run_id))
+            self.master_file = SignalR(DirectorBackend(self._director, "JournalFile", str, _master_file))
+            self.step_triggers = SignalRW(
+                DirectorBackend(
+                    self._director,
+                    "StepTriggers",
+                    int,
+                    lambda d: d.step_triggers,
+                    lambda d, triggers: setattr(d, "step_triggers", triggers),
+                )
+            )
+            self.period = SignalRW(
+                DirectorBackend(
+                    self._director,
+                    "Period",
+                    float,
+                    lambda d: d.period,
+                    lambda d, period: d.configure(period=period),
+                    units="s",
+                )
+            )
+        self.run_title = SignalRW(
+            DirectorBackend(
+                self._director,
+                "RunTitle",
+                str,
+                lambda d: d.run_title,
+                lambda d, title: d.configure(title=title),
+            )
+        )
+        super().__init__(name=name)
+
+    @AsyncStatus.wrap
+    async def stage(self) -> None:
+        """Begin a run: set the Players up, and hold them before the first trigger."""
+        await super().stage()
+        await self._director.check_idle()
+        self._is_ending = False
+        self._triggers = (await self._director.snapshot()).triggers
+        await self._director.configure(triggers=-1)
+        try:
+            await self._director.arm()
+            await self._held()
+        except NotAllowedError:  # somebody else has just begun a run
+            await self._restore()
+            raise
+        except BaseException:
+            await self.unstage()
+            raise
+        self._counts = EventCounts(player.device for player in await self._director.players())
+        self._set_events(0)
+        # Who subscribes is first shown what was read last.
+        await self.current_trigger.get_value()
+
+    @WatchableAsyncStatus.wrap
+    async def trigger(self) -> AsyncIterator[WatcherUpdate[int]]:
+        """Play one point; done when every Player has delivered its data."""
+        if self._triggers is None:
+            raise NotAllowedError(f"{self.name}: stage it before it is triggered, as bp.count and bp.scan do")
+        first = (await self._held()).current_trigger
+        step = await self.step_triggers.get_value()
+        self._is_acting = True
+        try:
+            await self._director.step()
+            waiting = Waiting(self._director.device, None, None)
+            while pause := waiting.pause(now := await self._director.snapshot()):
+                played = now.current_trigger - first
+                yield WatcherUpdate(current=played, initial=0, target=step, name=self.name, unit="triggers")
+                if now.state == DevState.STANDBY:
+                    break
+                await asyncio.sleep(pause)
+            else:
+                waiting.result(now)
+                if not self._is_ending:
+                    raise SequenceError(f"run {now.run_id} was ended at trigger {now.current_trigger}")
+        finally:
+            self._is_acting = False
+        self._set_events(await asyncio.to_thread(self._counts.since_last))
+
+    @AsyncStatus.wrap
+    async def unstage(self) -> None:
+        """End the run; a point in progress is aborted."""
+        self._is_ending = True
+        try:
+            now = await self._director.snapshot()
+            if self._triggers is not None and now.in_progress:
+                with suppress(NotAllowedError):  # it ends just now
+                    await (self._director.abort() if self._is_acting else self._director.stop())
+                # Who failed was told by the trigger.
+                with suppress(SequenceError):
+                    await self._director.wait(END_PATIENCE)
+        finally:
+            await self._restore()
+            await super().unstage()
+
+    async def stop(self, success: bool = True) -> None:
+        """End the point in progress: after the trigger in progress, or at once where something went wrong."""
+        self._is_ending = self._is_ending or not success
+        if self._is_acting:
+            with suppress(NotAllowedError):  # it has just been played
+                await (self._director.pause() if success else self._director.abort())
+
+    async def pause(self) -> None:
+        """End the point in progress after the trigger in progress; the run is held."""
+        await self.stop()
+
+    async def resume(self) -> None:
+        """Do nothing: bluesky triggers the point again."""
+
+    async def _held(self) -> Snapshot:
+        """Wait until the run is held between two triggers."""
+        waiting = Waiting(self._director.device, None, None)
+        while pause := waiting.pause(now := await self._director.snapshot()):
+            if now.state == DevState.STANDBY:
+                return now
+            await asyncio.sleep(pause)
+        waiting.result(now)
+        raise SequenceError(f"run {now.run_id} was ended at trigger {now.current_trigger}")
+
+    async def _restore(self) -> None:
+        """Give the Director its own number of triggers back."""
+        triggers, self._triggers = self._triggers, None
+        if triggers is not None:
+            await self._director.configure(triggers=triggers)
+
+
+def _master_file(director: Director) -> str:
+    journal = director.journal_file
+    return str(PurePath(journal).with_name(f"{director.run_id}.nxs")) if journal else ""
