@@ -21,7 +21,6 @@ from donki_client.play import Played, Stage
 from donki_client.rehearsal import MOST_TRIGGERS, Rehearsal, rehearse
 from donki_client.scenario import Scenario
 from donki_client.scenario_file import read_scenario
-from donki_client.summary import problems
 
 #: How many triggers are tried. The first one is often slower than the rest.
 TRIED = 5
@@ -96,7 +95,7 @@ def _try(scenario: Scenario) -> Trial:
             else experience
             for name, experience in _known(scenario, Past(Path(folder))).items()
         }
-    return Trial(problems(played.end, played.results), known, played)
+    return Trial(played.problems, known, played)
 
 
 def _known(scenario: Scenario, past: Past) -> dict[str, Experience | None]:
@@ -175,11 +174,11 @@ def _say_data(
     if trial is None:
         _say(console, "which topics data go to is known once the scripts are executed: --try")
         return
-    for (topic, source), arrived in sorted(trial.played.arrived.items()):
+    for stream in sorted(trial.played.data.streams, key=lambda stream: (stream.topic, stream.source)):
         share = many / max(1, trial.played.end.current_trigger)
-        number, what = (arrived.values, "values") if arrived.values else (arrived.events, "events")
-        megabytes = f"{arrived.bytes * share / 1e6:,.2f} MB"
-        _say(console, f"  {topic}, from {source}: {number * share:,.0f} {what}, {megabytes}")
+        number, what = (stream.values, "values") if stream.values else (stream.events, "events")
+        megabytes = f"{stream.size * share / 1e6:,.2f} MB"
+        _say(console, f"  {stream.topic}, from {stream.source}: {number * share:,.0f} {what}, {megabytes}")
 
 
 def _time(nanoseconds: int) -> str:

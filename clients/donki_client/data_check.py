@@ -53,6 +53,8 @@ class StreamData:
         what the files hold; None where there are none
     stored_findings
         what came of comparing the events in the files; None where there are none
+    is_confused
+        whether another Player sends as the same source to the same topic, so that nothing can be compared
     """
 
     player: str
@@ -70,16 +72,24 @@ class StreamData:
     faults_found: Counter[str] = field(default_factory=Counter)
     stored: StoredSource | None = None
     stored_findings: Findings | None = None
+    is_confused: bool = False
+
+    @property
+    def values(self) -> int:
+        """How many messages were found that are not of events."""
+        return self.schemas.total() - self.schemas["ev44"]
 
     @property
     def problems(self) -> list[str]:
         """What is not as it was noted, a line each."""
+        if self.is_confused:
+            return []
         where = f"Player {self.player}, {self.source} in topic {self.topic}"
         lines = _problems(where, self.findings)
         if self.events != self.noted.events and self.findings.agrees and not self.findings.left_over:
             lines.append(f"{where}: {self.noted.events:,} events by the journal, {self.events:,} found")
         for kind, expected in sorted((self.faults - self.faults_found).items()):
-            lines.append(f"{where}: {expected:,} faults of kind {kind} were put in and not found")
+            lines.append(f"{where}: faults of kind {kind} that were put in and not found: {expected:,}")
         return lines + self._problems_of_files()
 
     def _problems_of_files(self) -> list[str]:
@@ -266,6 +276,8 @@ def _confused(checks: Sequence[_StreamCheck]) -> list[str]:
     senders: dict[tuple[str, str], list[str]] = {}
     for check in checks:
         senders.setdefault((check.stream.source, check.stream.topic), []).append(check.data.player)
+    for check in checks:
+        check.data.is_confused = len(senders[check.stream.source, check.stream.topic]) > 1
     return [
         f"Players {' and '.join(players)} send as the same source {source} to topic {topic}: what arrived of"
         " each is not known; name their sources or topics otherwise"

@@ -84,20 +84,6 @@ class Past:
                     return Experience(run, tuple(durations), *means)
         return None
 
-    def events_done(self, run_id: str) -> dict[str, int]:
-        """Return by Player the events of the triggers that it has done in a run."""
-        with self._reading() as journal:
-            if journal is None:
-                return {}
-            return dict(
-                journal.execute(
-                    "SELECT name, SUM(events) FROM step JOIN player ON player.key = step.player"
-                    " JOIN run ON run.key = step.run"
-                    " WHERE run.id = ? AND step.outcome = 'done' GROUP BY name",
-                    (run_id,),
-                ).fetchall()
-            )
-
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         if not self._path.is_file():

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,29 +13,38 @@ from rich.console import Console
 from rich.markup import escape
 
 from donki.director.journal import default_directory
+from donki.director.journal_reader import JournalReader
 from donki.errors import DonkiError, FileError, NotAllowedError
 from donki.policy import OnError
+from donki_client.data_check import RunData, check_run
 from donki_client.director import Director
 from donki_client.errors import UnreachableError
 from donki_client.facility import Address, DeviceServer, LocalFacility
 from donki_client.facility.database import answers
 from donki_client.facility.servers import running
-from donki_client.past import Past
+from donki_client.kafka_broker import check_broker
 from donki_client.player import Sent, read_sent
 from donki_client.progress import follow
-from donki_client.readback import Arrived, TopicReader, stored_events
 from donki_client.scenario import Scenario
 from donki_client.snapshot import Snapshot
 from donki_client.summary import Result, notes, problems, table
 
+#: How long the journal is waited for at the end of a run, in s.
+JOURNAL_LIMIT = 5.0
+
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a sequence: how it ended, what each Player did, what arrived by topic and source."""
+    """What came of a sequence: how it ended, what each Player did, and what was found of the data."""
 
     end: Snapshot
     results: Sequence[Result]
-    arrived: Mapping[tuple[str, str], Arrived]
+    data: RunData
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not as it should be, a line each; empty when all was played and everything arrived."""
+        return problems(self.end, self.results, self.data.problems_of_places)
 
 
 def play(scenario: Scenario, name: str, console: Console, *, journaled: bool = True) -> bool:
@@ -124,48 +132,50 @@ class Stage:
 
     def play(self) -> Played:
         """Bring up what is missing, play the sequence, and return what came of it when all is down again."""
-        with LocalFacility(self._folder) as facility, self._bring_up(facility) as reader:
-            players = self._players(reader.broker)
+        with LocalFacility(self._folder) as facility:
+            broker = self._bring_up(facility)
+            players = self._players(broker)
             with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
                 self._refuse_running(facility.database, [self._director, *players])
                 facility.start_servers(self._director, *players)
             director = Director(self._director.device, facility.database)
             end = self._play(director)
             sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
-            topics = {stream.topic for said in sent.values() if said for stream in said.streams}
-            arrived = reader.read(topics)
+            data = self._check(end.run_id, broker)
             # The names of a Player that never ran are known in lower case alone.
             shown = {player.name.lower(): player for player in director.players}
-        done = Past(self._journal).events_done(end.run_id)
         results = [
-            Result(
-                player=shown[name.lower()],
-                sent=said,
-                arrived=_arrived(said, arrived),
-                stored=stored_events(said.files) if said and self._scenario.hdf5 else None,
-                done=done.get(shown[name.lower()].name, 0),
-            )
+            Result(shown[name.lower()], said, data.of(shown[name.lower()].name))
             for name, said in sent.items()
         ]
-        return Played(end, results, arrived)
+        return Played(end, results, data)
 
-    def _bring_up(self, facility: LocalFacility) -> TopicReader:
-        """Have a database and a broker, started where none is named; return a reader of its topics."""
+    def _check(self, run_id: str, broker: str) -> RunData:
+        """Read back what was delivered, when the journal has the end of the run."""
+        with self._console.status("reading back"), JournalReader(self._journal) as reader:
+            limit = time.monotonic() + JOURNAL_LIMIT
+            while (run := reader.run(run_id)).ended is None and time.monotonic() < limit:
+                time.sleep(0.02)
+            return check_run(reader, run, broker=broker)
+
+    def _bring_up(self, facility: LocalFacility) -> str:
+        """Have a database and a broker, started where none is named; return the broker's address."""
         named_database, named_broker = self._scenario.database, self._scenario.broker
         with self._console.status("starting the Tango database and the Kafka broker"):
             if named_broker:
                 # A broker that is not there shall be known before anything is started.
-                reader = TopicReader(named_broker)
+                broker = named_broker
+                check_broker(broker)
                 started = self._have_database(facility, named_database)
             elif named_database:
                 started = self._have_database(facility, named_database)
-                reader = TopicReader(str(facility.start_broker()))
+                broker = str(facility.start_broker())
             else:
-                _, broker = facility.start_database_and_broker()
-                started, reader = True, TopicReader(str(broker))
+                broker = str(facility.start_database_and_broker()[1])
+                started = True
         self._say("Tango database", f"{facility.database}{', for this run' if started else ''}")
-        self._say("Kafka broker", f"{reader.broker}{'' if named_broker else ', in memory, for this run'}")
-        return reader
+        self._say("Kafka broker", f"{broker}{'' if named_broker else ', in memory, for this run'}")
+        return broker
 
     def _have_database(self, facility: LocalFacility, named: str | None) -> bool:
         """Use the database that is named, or start one; return whether one was started."""
@@ -245,32 +255,21 @@ class Stage:
         self._console.print(f"{what:<16}{text}", markup=False, soft_wrap=True)
 
 
-def _arrived(sent: Sent | None, arrived: Mapping[tuple[str, str], Arrived]) -> Arrived:
-    total = Arrived()
-    for _, topic, source in sent.streams if sent else ():
-        part = arrived.get((topic, source), Arrived())
-        total.events += part.events
-        total.messages += part.messages
-        total.values += part.values
-        total.bytes += part.bytes
-    return total
-
-
 def _judge(scenario: Scenario, played: Played, console: Console) -> bool:
     for note in notes(played.results):
         console.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
-    found = problems(played.end, played.results)
+    found = played.problems
     for problem in found:
         console.print(f"[bold red]{escape(problem)}[/]", soft_wrap=True)
     if not found:
-        total = Counter[str]()
-        for result in played.results:
-            total["events"] += result.arrived.events
-            total["values"] += result.arrived.values
-        values = f" and {total['values']:,} values" if total["values"] else ""
+        streams = played.data.streams
+        events, many = sum(stream.events for stream in streams), sum(stream.values for stream in streams)
+        faults = sum(stream.faults.total() for stream in streams)
+        values = f" and {many:,} values" if many else ""
         files = f" and in the files in {scenario.hdf5}" if scenario.hdf5 else ""
+        wrong = f", with the {_count(faults, 'fault')} put in on purpose" if faults else ""
         console.print(
-            f"[bold green]all {total['events']:,} events{values} arrived at Kafka{escape(files)}[/]",
+            f"[bold green]all {events:,} events{values} arrived at Kafka{escape(files)}{wrong}[/]",
             soft_wrap=True,
         )
     return not found

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from rich.table import Table
 from tango import DevState
 
-from donki.streams.outlet import Stream
+from donki_client.data_check import StreamData
 from donki_client.player import Sent
-from donki_client.readback import Arrived
 from donki_client.snapshot import PlayerStatus, Snapshot
 
 
@@ -25,41 +24,36 @@ class Result:
         as the Director sees it
     sent
         what the Player says that it sent; None where it does not answer
-    arrived
-        what was read back from its topics
-    stored
-        the events in its files; None where it writes none
-    done
-        the events of the triggers that it has done, by the journal: a file keeps nothing of a failed action
+    data
+        what was found of its streams, in Kafka and in its files
     """
 
     player: PlayerStatus
     sent: Sent | None
-    arrived: Arrived
-    stored: int | None
-    done: int
+    data: Sequence[StreamData]
+
+    @property
+    def events(self) -> int:
+        """The events that were read back from Kafka."""
+        return sum(stream.events for stream in self.data)
+
+    @property
+    def size(self) -> int:
+        """The bytes that were read back from Kafka."""
+        return sum(stream.size for stream in self.data)
+
+    @property
+    def stored(self) -> int | None:
+        """The events in its files; None where it writes none."""
+        stored = [stream.stored.events for stream in self.data if stream.stored]
+        return sum(stored) if stored else None
 
     @property
     def problems(self) -> list[str]:
         """What is not where it belongs, once; a line each."""
-        name, sent = self.player.name, self.sent
-        if sent is None:
-            return [f"Player {name} does not answer; what it sent is not known"]
-        compared = [
-            (f"{sent.events:,} events sent", sent.events, self.arrived.events, "read back from Kafka"),
-            (
-                f"{sent.messages:,} messages sent",
-                sent.messages,
-                self.arrived.messages,
-                "read back from Kafka",
-            ),
-            (f"{self.done:,} events in triggers done", self.done, self.stored, "in the file"),
-        ]
-        return [
-            f"Player {name}: {what}, {count:,} {place}"
-            for what, expected, count, place in compared
-            if count not in (None, expected)
-        ]
+        if self.sent is None:
+            return [f"Player {self.player.name} does not answer; what it sent is not known"]
+        return [problem for stream in self.data for problem in stream.problems]
 
 
 def table(results: Sequence[Result]) -> Table:
@@ -84,9 +78,9 @@ def table(results: Sequence[Result]) -> Table:
             f"{result.sent.last_trigger:,}" if result.sent else "-",
             *missed,
             f"{result.sent.events:,}" if result.sent else "-",
-            f"{result.arrived.events:,}",
+            f"{result.events:,}",
             *stored,
-            f"{result.arrived.bytes / 1e6:.1f}",
+            f"{result.size / 1e6:.1f}",
             _milliseconds(result.player.median),
             _milliseconds(result.player.p99),
             style="red" if result.problems else "",
@@ -107,28 +101,24 @@ def notes(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def problems(end: Snapshot, results: Sequence[Result]) -> list[str]:
-    """Return what is not as it should be, a line each; empty when all was played and everything arrived."""
+def problems(end: Snapshot, results: Sequence[Result], places: Sequence[str] = ()) -> list[str]:
+    """Return what is not as it should be, a line each; empty when all was played and everything arrived.
+
+    Parameters
+    ----------
+    end
+        how the sequence ended
+    results
+        what each Player did
+    places
+        what is wrong with topics and files
+    """
     found = []
     if end.state == DevState.FAULT:
         found.append(f"the sequence failed: {end.last_error}")
     elif end.triggers > 0 and end.current_trigger != end.triggers:
         found.append(f"the sequence was stopped at trigger {end.current_trigger} of {end.triggers}")
-    for stream, players in _senders(results).items():
-        if len(players) > 1:
-            found.append(
-                f"Players {' and '.join(players)} send as the same source {stream.source} to topic "
-                f"{stream.topic}: what arrived of each is not known; name their sources or topics otherwise"
-            )
-    return found + [problem for result in results for problem in result.problems]
-
-
-def _senders(results: Sequence[Result]) -> dict[Stream, list[str]]:
-    senders: dict[Stream, list[str]] = {}
-    for result in results:
-        for stream in result.sent.streams if result.sent else ():
-            senders.setdefault(stream, []).append(result.player.name)
-    return senders
+    return [*found, *places, *(problem for result in results for problem in result.problems)]
 
 
 def _milliseconds(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 from hypothesis import given
@@ -10,34 +11,73 @@ from hypothesis import strategies as st
 from rich.console import Console
 from tango import DevState
 
+from donki.director.recorded import Totals
+from donki_client.data_check import StreamData
 from donki_client.demo import Demo
-from donki_client.snapshot import PlayerStatus, Snapshot
+from donki_client.matching import Findings, Message
 from donki_client.player import Sent
-from donki_client.readback import Arrived
+from donki_client.snapshot import PlayerStatus, Snapshot
+from donki_client.stored_data import StoredSource
 from donki_client.summary import Result, problems, table
 
 PLAYER = PlayerStatus("player0", 0, "ON", 0.0123, 0.0456)
 END = Snapshot(DevState.ON, 100, 100, 100.0, 0.0, 14.0, 0, "run", "")
-ARRIVED = Arrived(1_240_000, 100, 9_930_000)
-WHOLE = Result(PLAYER, Sent(100, 1_240_000, 100, 9_930_000), ARRIVED, None, 1_240_000)
+SENT = Sent(100, 1_240_000, 100, 9_930_000)
+WHERE = "Player player0, panel in topic t"
+
+
+def data(**found):
+    noted = Totals(1_240_000, 100, 9_930_000, 12_400)
+    whole = StreamData("player0", "t", "panel", noted, noted, 100, 1_240_000, 9_930_000)
+    return [replace(whole, **found)]
+
+
+WHOLE = Result(PLAYER, SENT, data())
 
 
 def test_a_whole_run_has_no_problems():
-    assert problems(END, [WHOLE, replace(WHOLE, stored=1_240_000)]) == []
+    stored = data(stored=StoredSource(100, 1_240_000, has_events=True), stored_findings=Findings())
+    assert problems(END, [WHOLE, replace(WHOLE, data=stored)]) == []
 
 
-def test_events_that_are_missing_are_counted_by_player():
-    result = replace(WHOLE, arrived=replace(ARRIVED, events=1_239_999))
-    assert problems(END, [result]) == [
-        "Player player0: 1,240,000 events sent, 1,239,999 read back from Kafka"
+def test_messages_that_are_missing_are_named():
+    findings = Findings(missing=[Message(17, 2, 0)], missing_count=1)
+    assert problems(END, [replace(WHOLE, data=data(findings=findings))]) == [
+        f"{WHERE}: 1 message is missing: trigger 17, message 2"
     ]
-    assert problems(END, [replace(WHOLE, stored=7)]) == [
-        "Player player0: 1,240,000 events in triggers done, 7 in the file"
+    stored = data(stored=StoredSource(99, 7, has_events=True), stored_findings=findings)
+    assert problems(END, [replace(WHOLE, data=stored)]) == [
+        "Player player0, panel in its files: 1 message is missing: trigger 17, message 2"
     ]
 
 
-def test_events_that_came_twice_are_a_problem():
-    assert problems(END, [replace(WHOLE, arrived=replace(ARRIVED, events=1_240_001))])
+def test_messages_that_came_twice_or_from_elsewhere_are_a_problem():
+    assert problems(END, [replace(WHOLE, data=data(findings=Findings(twice=3, unknown=1, after=4)))]) == [
+        f"{WHERE}: 3 messages are there once more than was noted, the first after trigger 4",
+        f"{WHERE}: 1 message is not in the journal, the first after trigger 4",
+    ]
+
+
+def test_events_that_do_not_add_up_are_a_problem():
+    assert problems(END, [replace(WHOLE, data=data(events=1_239_999))]) == [
+        f"{WHERE}: 1,240,000 events by the journal, 1,239,999 found"
+    ]
+
+
+def test_rows_in_files_are_counted():
+    short = data(schemas=Counter(f144=100), stored=StoredSource(rows=99))
+    assert problems(END, [replace(WHOLE, data=short)]) == [
+        "Player player0, panel in its files: 100 rows by the journal, 99 found"
+    ]
+    samples = data(schemas=Counter(se00=100), stored=StoredSource(rows=5000))
+    assert problems(END, [replace(WHOLE, data=samples)]) == []
+
+
+def test_faults_that_were_put_in_are_to_be_found():
+    faults = data(faults=Counter(drop=3, corrupt=2), faults_found=Counter(drop=3, corrupt=1))
+    assert problems(END, [replace(WHOLE, data=faults)]) == [
+        f"{WHERE}: faults of kind corrupt that were put in and not found: 1"
+    ]
 
 
 def test_a_player_that_is_gone_is_a_problem():
@@ -55,8 +95,9 @@ def test_a_sequence_that_failed_or_was_stopped_is_a_problem():
 
 def test_the_table_holds_every_figure_in_80_columns():
     many = 124_000_000
+    stored = StoredSource(10_000, many, has_events=True)
     result = Result(
-        PLAYER, Sent(10_000, many, 10_000, 993_000_000), Arrived(many, 10_000, 993_000_000), many, many
+        PLAYER, Sent(10_000, many, 10_000, 993_000_000), data(events=many, size=993_000_000, stored=stored)
     )
     console = Console(width=80)
     with console.capture() as capture:

@@ -58,14 +58,11 @@ def test_only_what_was_done_counts(journal, tmp_path):
     play(journal, "r2", [(2, Outcome.FAILED)])
     experience = Past(tmp_path).experience("abc", {"events": 10})
     assert (experience.source, experience.durations) == ("r1", (1 * MS, 3 * MS))
-    assert Past(tmp_path).events_done("r1") == {"p": 40}
-    assert Past(tmp_path).events_done("r2") == {}
 
 
 def test_without_a_journal_nothing_is_known_and_none_is_made(tmp_path):
     past = Past(tmp_path / "nowhere")
     assert past.experience("abc", {}) is None
-    assert past.events_done("r1") == {}
     assert not (tmp_path / "nowhere").exists()
 
 
