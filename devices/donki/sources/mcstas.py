@@ -1,7 +1,8 @@
-"""Reading the text files of McStas monitors, from McStas 1.12 to 3.x.
+"""Reading the files of McStas monitors: text from McStas 1.12 to 3.x here, NeXus in `mcstas_nexus`.
 
-What they look like follows from ``mcdetector_out_1D``, ``_2D`` and ``_list`` in McCode's ``mccode-r.c``
-(https://github.com/mccode-dev/McCode, common/lib/share). First come lines ``# key: value``, then
+What the text files look like follows from ``mcdetector_out_1D``, ``_2D`` and ``_list`` in McCode's
+``mccode-r.c`` (https://github.com/mccode-dev/McCode, common/lib/share). First come lines ``# key: value``,
+then
 
 - for ``# type: array_1d(n)``, n rows ``x I I_err N``, where x is the centre of a bin;
 - for ``# type: array_2d(m, n)``, n rows of m values, x along the row and y rising from row to row: first of
@@ -18,10 +19,13 @@ import re
 from os import PathLike
 from pathlib import Path
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from donki.errors import SourceError
 from donki.sources.event_list import EventList
+from donki.sources.mcstas_nexus import read_mcstas_nexus
 from donki.sources.monitor import Axis, Monitor
 from donki.sources.text_file import TextFile, shortened
 
@@ -30,7 +34,7 @@ _BLOCKS = ("I", "I_err", "N")
 _LIST_LABEL = "List of neutron events"
 
 
-def read_mcstas(path: str | PathLike[str]) -> Monitor | EventList:
+def read_mcstas(path: str | PathLike[str], monitor: str | None = None) -> Monitor | EventList:
     """Read the file of a McStas monitor, of whichever kind its header says.
 
     Parameters
@@ -38,7 +42,10 @@ def read_mcstas(path: str | PathLike[str]) -> Monitor | EventList:
     path
         a text file of a 1-D monitor (L_monitor, TOF_monitor, E_monitor, …), of a 2-D monitor (PSD_monitor,
         Monitor_nD, …), of a histogram of three axes, or of a list of events (Monitor_nD with the option
-        *list*, Virtual_output)
+        *list*, Virtual_output); or the NeXus file of a whole simulation (``--format=NeXus``)
+    monitor
+        which monitor of a NeXus file: its component, or the name that its text file would have; not needed
+        where there is only one
 
     Returns
     -------
@@ -55,6 +62,10 @@ def read_mcstas(path: str | PathLike[str]) -> Monitor | EventList:
         line, what was expected there, what was found, and what to do. (In a list, the loss of whole rows at
         the end shows only if fewer are left than the header says.)
     """
+    if Path(path).is_file() and h5py.is_hdf5(path):
+        return read_mcstas_nexus(Path(path), monitor)
+    if monitor is not None:
+        raise SourceError(f"{path}: is no NeXus file, so that monitor={monitor!r} has no use; leave it out")
     file = TextFile(Path(path), _EXPECTED)
     kind, sizes = _type(file)
     is_list = (
