@@ -14,43 +14,58 @@ from rich.markup import escape
 
 from donki.errors import DonkiError
 from donki_client.facility.address import Address
+from donki_client.sections import SectionedGroup
 
 # Each command imports what it needs when it is called: what the others need takes half a second.
 
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=SectionedGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with: donki demo.  What one command takes: donki COMMAND --help",
+)
 @click.version_option(package_name="donkiorchestra")
 def donki() -> None:
-    """Trigger-driven orchestration and data-stream simulation for beamlines."""
+    """Trigger-driven orchestration and data-stream simulation for beamlines.
+
+    A Director sends triggers, one after another; Players answer each of them by running an action script,
+    which streams to Kafka and to NeXus files. Both are Tango devices, found through a Tango database.
+    """
 
 
-@donki.command()
+@donki.command(short_help="Run a Director, with a prompt to play it.")
 @click.argument("address", metavar="[HOST:PORT]", default="localhost:50010")
 def director(address: str) -> None:
-    r"""Run the Director donki/director/1 with its prompt.
+    """Run the Director donki/director/1 with its prompt.
 
     HOST:PORT is where the Tango database answers (default localhost:50010); where none does, one is started
     there. Its content and the servers' output are kept in a folder that is named at the start.
 
-    Commands can also be piped in: printf 'triggers=5\nstart\nquit\n' | donki director
-    """
+    Start Players in other terminals, then play at the prompt; help lists what it takes. It can be piped in:
+
+    \b
+      donki player player0 localhost:50010 scripts/just_action.py
+      printf 'triggers=5\\nstart\\nquit\\n' | donki director
+    """  # noqa: D301
     from donki_client.session import run_director  # noqa: PLC0415
 
     if not run_director(Address.parse(address), Console(highlight=False)):
         sys.exit(1)
 
 
-@donki.command()
+@donki.command(short_help="Open the prompt of a Director that runs already.")
 @click.argument("device")
 @click.option("--database", metavar="HOST:PORT", help="The Tango database; by default what TANGO_HOST names.")
 def shell(device: str, database: str | None) -> None:
-    r"""Open the prompt of the Director DEVICE, which runs already, such as donki/director/1.
+    """Open the prompt of the Director DEVICE, which runs already, such as donki/director/1.
 
-    It goes on when the prompt is left. Commands can also be piped in:
-    printf 'status\nwatch\n' | donki shell donki/director/1
-    """
+    The Director goes on when the prompt is left. Commands can also be piped in:
+
+    \b
+      printf 'status\\nwatch\\n' | donki shell donki/director/1
+    """  # noqa: D301
     from donki_client.session import run_shell  # noqa: PLC0415
 
     address = Address.parse(database) if database else None
@@ -58,22 +73,25 @@ def shell(device: str, database: str | None) -> None:
         sys.exit(1)
 
 
-@donki.command()
+@donki.command(short_help="Run a Player with an action script.")
 @click.argument("name")
 @click.argument("address", metavar="HOST:PORT")
 @click.argument("script", type=click.Path(path_type=Path))
 def player(name: str, address: str, script: Path) -> None:
     """Run the Player donki/player/NAME until Ctrl-C.
 
-    HOST:PORT is the Tango database's, SCRIPT the action script. Nothing outside the script's folder is ever
-    loaded as one.
-    """
+    HOST:PORT is where the Tango database answers, the same as the Director's; SCRIPT is the action script, a
+    Python file with a function action(trigger). Nothing outside the script's folder is ever loaded as one.
+
+    \b
+      donki player player0 localhost:50010 scripts/just_action.py
+    """  # noqa: D301
     from donki_client.foreground import run_player  # noqa: PLC0415
 
     run_player(name, Address.parse(address), script, Console(highlight=False))
 
 
-@donki.command()
+@donki.command(short_help="Watch an orchestra play on this machine; needs nothing.")
 @click.option(
     "--players", type=click.IntRange(1, 100), default=3, show_default=True, help="How many Players."
 )
@@ -113,7 +131,7 @@ def demo(**asked: Any) -> None:
         sys.exit(1)
 
 
-@donki.command()
+@donki.command(short_help="Play a scenario, a whole experiment in a YAML file.")
 @click.argument("file", type=click.Path(path_type=Path))
 def run(file: Path) -> None:
     """Play the scenario FILE, a whole experiment in YAML, or one that comes along, such as loki.yaml.
@@ -136,7 +154,7 @@ def run(file: Path) -> None:
         sys.exit(1)
 
 
-@donki.command()
+@donki.command(short_help="Check a scenario without starting anything.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--try",
@@ -167,7 +185,7 @@ def check(file: Path | None, tried: bool, schema: bool) -> None:
         sys.exit(1)
 
 
-@donki.command()
+@donki.command(short_help="Open a window to play and watch an orchestra.")
 @click.argument("device", default="donki/director/1")
 @click.option(
     "--database",
@@ -184,7 +202,7 @@ def panel(device: str, database: str | None) -> None:
     open_panel(device, database)
 
 
-@donki.command()
+@donki.command(short_help="Run an in-memory Kafka broker, for a try.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help="0 for a free one."
 )
@@ -207,10 +225,12 @@ _kafka_options = click.option(
 )
 
 
-@donki.command()
+@donki.command(short_help="Record Kafka topics to a file.")
 @click.argument("topics", metavar="TOPIC...", nargs=-1, required=True)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--broker", metavar="HOST:PORT", default="localhost:9092", show_default=True)
+@click.option(
+    "--broker", metavar="HOST:PORT", default="localhost:9092", show_default=True, help="The Kafka broker."
+)
 @_kafka_options
 @click.option(
     "--from",
@@ -231,7 +251,7 @@ def record(
     count: int | None,
     seconds: float | None,
 ) -> None:
-    """Record Kafka topics to FILE (HDF5), all partitions: payloads, keys, headers and time stamps.
+    """Record each TOPIC of Kafka to FILE (HDF5), all partitions: payloads, keys, headers and time stamps.
 
     Ctrl-C ends it, and the file is whole. FILE must not exist yet.
     """
@@ -256,9 +276,11 @@ def record(
         sys.exit(INTERRUPTED)
 
 
-@donki.command()
+@donki.command(short_help="Send a recorded file to Kafka again.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--broker", metavar="HOST:PORT", default="localhost:9092", show_default=True)
+@click.option(
+    "--broker", metavar="HOST:PORT", default="localhost:9092", show_default=True, help="The Kafka broker."
+)
 @_kafka_options
 @click.option(
     "--speed",
@@ -297,7 +319,7 @@ def replay(file: Path, broker: str, kafka_options: str, speed: float, topic_map:
         sys.exit(INTERRUPTED)
 
 
-@donki.command()
+@donki.command(short_help="Print how a run went: lateness, times, counts.")
 @click.argument("run", default="")
 @click.option(
     "--directory",
@@ -327,7 +349,7 @@ def report(run: str, directory: Path | None, director: str | None, picture: Path
     print_report(run, directory or journal_directory(director), picture, Console(highlight=False))
 
 
-@donki.command("check-data")
+@donki.command("check-data", short_help="Compare what a run delivered with its journal.")
 @click.argument("run", default="")
 @click.option(
     "--broker", metavar="HOST:PORT", help="Where to read from.  [default: where the Players sent to]"
