@@ -117,14 +117,14 @@ def test_a_failure_ends_every_wait_and_stays():
 
 
 def test_a_client_that_must_be_polled_is_while_the_window_waits():
-    window = Window(100, 5, "broker", lambda seconds: window.leave("topic", 80) if seconds > 0 else None)
+    window = Window(100, 5, "broker", lambda *_: window.leave("topic", 80))
     for _ in range(3):
         window.enter("topic", 80)
     window.drain(5)
 
 
 def test_a_failure_in_another_thread_ends_a_wait_that_polls():
-    window = Window(100, 60, "broker", time.sleep)
+    window = Window(100, 60, "broker", lambda seconds, _: time.sleep(seconds))
     window.enter("topic", 80)
     thread, errors = in_thread(lambda: window.drain(60))
     window.fail("the broker said no")

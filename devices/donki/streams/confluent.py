@@ -60,7 +60,8 @@ class ConfluentProducer:
             "acks": "all",
             "enable.idempotence": True,
             "batch.size": BATCH,
-            "linger.ms": 0,
+            # Librdkafka's own; without it each message that is sent alone costs it a request.
+            "linger.ms": 5,
             "message.max.bytes": MOST_BYTES,
             # The sink bounds what is under way.
             "queue.buffering.max.messages": 0,
@@ -121,9 +122,12 @@ class ConfluentProducer:
             delivery.refused(str(error))
         self._client.poll(0)
 
-    def poll(self, seconds: float) -> None:
+    def poll(self, seconds: float, *, hurry: bool) -> None:
         """Tell of what was delivered."""
-        self._client.poll(seconds)
+        if hurry:
+            self._client.flush(seconds)
+        else:
+            self._client.poll(seconds)
 
     def give_up(self) -> None:
         """Leave the cluster at once."""

@@ -19,6 +19,7 @@ EVENTS_PER_MESSAGE = 12_400
 """Most events the ESS event formation unit puts into one ev44 message, about 100 kB."""
 
 _INT32 = np.iinfo(np.int32)
+_INT64 = struct.Struct("<q")
 _NONE = np.empty(0, np.int32)
 
 
@@ -146,8 +147,8 @@ class Ev44Encoder:
             self._lay_out(size)
         self._pixels[:] = pixel_id
         self._times[:] = time_of_flight
-        struct.pack_into("<q", self._buffer, self._id, message_id)
-        struct.pack_into("<q", self._buffer, self._time_start + 8 * size, reference_time)
+        _INT64.pack_into(self._buffer, self._id, message_id)
+        _INT64.pack_into(self._buffer, self._time_start + 8 * size, reference_time)
         return self._message
 
     def _lay_out(self, size: int) -> None:

@@ -79,10 +79,12 @@ class EventStream:
             )
         self._events_per_message = events_per_message
         self._empty_pulses = empty_pulses
-        self._pixels = None if detector_number is None else _as_pixels(detector_number, self)
+        pixels = None if detector_number is None else _as_pixels(detector_number, self)
+        self._range = None if pixels is None else (int(pixels.min()), int(pixels.max()))
+        self._tof_name, self._pixel_name = f"{self}: time of flight", f"{self}: pixel ids"
         self._encoder = Ev44Encoder(source, events_per_message)
         if file is not None:
-            file.open_events(source, self._pixels)
+            file.open_events(source, pixels)
         self._message_id = 0
         self._first_undelivered = 0
 
@@ -123,20 +125,21 @@ class EventStream:
             when the file cannot be written
         """
         time = as_reference_time(trigger, reference_time, self)
-        tof = int32_column(time_of_flight, f"{self}: time of flight")
-        pixel = int32_column(pixel_id, f"{self}: pixel ids")
+        tof = int32_column(time_of_flight, self._tof_name)
+        pixel = int32_column(pixel_id, self._pixel_name)
         if len(tof) != len(pixel):
             raise InputError(
                 f"{self}: {len(tof)} times of flight, but {len(pixel)} pixel ids; each event has both"
             )
         if not len(tof) and not self._empty_pulses:
             return
-        if self._pixels is not None and len(pixel):
-            self._check_pixels(pixel, self._pixels)
+        if self._range and len(pixel):
+            self._check_pixels(pixel, *self._range)
         for first in range(0, max(len(tof), 1), self._events_per_message):
-            part = slice(first, first + self._events_per_message)
-            message = self._encoder.encode(self._message_id, time, tof[part], pixel[part])
-            self._sink.send(self.topic, self.source, message, time, events=len(tof[part]))
+            last = first + self._events_per_message
+            tof_part = tof[first:last]
+            message = self._encoder.encode(self._message_id, time, tof_part, pixel[first:last])
+            self._sink.send(self.topic, self.source, message, time, len(tof_part))
             self._message_id += 1
         if self._file is not None:
             self._file.append_events(self.source, time, tof, pixel)
@@ -149,9 +152,8 @@ class EventStream:
         """Count on from the first message that was not delivered, so that a repeated pulse is the same."""
         self._message_id = self._first_undelivered
 
-    def _check_pixels(self, pixel: NDArray[np.int32], pixels: NDArray[np.int32]) -> None:
+    def _check_pixels(self, pixel: NDArray[np.int32], low: int, high: int) -> None:
         """Refuse what readers of the file would drop without a word."""
-        low, high = int(pixels.min()), int(pixels.max())
         if pixel.min() < low or pixel.max() > high:
             raise InputError(
                 f"{self}: pixel ids from {pixel.min()} to {pixel.max()}, but detector_number is from {low}"

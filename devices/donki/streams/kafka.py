@@ -215,12 +215,12 @@ class KafkaSink:
         poll = self._poll if self._kind.is_polled else None
         return Window(WINDOW, DELIVERY_TIMEOUT + 1, self._broker, poll)
 
-    def _poll(self, seconds: float) -> None:
+    def _poll(self, seconds: float, hurry: bool) -> None:
         producer = self._producer
         if producer is None:
             time.sleep(seconds)
         else:
-            producer.poll(seconds)
+            producer.poll(seconds, hurry=hurry)
 
     def _connect(self, topics: Sequence[str], deadline: float) -> Producer:
         knock(self._addresses, _left(deadline))

@@ -91,8 +91,16 @@ class Producer(Protocol):
     ) -> None:
         """Take a message, which is copied, with a time stamp in ms since 1970 UTC; `delivery` is told all."""
 
-    def poll(self, seconds: float) -> None:
-        """Tell of what was delivered; wait for it at most so long."""
+    def poll(self, seconds: float, *, hurry: bool) -> None:
+        """Tell of what was delivered; wait for it at most so long.
+
+        Parameters
+        ----------
+        seconds
+            most time
+        hurry
+            whether everything is waited for: then nothing lingers to be sent with what comes
+        """
 
     def give_up(self) -> None:
         """Leave the cluster at once; what is not acknowledged is lost."""

@@ -34,6 +34,9 @@ def as_reference_time(trigger: Timed, given: int | None, stream: object) -> int:
         when it is not an integer from 0 to 2**63 - 1
     """
     time = getattr(trigger, "reference_time", None) if given is None else given
+    if type(time) is int and 0 <= time < 2**63:
+        return time
+    # What else counts as an integer is found out more slowly than a message is sent.
     if not isinstance(time, SupportsIndex) or not 0 <= index(time) < 2**63:
         raise InputError(
             f"{stream}: a reference time is an integer, ns since 1970 UTC, below 2**63; got {time!r}"

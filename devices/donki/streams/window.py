@@ -27,18 +27,20 @@ class Window:
     broker
         whom the window leads to, for the errors
     poll
-        lets the client tell of what was acknowledged, and waits for that at most the seconds it is given;
-        none where it tells in a thread of its own
+        lets the client tell of what was acknowledged, and waits for that at most the seconds it is given; it
+        is told too whether all is waited for. None where the client tells in a thread of its own
     """
 
     def __init__(
-        self, size: int, patience: float, broker: str, poll: Callable[[float], None] | None = None
+        self, size: int, patience: float, broker: str, poll: Callable[[float, bool], None] | None = None
     ) -> None:
         self._size = size
         self._patience = patience
         self._broker = broker
         self._poll = poll
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = False
         self._bytes = 0
         self._messages: Counter[str] = Counter()
         self._progress = time.monotonic()
@@ -57,8 +59,9 @@ class Window:
         BrokerError
             when an earlier message failed, or nothing was acknowledged for too long
         """
-        with self._changed:
-            self._wait(lambda: self._bytes == 0 or self._bytes + size <= self._size, None)
+        with self._lock:
+            if self._failure or (self._bytes and self._bytes + size > self._size):
+                self._wait(lambda: self._bytes == 0 or self._bytes + size <= self._size, None)
             if self._bytes == 0:
                 self._progress = time.monotonic()
             self._bytes += size
@@ -66,15 +69,17 @@ class Window:
 
     def leave(self, topic: str, size: int) -> None:
         """Count out a message that the broker has acknowledged."""
-        with self._changed:
+        with self._lock:
             self._bytes -= size
             self._messages[topic] -= 1
             self._progress = time.monotonic()
-            self._changed.notify_all()
+            if self._waiting:
+                self._waiting = False
+                self._changed.notify_all()
 
     def fail(self, reason: str) -> None:
         """Let every wait, in progress or to come, end with a BrokerError; the first reason stays."""
-        with self._changed:
+        with self._lock:
             self._failure = self._failure or reason
             self._changed.notify_all()
 
@@ -86,7 +91,7 @@ class Window:
         BrokerError
             when a message failed, when nothing was acknowledged for too long, or after `timeout` seconds
         """
-        with self._changed:
+        with self._lock:
             self._wait(lambda: self._bytes == 0, timeout)
 
     def _wait(self, met: Callable[[], bool], timeout: float | None) -> None:
@@ -102,20 +107,21 @@ class Window:
                     f" within {now - min(started, self._progress):.1f} s"
                 )
                 break
-            self._pause(limit - now)
+            self._pause(limit - now, timeout is not None)
         if self._failure:
             raise BrokerError(self._failure)
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float, for_all: bool) -> None:
         """Let something change."""
         if self._poll is None:
+            self._waiting = True
             self._changed.wait(seconds)
             return
-        self._changed.release()
+        self._lock.release()
         try:
-            self._poll(min(seconds, _POLL))
+            self._poll(min(seconds, _POLL), for_all)
         finally:
-            self._changed.acquire()
+            self._lock.acquire()
 
     def _under_way(self) -> str:
         return ", ".join(
