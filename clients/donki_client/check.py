@@ -103,7 +103,7 @@ def _known(scenario: Scenario, past: Past) -> dict[str, Experience | None]:
     known: dict[str, Experience | None] = {}
     for name, player in scenario.players.items():
         script_hash = hashlib.sha256(player.script.read_bytes()).hexdigest()
-        known[name] = past.experience(script_hash, player.parameters)
+        known[name] = past.experience(script_hash, player.all_parameters)
         if known[name] is None and player.duration is not None:
             known[name] = Experience("the file", (round(player.duration * SECOND),))
     return known

@@ -205,7 +205,7 @@ class Stage:
                 name,
                 player.script,
                 priority=player.priority,
-                parameters=player.parameters,
+                parameters=player.all_parameters,
                 timeout=player.timeout,
                 on_error=OnError[player.on_error],
                 retries=player.retries,

@@ -30,6 +30,7 @@ from donki.player.script import shipped_scripts
 from donki.policy import check_retries
 from donki.priority import check_priority
 from donki.streams.client import parse_address
+from donki.streams.faults.rule import KINDS, read_rules
 from donki.streams.kafka import find_client
 from donki.streams.topic import check_topic
 from donki_client.facility.address import Address
@@ -123,6 +124,56 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
+class ScenarioFault(_Part):
+    """A fault that is put into a Player's data on their way to Kafka, on purpose."""
+
+    kind: Annotated[str, WithJsonSchema({"enum": list(KINDS)}), Field(examples=["drop"])]
+    """What happens: drop, duplicate, delay, reorder, corrupt and so on."""
+
+    rate: float | None = Field(default=None, examples=[0.01])
+    """The probability by message; by trigger and stream for silence, burst and clock_jump."""
+
+    triggers: list[int | str] | None = Field(default=None, examples=[[40, "100-120"]])
+    """At these triggers alone: numbers, and spans in quotes; none: at all."""
+
+    topic: str | None = None
+    """In this topic alone."""
+
+    source: str | None = None
+    """Of this source alone."""
+
+    length: int | None = None
+    """Of silence, burst and delay: how many triggers it lasts."""
+
+    copies: int | None = None
+    """Of duplicate: how many more than one."""
+
+    bytes: int | None = None
+    """Of corrupt: how many bytes are changed."""
+
+    share: float | None = None
+    """Of pixel_ids and times_of_flight: the share of a message's events."""
+
+    offset: Annotated[float, _reading(TIME), WithJsonSchema({"type": ["number", "string"]})] | None = Field(
+        default=None, examples=["3 ms"]
+    )
+    """Of clock_offset and clock_jump: by how much the clock is fast; slow where it is negative."""
+
+    @model_validator(mode="after")
+    def _is_a_rule(self) -> Self:
+        try:
+            read_rules([self.as_rule()])
+        except InputError as error:
+            said = str(error).removeprefix("faults[0]").lstrip(".: ")
+            key, _, text = said.partition(": ")
+            raise (problem(text, key) if key in self.model_fields_set else problem(said)) from None
+        return self
+
+    def as_rule(self) -> dict[str, JsonValue]:
+        """Return it as the Player's parameters have it."""
+        return self.model_dump(exclude_none=True)
+
+
 class ScenarioPlayer(_Part):
     """A Player of a scenario."""
 
@@ -149,6 +200,25 @@ class ScenarioPlayer(_Part):
 
     duration: Duration | None = Field(default=None, examples=["30 ms"])
     """How long an action is thought to take, for `donki check` where nothing is measured yet."""
+
+    faults: list[ScenarioFault] = Field(default=[], examples=[[{"kind": "drop", "rate": 0.01}]])
+    """What is to befall its data on their way to Kafka, to test a pipeline; its files stay whole."""
+
+    @property
+    def all_parameters(self) -> dict[str, JsonValue]:
+        """The parameters with the faults, as the Player gets them."""
+        faults: list[JsonValue] = [fault.as_rule() for fault in self.faults]
+        return self.parameters | {"faults": faults} if faults else self.parameters
+
+    @model_validator(mode="after")
+    def _faults_once(self) -> Self:
+        try:
+            read_rules(self.parameters.get("faults"))
+        except InputError as error:
+            raise problem(str(error), "parameters") from None
+        if self.faults and "faults" in self.parameters:
+            raise problem("the parameters have faults too; keep them in one place", "faults")
+        return self
 
     @model_validator(mode="after")
     def _retries_mean_something(self) -> Self:

@@ -17,7 +17,7 @@ from donki.player.script import shipped_scripts
 from donki.streams.client import parse_address
 from donki_client.facility.address import Address
 from donki_client.located import Document, Place, Problem, Route, read_document
-from donki_client.scenario import Scenario, ScenarioPlayer, in_folder
+from donki_client.scenario import Scenario, ScenarioFault, ScenarioPlayer, in_folder
 
 #: What was expected where pydantic found a wrong type.
 EXPECTED = {
@@ -124,7 +124,7 @@ def _problem(document: Document, details: ErrorDetails) -> Problem:
             place = document.values.get(route[:-1]) or Place(1, 1)
             return Problem(place, f"{name} is missing; {_example(route)}")
         case "scenario":
-            place = (document.keys if key else document.values).get(route) or Place(1, 1)
+            place = (document.keys.get(route) if key else None) or document.values.get(route) or Place(1, 1)
             said = details["msg"]
             repeated = f"{route[-1]}: " if route else ""
             said = said[len(repeated) :] if said.lower().startswith(repeated) else said
@@ -156,6 +156,8 @@ def _closest(value: object, candidates: list[str]) -> str:
 
 
 def _model_at(route: Route) -> type[BaseModel]:
+    if route[2:3] == ("faults",) and len(route) > 3:
+        return ScenarioFault
     return ScenarioPlayer if len(route) > 1 else Scenario
 
 
