@@ -308,7 +308,6 @@ BAD = {
     ),
     "nothing": ("", 1, "a McStas monitor, found an empty file"),
     "white space": (" \n\n", 1, "a McStas monitor, found an empty file"),
-    "HDF5": (b"\x89HDF\r\n\x1a\n\0\0\0", 1, r"found an HDF5 \(NeXus\) file"),
     "MCPL": (b"MCPL003L\0\0", 1, "found an MCPL file"),
     "gzip": (b"\x1f\x8b\x08\0", 1, "found a file compressed by gzip"),
     "bytes": (b"# type\n\0\1\2", 1, "found binary data"),

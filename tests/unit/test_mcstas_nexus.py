@@ -184,6 +184,12 @@ def test_a_list_whose_columns_have_no_names_is_refused(path):
         read_mcstas(path)
 
 
+def test_a_nexus_file_that_was_cut_short_is_refused(simulated):
+    simulated.write_bytes(simulated.read_bytes()[:500])
+    with pytest.raises(SourceError, match=r"mccode\.h5: cannot read an HDF5 \(NeXus\) file: .*truncated"):
+        read_mcstas(simulated)
+
+
 def test_a_nexus_file_of_something_else_is_refused(path):
     with h5py.File(path, "x") as file:
         file["entry/data"] = [1, 2]

@@ -16,6 +16,8 @@ from donki.streams.ev44 import EVENTS_PER_MESSAGE
 from donki.streams.events import EventStream
 from donki.streams.nexus import NexusFile
 
+PULSE = 71_428_571
+
 
 class Messages(list):
     """Takes the place of Kafka and keeps what it gets."""
@@ -35,7 +37,7 @@ def test_pulses_are_split_numbered_and_timed(sizes):
     rng = np.random.default_rng(1)
     pulses = [rng.integers(0, 10**6, (2, size)) for size in sizes]
     for number, (tof, pixel) in enumerate(pulses):
-        stream.send(trigger(number * 71_428_571), tof, pixel)
+        stream.send(trigger(number * PULSE), tof, pixel)
 
     assert [message.message_id for _, _, message, _, _ in sent] == list(range(len(sent)))
     for topic, key, message, timestamp, events in sent:
@@ -44,7 +46,7 @@ def test_pulses_are_split_numbered_and_timed(sizes):
         assert list(message.reference_time_index) == [0]
         assert events == len(message.time_of_flight) == len(message.pixel_id) <= EVENTS_PER_MESSAGE
     for number, (tof, pixel) in enumerate(pulses):
-        parts = [message for _, _, message, time, _ in sent if time == number * 71_428_571]
+        parts = [message for _, _, message, time, _ in sent if time == number * PULSE]
         assert len(parts) == max(1, -(-len(tof) // EVENTS_PER_MESSAGE))
         np.testing.assert_array_equal(np.concatenate([part.time_of_flight for part in parts]), tof)
         np.testing.assert_array_equal(np.concatenate([part.pixel_id for part in parts]), pixel)
@@ -52,8 +54,8 @@ def test_pulses_are_split_numbered_and_timed(sizes):
 
 def test_a_script_may_set_the_pulses_own_time():
     sent = Messages()
-    EventStream("topic", "panel", sent, None).send(trigger(5), [1], [2], reference_time=71_428_571)
-    assert list(sent[0][2].reference_time) == [71_428_571]
+    EventStream("topic", "panel", sent, None).send(trigger(5), [1], [2], reference_time=PULSE)
+    assert list(sent[0][2].reference_time) == [PULSE]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,25 @@ def test_a_message_has_no_more_events_than_is_set(most, sizes):
     np.testing.assert_array_equal(
         np.concatenate([m.pixel_id for _, _, m, _, _ in sent]), np.concatenate([np.arange(n) for n in sizes])
     )
+
+
+def test_times_of_flight_may_run_past_the_pulse_and_before_it(tmp_path):
+    """Slow neutrons arrive when the next pulse has begun, and keep the reference time of their own."""
+    sent = Messages()
+    file = NexusFile(tmp_path / "run.nxs", Run("run"), "p0")
+    stream = EventStream("topic", "panel", sent, file)
+    times = [-5, 0, PULSE - 1, PULSE, 5 * PULSE, 2**31 - 1]
+    for number in (0, 1):
+        stream.send(trigger(number * PULSE), times, np.arange(6))
+    file.commit()
+    file.close()
+    for number, (_, _, message, _, _) in enumerate(sent):
+        assert list(message.time_of_flight) == times
+        assert list(message.reference_time) == [number * PULSE]
+    with scippnexus.File(tmp_path / "run.nxs") as nexus:
+        events = nexus["entry/instrument/panel"][...]["panel_events"]["detector_number", 4].value
+    assert list(events.coords["event_time_offset"].values) == [5 * PULSE] * 2
+    assert list(events.coords["event_time_zero"].values.astype(int)) == [0, PULSE]
 
 
 def test_empty_pulses_are_left_out_where_that_is_chosen(tmp_path):

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from donki.errors import SourceError
 
 _BINARY = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 (NeXus) file",
     b"MCPL": "an MCPL file",
     b"\x1f\x8b": "a file compressed by gzip",
 }
