@@ -65,7 +65,16 @@ class Orchestra:
             self.start(name, director=False)
 
     def set(self, name: str, **parameters) -> None:
-        self.players[name].Parameters = json.dumps({"notes": str(self.notes_file), **parameters})
+        always = {"notes": str(self.notes_file), "gates": str(self.folder / f"gates-{name}")}
+        self.players[name].Parameters = json.dumps({**always, **parameters})
+
+    def gate(self, player: str, at: object) -> Path:
+        """Close a gate: the player waits there, at "setup", "stop" or a trigger, until the file is gone."""
+        gates = self.folder / f"gates-{player}"
+        gates.mkdir(exist_ok=True)
+        gate = gates / str(at)
+        gate.touch()
+        return gate
 
     def notes(self, what: str | None = None, player: str | None = None) -> list[dict]:
         if not self.notes_file.exists():
@@ -99,6 +108,8 @@ class Orchestra:
 
     def reset(self) -> None:
         """Make all as it was at the start, whatever a test did."""
+        for gate in self.folder.glob("gates-*/*"):
+            gate.unlink()
         if self.state() in ("RUNNING", "ALARM", "STANDBY"):
             self.director.Abort()
         if self.ended_in_alarm() == "FAULT":

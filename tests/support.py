@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import tango
 
 
 class Missing(pytest.skip.Exception):
@@ -40,6 +41,13 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("no free TCP port among 100 from 20000 to 32000")
+
+
+def refused(call: Callable[..., object], *arguments: object) -> str:
+    """Make sure that a device refuses a request, and return its words."""
+    with pytest.raises(tango.DevFailed) as failed:
+        call(*arguments)
+    return str(failed.value.args[0].desc)
 
 
 def wait_until(what: str, is_so: Callable[[], object], limit: float = 10.0) -> None:

@@ -134,7 +134,7 @@ class Runs:
         DonkiError
             if something stands in its way; the state is as it was
         """
-        with self._alone() as limit:
+        with self._alone(Command.START) as limit:
             self._check_idle(Command.START)
             entries = self.roster.refresh()
             self._check(entries)
@@ -155,7 +155,7 @@ class Runs:
         DonkiError
             if there is none, or something stands in its way; the state is as it was
         """
-        with self._alone() as limit:
+        with self._alone(Command.RECOVER) as limit:
             self._check_idle(Command.RECOVER)
             interrupted = self.recorder.interrupted()
             if interrupted is None:
@@ -292,11 +292,11 @@ class Runs:
         return findings(entries, self.recorder.director, lived) or self.roster.check(asked)
 
     @contextmanager
-    def _alone(self) -> Iterator[float]:
+    def _alone(self, command: Command) -> Iterator[float]:
         """Let one start through at a time, and keep what it says; give the time by which it should answer."""
         limit = time.monotonic() + START_PATIENCE
         if not self._starting.acquire(blocking=False):
-            raise NotAllowedError("the Director is already starting")
+            raise NotAllowedError(f"{command.value} is not allowed: the Director is already starting")
         try:
             yield limit
         except NotAllowedError:

@@ -15,7 +15,7 @@ from tango.server import Device, attribute, device_property
 
 from donki.described import command
 from donki.devfailed import as_dev_failed
-from donki.errors import DonkiError, InputError
+from donki.errors import DonkiError, InputError, NotAllowedError
 from donki.json_text import parse_json
 from donki.player.check import findings
 from donki.player.performer import Performer
@@ -158,9 +158,16 @@ class DonkiPlayer(Device):
         return self._script_name
 
     def _write_Script(self, name: str) -> None:
-        self._script_name = name
-        if name or self._performer.has_script:
-            self.Reload()
+        present, self._script_name = self._script_name, name
+        if not name and not self._performer.has_script:
+            return
+        with as_dev_failed("Script"), tango.AutoTangoAllowThreads(self):
+            try:
+                self._load_script()
+            except NotAllowedError:
+                # The run in progress goes on with the script that it has.
+                self._script_name = present
+                raise
 
     Script = attribute(
         fget=_read_Script,
@@ -404,8 +411,7 @@ class DonkiPlayer(Device):
     def Reload(self) -> None:
         """Load the script again, after its file was changed."""
         with as_dev_failed("Reload"), tango.AutoTangoAllowThreads(self):
-            folder = Path(self.ScriptPath).expanduser() if self.ScriptPath else shipped_scripts()
-            self._performer.load(folder, self._script_name)
+            self._load_script()
 
     @command(dtype_out=(str,), doc_out="one line a finding, with its remedy; empty: ready to start")
     def Check(self) -> list[str]:
@@ -431,6 +437,10 @@ class DonkiPlayer(Device):
     def Reset(self) -> None:
         """Forget the last failure."""
         self._performer.reset()
+
+    def _load_script(self) -> None:
+        folder = Path(self.ScriptPath).expanduser() if self.ScriptPath else shipped_scripts()
+        self._performer.load(folder, self._script_name)
 
     def _open_outlet(self, identity: RunIdentity) -> Outlet:
         return Outlet(

@@ -2,11 +2,15 @@
 
 Parameters: `notes` (file to write to), `sleep` (s), `fail_at` (trigger) and `fails_for` (attempts), `fail_in`
 ("setup" or "stop"), `listen` (give up when aborted), `deaf_at` (trigger) and `deaf_for` (s more, at the first
-attempt), `values` (what action returns), `setup_sleep` (s).
+attempt), `values` (what action returns), `setup_sleep` (s), `gates` (a folder: who finds a file there that is
+called ``setup``, ``stop`` or as the trigger waits until it is gone, but no more than 20 s).
 """
 
 import json
 import time
+from pathlib import Path
+
+LIMIT = 20.0
 
 
 def note(player, what, **more):
@@ -17,8 +21,18 @@ def note(player, what, **more):
             file.write(json.dumps(line) + "\n")
 
 
+def wait_at_gate(player, name):
+    gates = player.parameters.get("gates")
+    until = time.monotonic() + LIMIT
+    while gates and (Path(gates) / str(name)).exists() and time.monotonic() < until:
+        if player.parameters.get("listen") and player.aborted:
+            return
+        time.sleep(0.002)
+
+
 def setup(player):
     note(player, "setup", seed=player.run.seed, title=player.run.title, metadata=player.run.metadata)
+    wait_at_gate(player, "setup")
     player.wait(player.parameters.get("setup_sleep", 0))
     if player.parameters.get("fail_in") == "setup":
         raise RuntimeError("no detector")
@@ -37,6 +51,7 @@ def action(trigger, player):
         "fails_for", 99
     ):
         raise ValueError(f"the detector of {player.name} is on fire")
+    wait_at_gate(player, trigger)
     seconds = player.parameters.get("sleep", 0)
     if player.parameters.get("listen"):
         player.wait(seconds)
@@ -50,5 +65,6 @@ def action(trigger, player):
 
 def stop(player):
     note(player, "stop", aborted=player.aborted)
+    wait_at_gate(player, "stop")
     if player.parameters.get("fail_in") == "stop":
         raise RuntimeError("cannot stop")
