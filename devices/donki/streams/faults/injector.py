@@ -137,6 +137,7 @@ class FaultInjector:
             self._expose(turn.threats, whole)
         else:
             self._sink.send(topic, key, message, timestamp, events)
+            self._let_follow(topic, key)
 
     def commit(self) -> None:
         """Take that the trigger is done."""
@@ -189,7 +190,7 @@ class FaultInjector:
             self._record(rule, message, detail)
         if message.due == 0:
             self._emit(message)
-            self._release(lambda held: held.due is None and _same_stream(held, message))
+            self._let_follow(message.topic, message.key)
         else:
             self._held.append(message)
 
@@ -241,10 +242,15 @@ class FaultInjector:
 
     def _let_pass(self, message: _Message) -> tuple[_Message, str]:
         """Hold a message back until the next of its stream has passed, unless it is that next one itself."""
-        passes = any(held.due is None and _same_stream(held, message) for held in self._held)
+        stream = message.topic, message.key
+        passes = any(held.due is None and (held.topic, held.key) == stream for held in self._held)
         if passes or message.due != 0:
             return message, ""
         return replace(message, due=None), "sent after the next one"
+
+    def _let_follow(self, topic: str, key: str) -> None:
+        """Send what was held back until a message of its stream had passed."""
+        self._release(lambda held: held.due is None and (held.topic, held.key) == (topic, key))
 
     def _last_trigger(self, rule: Rule, topic: str, key: str) -> int:
         """Return the last trigger of the fault that lasts and goes on now; 0 where none does."""
@@ -282,6 +288,8 @@ class FaultInjector:
         )
 
     def _release(self, is_due: Callable[[_Message], bool]) -> None:
+        if not self._held:
+            return
         due = [held for held in self._held if is_due(held)]
         self._held = [held for held in self._held if not is_due(held)]
         for message in due:
@@ -291,7 +299,3 @@ class FaultInjector:
         payload = bytes(message.payload)
         for _ in range(message.copies):
             self._sink.send(message.topic, message.key, payload, message.timestamp, message.events)
-
-
-def _same_stream(one: _Message, other: _Message) -> bool:
-    return (one.topic, one.key) == (other.topic, other.key)
