@@ -102,6 +102,24 @@ def test_a_player_that_dies_again_gets_an_attempt_that_it_was_never_sent(opened)
         assert journal.interrupted().first_attempts("x", lived=False) == {1: 7}
 
 
+def test_a_player_that_lives_only_since_the_run_was_taken_up_keeps_its_mark(opened):
+    with opened() as journal:
+        begin(journal)
+        done(journal, 1)
+    with opened() as journal:
+        # x has died; the Director dies again before it has sent anything.
+        rules = sequence()
+        rules.members["x"].attempts = journal.interrupted().first_attempts("x", lived=False)
+        begin(journal, rules)
+    with opened() as journal:
+        assert journal.interrupted().first_attempts("x", lived=True) == {2: 2, 3: 2}
+        assert journal.interrupted().first_attempts("y", lived=True) == {}
+        begin(journal, rules)
+        journal.note(Step(2, "x", 2, Outcome.FAILED, SECOND, SECOND, "on fire"))
+    with opened() as journal:
+        assert journal.interrupted().first_attempts("x", lived=True) == {2: 3, 3: 2}
+
+
 def test_the_attempt_is_the_one_that_the_player_reports(opened, tmp_path):
     with opened() as journal:
         begin(journal)

@@ -104,6 +104,12 @@ CREATE TABLE IF NOT EXISTS sent (      -- the highest attempt that a Player may 
     player INTEGER PRIMARY KEY REFERENCES player,
     attempt INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS first (     -- at which attempt a Player begins a trigger, where that is not 1
+    player INTEGER NOT NULL REFERENCES player,
+    trigger INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    PRIMARY KEY (player, trigger)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS job (       -- of the file writers that were told of the run
     key INTEGER PRIMARY KEY,
     run INTEGER NOT NULL REFERENCES run,
@@ -126,6 +132,8 @@ class Interrupted:
         its last complete trigger; 0 if none
     attempts
         by Player: the attempts of the trigger after it that are noted as failed
+    first
+        by Player and trigger: the attempt at which it began, or would have, where that is not 1
     sent
         by Player: the highest attempt that it may have been sent so far
     unsure
@@ -139,6 +147,7 @@ class Interrupted:
     period: int
     completed: int
     attempts: Mapping[str, int]
+    first: Mapping[str, Mapping[int, int]]
     sent: Mapping[str, int]
     unsure: int
     failed: bool = False
@@ -153,7 +162,11 @@ class Interrupted:
         first = self.completed + 1
         if not lived:
             return dict.fromkeys(range(first, first + self.unsure), self.sent.get(player, 1) + 1)
-        return {first: self.attempts[player] + 1} if player in self.attempts else {}
+        # It may have lived only since the run was taken up before.
+        attempts = dict(self.first.get(player, {}))
+        if player in self.attempts:
+            attempts[first] = max(attempts.get(first, 1), self.attempts[player] + 1)
+        return attempts
 
 
 class Journal:
@@ -295,9 +308,25 @@ class Journal:
             sent = self._connection.execute(
                 "SELECT name, attempt FROM sent JOIN player ON sent.player = player.key WHERE run = ?", (key,)
             ).fetchall()
+            begun = self._connection.execute(
+                "SELECT name, trigger, attempt FROM first JOIN player ON first.player = player.key"
+                " WHERE run = ? AND trigger > ?",
+                (key, completed),
+            ).fetchall()
+        first: dict[str, dict[int, int]] = {}
+        for name, trigger, attempt in begun:
+            first.setdefault(name, {})[trigger] = attempt
         run = Run(run_id, title, json.loads(metadata), seed, self.director)
         return Interrupted(
-            run, triggers, period, completed, dict(attempts), dict(sent), recent + 1, outcome == "failed"
+            run,
+            triggers,
+            period,
+            completed,
+            dict(attempts),
+            first,
+            dict(sent),
+            recent + 1,
+            outcome == "failed",
         )
 
     def last_durations(self) -> dict[str, float]:
@@ -371,6 +400,12 @@ class Journal:
             self._player_keys = dict(
                 self._connection.execute("SELECT name, key FROM player WHERE run = ?", (self._run_key,))
             )
+            first = [
+                (self._player_keys[member.name], trigger, attempt)
+                for member in sequence.members.values()
+                for trigger, attempt in member.attempts.items()
+            ]
+            self._connection.executemany("INSERT OR REPLACE INTO first VALUES (?, ?, ?)", first)
 
     def _dated(self, effect: TriggerDone) -> tuple[int, ...]:
         number, reference_time, due, sent, done = effect
