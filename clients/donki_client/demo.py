@@ -10,7 +10,7 @@ from rich.console import Console
 from donki.player.script import shipped_scripts
 from donki.streams.kafka import find_client
 from donki_client.play import check_writable, play
-from donki_client.scenario import KafkaClient, Scenario, ScenarioPlayer
+from donki_client.scenario import KafkaClient, Scenario, ScenarioFiles, ScenarioPlayer
 
 SCRIPTS = ("run_player_0.py", "run_player_1.py", "run_player_2.py")
 
@@ -61,7 +61,7 @@ class Demo:
             rate=self.rate,
             broker=self.broker,
             kafka_client=self.kafka_client,
-            hdf5=self.folder,
+            hdf5=ScenarioFiles(folder=self.folder) if self.folder else None,
             players=players,
         )
 

@@ -25,7 +25,7 @@ from donki_client.facility.servers import running
 from donki_client.kafka_broker import check_broker
 from donki_client.player import Sent, read_sent
 from donki_client.progress import follow
-from donki_client.scenario import Scenario
+from donki_client.scenario import Scenario, ScenarioFiles
 from donki_client.snapshot import Snapshot
 from donki_client.summary import Result, notes, problems, table
 
@@ -72,7 +72,7 @@ def play(scenario: Scenario, name: str, console: Console, *, journaled: bool = T
         when something cannot be started; says what
     """
     if scenario.hdf5:
-        check_writable("hdf5", scenario.hdf5)
+        check_writable("hdf5", scenario.hdf5.folder)
     with TemporaryDirectory(prefix=f"donki-{name}-") as folder:
         stage = Stage(
             scenario, name, Path(folder), default_directory() if journaled else Path(folder), console
@@ -199,7 +199,7 @@ class Stage:
                 )
 
     def _players(self, broker: str) -> list[DeviceServer]:
-        folder = self._scenario.hdf5
+        properties = _file_properties(self._scenario.hdf5)
         return [
             DeviceServer.player(
                 name,
@@ -212,7 +212,8 @@ class Stage:
                 KafkaBrokers=broker,
                 KafkaClient=self._scenario.kafka_client,
                 ValuesTopic=player.values_topic,
-                FileDirectory=str(folder.resolve()) if folder else "",
+                Aliases=[f"{value}={alias}" for value, alias in player.aliases.items()],
+                **properties,
             )
             for name, player in self._scenario.players.items()
         ]
@@ -266,13 +267,25 @@ def _judge(scenario: Scenario, played: Played, console: Console) -> bool:
         events, many = sum(stream.events for stream in streams), sum(stream.values for stream in streams)
         faults = sum(stream.faults.total() for stream in streams)
         values = f" and {many:,} values" if many else ""
-        files = f" and in the files in {scenario.hdf5}" if scenario.hdf5 else ""
+        files = f" and in the files in {scenario.hdf5.folder}" if scenario.hdf5 else ""
         wrong = f", with the {_count(faults, 'fault')} put in on purpose" if faults else ""
         console.print(
             f"[bold green]all {events:,} events{values} arrived at Kafka{escape(files)}{wrong}[/]",
             soft_wrap=True,
         )
     return not found
+
+
+def _file_properties(files: ScenarioFiles | None) -> dict[str, str]:
+    """Return the properties of a Player that say where its files go and how."""
+    if files is None:
+        return {"FileDirectory": ""}
+    return {
+        "FileDirectory": str(files.folder.resolve()),
+        "FileName": files.name,
+        "FileTriggers": str(files.triggers),
+        "FileCompression": files.compression,
+    }
 
 
 def _count(number: int, what: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     JsonValue,
     StringConstraints,
     ValidationInfo,
@@ -21,7 +22,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from donki.director.pace import check_period
 from donki.director.sequence import ENDLESS, check_triggers
@@ -29,8 +31,11 @@ from donki.errors import DonkiError, InputError
 from donki.player.script import shipped_scripts
 from donki.policy import check_retries
 from donki.priority import check_priority
+from donki.streams.aliases import read_aliases
 from donki.streams.client import parse_address
+from donki.streams.compression import check_compression
 from donki.streams.faults.rule import KINDS, read_rules
+from donki.streams.file_names import FILE_NAME, check_file_name, check_file_triggers
 from donki.streams.kafka import find_client
 from donki.streams.topic import check_topic
 from donki_client.facility.address import Address
@@ -174,6 +179,33 @@ class ScenarioFault(_Part):
         return self.model_dump(exclude_none=True)
 
 
+class ScenarioFiles(_Part):
+    """The Players' NeXus files; the name of a folder alone leaves all else as it is by default."""
+
+    folder: Annotated[Path, BeforeValidator(_in_folder), Field(examples=["data"])]
+    """Where they go, relative to the scenario's folder."""
+
+    name: Annotated[str, _obeying(check_file_name)] = FILE_NAME
+    """Pattern of their names: {run}, {player} and, where it is wanted, {first}, a file's first trigger."""
+
+    triggers: Annotated[int, _obeying(check_file_triggers), Field(json_schema_extra={"minimum": 0})] = 0
+    """How many go into a file before the next one is begun; 0: all."""
+
+    compression: Annotated[str, _obeying(check_compression)] = Field(default="", examples=["gzip"])
+    """Of files that are finished: gzip, lzf, or one of the package hdf5plugin; empty: none."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let editors accept the name of a folder too."""
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
+
+
+def _as_files(value: object) -> object:
+    return value if isinstance(value, Mapping | ScenarioFiles | None) else {"folder": value}
+
+
 class ScenarioPlayer(_Part):
     """A Player of a scenario."""
 
@@ -198,6 +230,9 @@ class ScenarioPlayer(_Part):
     values_topic: Topic = Field(default="", examples=["loki_motion"])
     """Kafka topic of the values that the script returns; empty: nowhere."""
 
+    aliases: dict[str, str] = Field(default={}, examples=[{"T": "sample_temperature"}])
+    """What values that the script returns are called in Kafka and in the file, where it is another name."""
+
     duration: Duration | None = Field(default=None, examples=["30 ms"])
     """How long an action is thought to take, for `donki check` where nothing is measured yet."""
 
@@ -209,6 +244,15 @@ class ScenarioPlayer(_Part):
         """The parameters with the faults, as the Player gets them."""
         faults: list[JsonValue] = [fault.as_rule() for fault in self.faults]
         return self.parameters | {"faults": faults} if faults else self.parameters
+
+    @field_validator("aliases")
+    @classmethod
+    def _are_aliases(cls, aliases: dict[str, str]) -> dict[str, str]:
+        try:
+            read_aliases(f"{name}={alias}" for name, alias in aliases.items())
+        except InputError as error:
+            raise problem(str(error)) from None
+        return aliases
 
     @model_validator(mode="after")
     def _faults_once(self) -> Self:
@@ -265,8 +309,10 @@ class Scenario(_Part):
     kafka_client: KafkaClient = "kafka-python"
     """The Players' Kafka client library; confluent-kafka is faster and an extra."""
 
-    hdf5: Annotated[Path, BeforeValidator(_in_folder)] | None = Field(default=None, examples=["data"])
-    """Folder of the Players' NeXus files, relative to the scenario's; none: no files."""
+    hdf5: Annotated[ScenarioFiles | None, BeforeValidator(_as_files)] = Field(
+        default=None, examples=["data", {"folder": "data", "compression": "gzip"}]
+    )
+    """The Players' NeXus files: their folder, relative to the scenario's, or a section; none: no files."""
 
     players: dict[PlayerName, ScenarioPlayer] = Field(examples=[{"panel": {"script": "run_player_0.py"}}])
     """The Players by name."""

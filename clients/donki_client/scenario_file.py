@@ -17,7 +17,7 @@ from donki.player.script import shipped_scripts
 from donki.streams.client import parse_address
 from donki_client.facility.address import Address
 from donki_client.located import Document, Place, Problem, Route, read_document
-from donki_client.scenario import Scenario, ScenarioFault, ScenarioPlayer, in_folder
+from donki_client.scenario import Scenario, ScenarioFault, ScenarioFiles, ScenarioPlayer, in_folder
 
 #: What was expected where pydantic found a wrong type.
 EXPECTED = {
@@ -158,6 +158,8 @@ def _closest(value: object, candidates: list[str]) -> str:
 def _model_at(route: Route) -> type[BaseModel]:
     if route[2:3] == ("faults",) and len(route) > 3:
         return ScenarioFault
+    if route[:1] == ("hdf5",) and len(route) > 1:
+        return ScenarioFiles
     return ScenarioPlayer if len(route) > 1 else Scenario
 
 

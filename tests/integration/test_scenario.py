@@ -104,6 +104,30 @@ def test_title_metadata_seed_and_files_reach_the_player(command, write, tmp_path
         assert data["p/x"][:].tolist() == [1.0, 2.0, 3.0]
 
 
+def test_a_new_file_each_so_many_triggers_is_read_back_too(command, write, tmp_path):
+    section = "{folder: data, name: '{run}_{player}_{first:03d}.nxs', triggers: 2, compression: gzip}"
+    path = write(
+        "def setup(player):\n    global stream\n    stream = player.events('t', 's')\n"
+        "def action(trigger):\n"
+        "    stream.send(trigger, [1, 2, 3], [1, 2, 3])\n"
+        "    return {'x': float(trigger)}\n",
+        f"triggers: 5\nhdf5: {section}",
+        "    aliases: {x: position}\n    values_topic: logs\n",
+    )
+    done = command.run("run", path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    _, triggers, sent, arrived, stored, *_ = row(done.stdout, "p")
+    assert (triggers, sent, arrived, stored) == ("5", "15", "15", "15")
+    files = sorted((tmp_path / "data").iterdir())
+    assert [path.name.rpartition("_")[2] for path in files] == ["001.nxs", "003.nxs", "005.nxs"]
+    found = []
+    for file in files:
+        with h5py.File(file) as data:
+            found += data["p/position"][:].tolist()
+            assert data["entry/instrument/s/s_events/event_id"].compression == "gzip"
+    assert found == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
 def test_a_script_that_fails_fails_the_run_by_name_but_what_it_sent_is_accounted_for(command, write):
     path = write("def action(trigger):\n    if trigger == 3:\n        raise ValueError('no beam')\n")
     done = command.run("run", path)

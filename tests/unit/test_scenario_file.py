@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from donki.errors import InputError
 from donki.player.script import shipped_scripts
 from donki.policy import OnError
-from donki_client.scenario import Scenario, ScenarioPlayer, schema_text
+from donki_client.scenario import Scenario, ScenarioFiles, ScenarioPlayer, schema_text
 from donki_client.scenario_file import find_scenario, from_environment, instance_name, read_scenario
 
 SCENARIOS = shipped_scripts() / "scenarios"
@@ -59,7 +59,7 @@ def test_everything_that_can_be_said_is_read(read, tmp_path):
     assert scenario.metadata == {"proposal": 7, "parts": [1, 2.5, "x", None, True]}
     assert (scenario.title, scenario.seed, scenario.triggers) == ("a night", 5, 10)
     assert scenario.trigger_period == 0.0714
-    assert scenario.hdf5 == tmp_path / "data"
+    assert scenario.hdf5 == ScenarioFiles(folder=tmp_path / "data")
     player = scenario.players["p"]
     assert player.script == tmp_path / "s.py"
     assert (player.priority, player.timeout, player.on_error, player.retries) == (2, 2.0, "RETRY", 3)
@@ -96,6 +96,22 @@ def test_a_script_that_is_not_beside_the_scenario_is_one_that_comes_along(read):
         (f"broker: localhost:99999\n{HEAD}", 1, 9, "broker: a Kafka broker is given as host:port"),
         (f"database: localhost\n{HEAD}", 1, 11, "database: address 'localhost': HOST:PORT is expected"),
         (f"hdf5: 3\n{HEAD}", 1, 7, "hdf5: expected the name of a file or folder; got 3"),
+        (f"hdf5: {{triggers: 5}}\n{HEAD}", 1, 7, "hdf5.folder is missing; for example folder: data"),
+        (
+            f"hdf5: {{folder: a, file: b}}\n{HEAD}",
+            1,
+            19,
+            "unknown key 'file'; did you mean folder?",
+        ),
+        (f"hdf5: {{folder: a, name: b}}\n{HEAD}", 1, 25, "hdf5.name: a pattern of file names as"),
+        (f"hdf5: {{folder: a, triggers: -1}}\n{HEAD}", 1, 29, "hdf5.triggers: triggers in a file: 1 or more"),
+        (
+            f"hdf5: {{folder: a, compression: zip}}\n{HEAD}",
+            1,
+            32,
+            "hdf5.compression: compression 'zip'",
+        ),
+        (f"{HEAD}    aliases: {{T: a/b}}\n", 5, 14, "players.p.aliases: an alias is written name=alias"),
         (f"metadata: [1]\n{HEAD}", 1, 11, "metadata: expected a mapping, key: value; got [1]"),
         (f"metadata: {{a: .nan}}\n{HEAD}", 1, 15, ".nan is no finite number"),
         (
@@ -231,11 +247,20 @@ def test_the_schema_that_comes_along_is_current():
     assert (SCENARIOS / "scenario.schema.json").read_text() == f"{schema_text()}\n"
 
 
+def test_files_have_a_section_of_their_own(read, tmp_path):
+    section = "{folder: data, name: '{run}_{player}_{first}.nxs', triggers: 100, compression: lzf}"
+    files = read(f"hdf5: {section}\n{HEAD}    aliases: {{T: sample_temperature}}\n").hdf5
+    assert files == ScenarioFiles(
+        folder=tmp_path / "data", name="{run}_{player}_{first}.nxs", triggers=100, compression="lzf"
+    )
+
+
 def test_the_schema_describes_every_key():
     described = json.loads(schema_text())
     for model, properties in (
         (Scenario, described["properties"]),
         (ScenarioPlayer, described["$defs"]["ScenarioPlayer"]["properties"]),
+        (ScenarioFiles, described["$defs"]["ScenarioFiles"]["anyOf"][1]["properties"]),
     ):
         assert set(properties) == set(model.model_fields)
         assert all(entry.get("description") for entry in properties.values())
