@@ -105,7 +105,7 @@ def test_title_metadata_seed_and_files_reach_the_player(command, write, tmp_path
 
 
 def test_a_new_file_each_so_many_triggers_is_read_back_too(command, write, tmp_path):
-    section = "{folder: data, name: '{run}_{player}_{first:03d}.nxs', triggers: 2, compression: gzip}"
+    section = "{folder: files, name: '{run}_{player}_{first:03d}.nxs', triggers: 2, compression: gzip}"
     path = write(
         "def setup(player):\n    global stream\n    stream = player.events('t', 's')\n"
         "def action(trigger):\n"
@@ -118,7 +118,7 @@ def test_a_new_file_each_so_many_triggers_is_read_back_too(command, write, tmp_p
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     _, triggers, sent, arrived, stored, *_ = row(done.stdout, "p")
     assert (triggers, sent, arrived, stored) == ("5", "15", "15", "15")
-    files = sorted((tmp_path / "data").iterdir())
+    files = sorted((tmp_path / "files").iterdir())
     assert [path.name.rpartition("_")[2] for path in files] == ["001.nxs", "003.nxs", "005.nxs"]
     found = []
     for file in files:
