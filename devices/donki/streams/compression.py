@@ -82,7 +82,9 @@ def compress(path: Path, name: str) -> None:
 
 
 def _plugin_options(name: str) -> dict[str, Any]:
-    return dict(getattr(import_module("hdf5plugin"), _PLUGINS[name])())
+    options = dict(getattr(import_module("hdf5plugin"), _PLUGINS[name])())
+    # The others shuffle by themselves.
+    return options | {"shuffle": name in ("lz4", "zstd")}
 
 
 def _copy(source: h5py.Group, target: h5py.Group, options: dict[str, Any]) -> None:
