@@ -24,6 +24,7 @@ from donki.director.effects import Ask, Effect, GiveUp, Member, Task
 from donki.director.pace import SECOND
 from donki.director.proxies import open_proxy
 from donki.director.roster import Entry
+from donki.director.run_log import RunLog
 from donki.director.run_record import RunRecord
 from donki.director.sequence import Sequence
 from donki.director.states import Command, Phase
@@ -190,6 +191,8 @@ class Conductor:
         the rules of this run, not begun
     record
         of this run
+    log
+        says what happens
     ended
         called in the conducting thread when the run has ended
     """
@@ -200,11 +203,13 @@ class Conductor:
         entries: Iterable[Entry],
         sequence: Sequence,
         record: RunRecord,
+        log: RunLog,
         ended: Callable[[], None],
     ) -> None:
         self.run = run
         self.sequence = sequence
         self._record = record
+        self._log = log
         self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
         self._parts = {entry.name: Part(entry, run, self._inbox, record) for entry in entries}
         self._ended = ended
@@ -330,3 +335,4 @@ class Conductor:
                         self._parts[player] = self._parts[player].give_up()
                 case _:
                     self._record.note(effect)
+                    self._log.note(effect)

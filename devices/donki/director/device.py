@@ -16,9 +16,11 @@ from tango.server import Device, attribute, device_property
 
 from donki.described import command
 from donki.devfailed import as_dev_failed
+from donki.device_log import DeviceLog
 from donki.director.journal import default_directory
 from donki.director.recorder import Recorder, Topics
 from donki.director.roster import Roster
+from donki.director.run_log import RunLog
 from donki.director.runs import Runs
 from donki.director.sequence import Sequence
 from donki.director.settings import Settings
@@ -97,7 +99,9 @@ class DonkiDirector(Device):
         directory = Path(self.RunDirectory).expanduser() if self.RunDirectory else default_directory()
         topics = Topics(list(self.KafkaBrokers), self.KafkaOptions, self.RunTopic, self.TimingTopic)
         recorder = Recorder(self.get_name(), directory, topics)
-        self._runs = Runs(Roster(list(self.PlayerDevices)), recorder, self._settings)
+        self._log = DeviceLog(self)
+        roster = Roster(list(self.PlayerDevices))
+        self._runs = Runs(roster, recorder, self._settings, RunLog(self._log.logger))
         writable = ("Triggers", "StepTriggers", "Period", "RunTitle", "RunMetadata", "RunSeed")
         show_set_points(self, {name: getattr(self, f"_read_{name}")() for name in writable})
         self._publisher = Publisher(
@@ -111,7 +115,8 @@ class DonkiDirector(Device):
         self._publisher.end()
         with tango.AutoTangoAllowThreads(self):
             if not self._runs.close(RECORD_PATIENCE):
-                self.warn_stream("the record of a run is not complete")
+                self._log.logger.warning("the record of a run is not complete")
+            self._log.close()
         super().delete_device()
 
     def dev_state(self) -> DevState:

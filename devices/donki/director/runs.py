@@ -16,6 +16,7 @@ from donki.director.conductor import Conductor, epoch, member_of
 from donki.director.effects import Member
 from donki.director.recorder import Recorder
 from donki.director.roster import Entry, Roster
+from donki.director.run_log import RunLog
 from donki.director.sequence import Sequence
 from donki.director.settings import Settings
 from donki.director.states import Command, State, check_allowed
@@ -49,13 +50,16 @@ class Runs:
         keeps what the runs did
     settings
         of the next run
+    log
+        says what happens
     """
 
-    def __init__(self, roster: Roster, recorder: Recorder, settings: Settings) -> None:
+    def __init__(self, roster: Roster, recorder: Recorder, settings: Settings, log: RunLog) -> None:
         self.roster = roster
         self.recorder = recorder
         self.roster_problem = ""
         self._settings = settings
+        self._log = log
         self._conductor: Conductor | None = None
         self._start_error = ""
         self._interrupted = self._look_for_interrupted()
@@ -303,6 +307,7 @@ class Runs:
             raise
         except DonkiError as error:
             self._start_error = str(error)
+            self._log.refused(command.value, str(error))
             raise
         finally:
             self._starting.release()
@@ -329,13 +334,15 @@ class Runs:
         record = self.recorder.begin(run, sequence, entries, remark)
 
         def ended() -> None:
+            self._log.ended(run, sequence, self.last_error)
             record.end(sequence.outcome, self.last_error)
             self._look_again.set()
 
-        last, conductor = self._conductor, Conductor(run, entries, sequence, record, ended)
+        last, conductor = self._conductor, Conductor(run, entries, sequence, record, self._log, ended)
         self._start_error = ""
         self._interrupted = ""
         self._conductor = conductor
+        self._log.begun(run, sequence, entries, remark)
         conductor.start()
         if begun:
             self.change(begun)
@@ -354,6 +361,7 @@ class Runs:
                     self.roster_problem = ""
                 except DonkiError as error:
                     self.roster_problem = str(error)
+                self._log.seen(self.roster.entries, self.roster_problem)
                 self._look_again.wait(ROSTER_INTERVAL)
                 self._look_again.clear()
 
