@@ -1,4 +1,4 @@
-"""What was found compared with what was noted: every difference is found, named and explained if it can be."""
+"""What was found compared with what was noted: every difference is found, named, explained if possible."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class _Turn:
 class FaultInjector:
     """Passes messages on as its rules say: some not at all, twice, late or damaged.
 
-    Every choice follows from the run's seed, the Player's name, the rule, the stream, the trigger and the
+    Every choice follows from the run's seed, the Player's name, the rule, the source, the trigger and the
     number of the message at that trigger: it does not depend on time, and is the same when a trigger is done
     again. The random numbers that a script gets are others.
 
@@ -168,7 +168,7 @@ class FaultInjector:
             if not rule.concerns(topic, key):
                 continue
             if rule.kind in _LASTING:
-                if last := self._last_trigger(rule, topic, key):
+                if last := self._last_trigger(rule, key):
                     yield _Threat(rule, last=last)
             elif rule.kind == "clock_jump":
                 if jumps := self._count_jumps(rule, topic, key):
@@ -201,13 +201,13 @@ class FaultInjector:
         return (
             rule.kind in _LASTING
             or rule.kind == "clock_jump"
-            or self._happens(rule, message.topic, message.key, self._trigger, message.number)
+            or self._happens(rule, message.key, self._trigger, message.number)
         )
 
     def _apply(self, threat: _Threat, message: _Message) -> tuple[_Message, str]:
         """Return what a rule makes of a message, and what that was; empty where it was nothing."""
         payload, events, settings = message.payload, message.events, threat.rule.settings
-        digest = self._digest(threat.rule, message.topic, message.key, self._trigger, message.number)
+        digest = self._digest(threat.rule, message.key, self._trigger, message.number)
         rng = np.random.default_rng(int.from_bytes(digest))
         match threat.rule.kind:
             case "pixel_ids":
@@ -252,11 +252,11 @@ class FaultInjector:
         """Send what was held back until a message of its stream had passed."""
         self._release(lambda held: held.due is None and (held.topic, held.key) == (topic, key))
 
-    def _last_trigger(self, rule: Rule, topic: str, key: str) -> int:
+    def _last_trigger(self, rule: Rule, key: str) -> int:
         """Return the last trigger of the fault that lasts and goes on now; 0 where none does."""
         length = int(rule.settings["length"])
         for first in range(self._trigger, max(0, self._trigger - length), -1):
-            if self._happens(rule, topic, key, first):
+            if self._happens(rule, key, first):
                 return first + length - 1
         return 0
 
@@ -266,15 +266,15 @@ class FaultInjector:
         if last > self._trigger:
             last, jumps = 0, 0
         for trigger in range(last + 1, self._trigger + 1):
-            jumps += self._happens(rule, topic, key, trigger)
+            jumps += self._happens(rule, key, trigger)
         self._jumps[rule, topic, key] = self._trigger, jumps
         return jumps
 
-    def _happens(self, rule: Rule, topic: str, key: str, trigger: int, message: int = 0) -> bool:
+    def _happens(self, rule: Rule, key: str, trigger: int, message: int = 0) -> bool:
         """Draw whether a fault befalls a message, or the stream where it is 0."""
         if not rule.allows(trigger):
             return False
-        digest = self._digest(rule, topic, key, trigger, message)
+        digest = self._digest(rule, key, trigger, message)
         return rule.rate == 1 or int.from_bytes(digest[:8]) < rule.rate * 2**64
 
     def _digest(self, rule: Rule, *what: object) -> bytes:

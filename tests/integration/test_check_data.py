@@ -1,0 +1,305 @@
+"""Runs with faults on purpose, and `donki check-data`: all that was put in is found, all amiss is named."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import pytest
+import tango
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from rich.console import Console
+
+from donki.director.journal_reader import JournalReader
+from donki.policy import OnError
+from donki.streams.topic import ensure_topics
+from donki_client.check_data import check_data
+from donki_client.data_check import check_run
+from donki_command import Command
+from orchestra import SCRIPTS, an_orchestra
+from support import free_port, wait_until
+
+FAULTS = """
+    faults:
+      - {kind: drop, rate: 0.05, source: panel, triggers: [1-9, "13-20"]}
+      - {kind: duplicate, rate: 0.05}
+      - {kind: reorder, rate: 0.05}
+      - {kind: corrupt, rate: 0.05, bytes: 3}
+      - {kind: truncate, triggers: [5]}
+      - {kind: pixel_ids, rate: 0.1, share: 0.5}
+      - {kind: times_of_flight, rate: 0.1}
+      - {kind: silence, triggers: [10], length: 2}
+      - {kind: delay, rate: 0.05, length: 3}
+      - {kind: burst, triggers: [14], length: 2}
+      - {kind: clock_jump, triggers: [17], offset: -3 s}
+"""
+
+
+@dataclass
+class Played:
+    """A run that was played: where its broker, its topic, its journal and its file are."""
+
+    command: Command
+    broker: str
+    topic: str
+    journal: Path
+    file: Path
+
+    def check(self, *arguments):
+        return self.command.run("check-data", *arguments)
+
+    def problems(self, broker=None):
+        with JournalReader(self.journal) as reader:
+            return check_run(reader, reader.run(), broker=broker).problems
+
+
+def play(folder, broker, topic, tail="", triggers=20):
+    command = Command(folder / "data")
+    path = folder / "checked.yaml"
+    path.write_text(
+        f"triggers: {triggers}\nseed: 5\nhdf5: files\nbroker: {broker}\nplayers:\n  p:\n"
+        f"    script: {SCRIPTS / 'checked.py'}\n    values_topic: {topic}-values\n{tail}"
+    )
+    done = command.run("run", str(path))
+    assert done.returncode == 0, done
+    [file] = (folder / "files").iterdir()
+    return done, Played(command, broker, topic, folder / "data/donkiorchestra/runs", file)
+
+
+@pytest.fixture(scope="module")
+def played(broker, tmp_path_factory):
+    topic = f"faulty-{free_port()}"
+    parameters = f"    parameters: {{topic: {topic}}}\n"
+    folder = tmp_path_factory.mktemp("faulty")
+    done, run = play(folder, broker.address, topic, parameters + FAULTS)
+    assert "faults put in on purpose" in done.stdout
+    return run
+
+
+def messages(run):
+    """Return key, value and time stamp of all messages of the run's topic."""
+    partition = TopicPartition(run.topic, 0)
+    consumer = KafkaConsumer(bootstrap_servers=run.broker, group_id=None, enable_auto_commit=False)
+    try:
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        [end] = consumer.end_offsets([partition]).values()
+        found = []
+        while len(found) < end:
+            for records in consumer.poll(timeout_ms=200).values():
+                found += [(record.key, record.value, record.timestamp) for record in records]
+    finally:
+        consumer.close()
+    return found
+
+
+def send(run, *records):
+    producer = KafkaProducer(bootstrap_servers=run.broker)
+    for key, value, time in records:
+        producer.send(run.topic, value, key=key, timestamp_ms=time, partition=0)
+    producer.flush(10)
+    producer.close()
+
+
+def delete(run):
+    admin = KafkaAdminClient(bootstrap_servers=run.broker)
+    try:
+        admin.delete_topics([run.topic])
+        wait_until("the topic is gone", lambda: run.topic not in admin.list_topics())
+    finally:
+        admin.close()
+
+
+def rewrite(run, records):
+    """Have a topic hold these messages and no others."""
+    delete(run)
+    ensure_topics([run.topic], run.broker, {"bootstrap_servers": run.broker}, 10)
+    send(run, *records)
+
+
+def index_of(run, found, source, number):
+    return [index for index, (key, _, _) in enumerate(found) if key == source][number]
+
+
+def test_what_was_put_in_is_found(played):
+    done = played.check()
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "all that the journal lists is there, and nothing else" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    faults = {(row[1], row[2]): row[3:] for row in rows if len(row) == 5 and row[0] == "p"}
+    for kind in ("silence", "truncate", "burst", "clock_jump"):
+        assert ("panel", kind) in faults
+    assert faults["panel", "silence"][0] == "12"
+    assert all(expected == found for expected, found in faults.values())
+    with sqlite3.connect(played.journal / "journal.sqlite") as journal:
+        noted = journal.execute(
+            "SELECT trigger, kind, topic, source, message, detail FROM fault ORDER BY key"
+        ).fetchall()
+    with h5py.File(played.file) as file:
+        group = file["entry/instrument/faults"]
+        names = ("trigger", "kind", "topic", "source", "message", "detail")
+        columns = [
+            group[name][:] if name in ("trigger", "message") else group[name].asstr()[:] for name in names
+        ]
+        assert sum(len(events) for events in [file["entry/instrument/panel/panel_events/event_id"]]) == 4800
+    assert [tuple(row) for row in zip(*columns, strict=True)] == noted
+
+
+def test_the_same_seed_puts_in_the_same_faults(played, tmp_path):
+    topic = f"again-{free_port()}"
+    _, again = play(tmp_path, played.broker, topic, f"    parameters: {{topic: {topic}}}\n" + FAULTS)
+    told = []
+    for run in (played, again):
+        with sqlite3.connect(run.journal / "journal.sqlite") as journal:
+            told.append(
+                journal.execute("SELECT trigger, kind, source, message FROM fault ORDER BY key").fetchall()
+            )
+    assert told[0]
+    assert told[0] == told[1]
+
+
+def test_a_tampered_topic_is_found_and_the_message_named(played):
+    whole = messages(played)
+    try:
+        rewrite(played, whole)
+        assert played.problems() == []
+        gone = index_of(played, whole, b"panel", 2)
+        foreign = [*whole[:gone], (b"another", *whole[gone][1:]), *whole[gone + 1 :]]
+        rewrite(played, foreign)
+        [problem] = [line for line in played.problems() if "missing" in line]
+        assert problem.startswith(
+            f"Player p, panel in topic {played.topic}: 1 message is missing: trigger 1,"
+        )
+        done = played.check()
+        assert done.returncode == 1
+        assert problem in done.stdout
+        rewrite(played, [*whole, whole[gone]])
+        assert f"Player p, panel in topic {played.topic}: 1 message is" in "\n".join(played.problems())
+        rewrite(played, [*whole, (b"panel", b"something else", whole[gone][2])])
+        [problem] = played.problems()
+        assert "1 message is not in the journal, the first after trigger 20" in problem
+        rewrite(played, whole[:-3])
+        assert any("it was made anew" in line for line in played.problems())
+        delete(played)
+        assert f"topic {played.topic} is not at {played.broker}" in "\n".join(played.problems())
+    finally:
+        rewrite(played, whole)
+
+
+def test_what_comes_later_is_not_of_the_run(played):
+    key, value, _ = messages(played)[0]
+    send(played, (key, value, 4_000_000_000_000), (key, b"x", 4_000_000_000_000))
+    assert played.problems() == []
+
+
+# The in-memory broker cannot delete records.
+@pytest.mark.parametrize("own_broker", ["apache"], indirect=True)
+def test_what_a_topic_no_longer_retains_is_named(own_broker, tmp_path):
+    _, run = play(tmp_path, own_broker.address, "retained", "    parameters: {topic: retained}\n", 4)
+    admin = KafkaAdminClient(bootstrap_servers=run.broker)
+    try:
+        admin.delete_records({TopicPartition("retained", 0): 5})
+    finally:
+        admin.close()
+    lines = run.problems()
+    assert lines[0].startswith("topic retained has lost the messages 0 to 4 of the run")
+    assert any("missing: trigger 1, message 1" in line for line in lines)
+
+
+@pytest.fixture
+def file(played):
+    whole = played.file.read_bytes()
+    yield played.file
+    played.file.write_bytes(whole)
+
+
+def test_a_truncated_file_is_named(played, file):
+    os.truncate(file, file.stat().st_size // 2)
+    done = played.check()
+    assert done.returncode == 1
+    assert f"the file {file} cannot be read: " in done.stdout
+    file.unlink()
+    assert f"Player p: the file {file} is not there" in played.problems()
+
+
+def test_a_changed_event_and_a_lost_row_are_named(played, file):
+    with h5py.File(file, "r+") as content:
+        content["entry/instrument/panel/panel_events/event_id"][125] = 7777
+    assert "Player p, panel in its files: 1 message is missing: trigger 1, message 4" in played.problems(), (
+        played.problems()
+    )
+    with h5py.File(file, "r+") as content:
+        content["entry/instrument/T/time"].resize(20, axis=0)
+    assert "Player p, T in its files: 22 rows by the journal, 20 found" in played.problems()
+
+
+def test_what_failed_actions_left_is_told_apart(broker, tmp_path):
+    topic = f"failing-{free_port()}"
+    tail = (
+        f'    parameters: {{topic: {topic}, failures: {{"1": 2, "4": 1}}}}\n'
+        "    on_error: RETRY\n    retries: 2\n"
+    )
+    _, run = play(tmp_path, broker.address, topic, tail, 6)
+    done = run.check()
+    assert done.returncode == 0, done.stdout
+    assert "19 messages are left of actions that failed or were repeated" in done.stdout
+
+
+def test_a_player_that_died_is_accounted_for(facility, broker, tmp_path):
+    topic = f"died-{free_port()}"
+    with an_orchestra(
+        facility, tmp_path, "chk", "p", script=SCRIPTS / "checked.py", KafkaBrokers=broker.address,
+        FileDirectory=str(tmp_path), ValuesTopic=f"{topic}-values",
+    ) as orchestra:  # fmt: skip
+        player, director = orchestra.players["p"], orchestra.director
+        player.Parameters = json.dumps({"topic": topic, "faults": [{"kind": "duplicate", "rate": 0.2}]})
+        player.OnError, player.Retries = OnError.RETRY, 3
+        orchestra.refresh()
+        director.Triggers, director.Period = 30, 0.05
+        director.Start()
+        wait_until("it plays", lambda: director.CurrentTrigger > 8)
+        os.kill(orchestra.children["p"].pid, signal.SIGKILL)
+        orchestra.restart("p")
+        assert orchestra.ended_in_alarm() == "ON", director.LastError
+        output = io.StringIO()
+
+        def agrees():
+            output.truncate(0)
+            return check_data("", orchestra.journal.parent, Console(file=output, width=200))
+
+        wait_until("the journal has the end", agrees)
+        assert "all that the journal lists is there" in output.getvalue()
+
+
+def test_faults_that_cannot_be_meant_are_refused_by_check_and_start(facility, tmp_path):
+    with an_orchestra(facility, tmp_path, "bad", "p") as orchestra:
+        player = orchestra.players["p"]
+        player.Parameters = json.dumps({"faults": [{"kind": "drop", "rate": 2}]})
+        said = "faults[0].rate: a probability above 0 and at most 1; got 2"
+        assert list(player.Check()) == [f"Parameters: {said}"]
+        with pytest.raises(tango.DevFailed) as failed:
+            player.Start()
+        assert said in failed.value.args[0].desc
+        player.Parameters = "{}"
+        player.Start()
+
+
+def test_what_is_not_there_is_said(played, tmp_path):
+    done = Command(tmp_path / "nobody").run("check-data")
+    assert done.returncode == 1
+    assert "there is no journal" in done.stderr
+    done = played.check("nosuchrun")
+    assert done.returncode == 1
+    assert "run 'nosuchrun' is not in the journal" in done.stderr
+    done = played.check("--broker", f"127.0.0.1:{free_port()}")
+    assert done.returncode == 1
+    assert "no Kafka broker answers at" in done.stderr
+    done = played.check("--broker", "what:is:this")
+    assert done.returncode == 1
+    assert "a Kafka broker is given as host:port" in done.stderr
