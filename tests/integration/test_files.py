@@ -9,6 +9,7 @@ import uuid
 import h5py
 import numpy as np
 import pytest
+import scipp
 import scippnexus
 import tango
 
@@ -112,6 +113,8 @@ def test_a_new_file_each_so_many_triggers_and_the_master_file_links_all(orchestr
     events = [part["panel"]["panel_events"] for part in parts]
     assert [part.bins.size().sum().value for part in events] == [9, 9, 6]
     assert list(loaded["file_name"].values) == list(files)
+    joined = scipp.concat(events, "part").bins.concat("part")
+    assert list(joined.bins.size().values) == [8, 8, 8]
 
 
 def test_a_run_that_is_taken_up_goes_on_in_files_of_its_own(orchestra):
@@ -146,7 +149,7 @@ def test_after_kill_9_of_a_player_its_file_has_every_trigger_that_was_acknowledg
         ((last,),) = journal.execute(
             "SELECT MAX(number) FROM trigger WHERE run = (SELECT key FROM run WHERE id = ?)", (run_id,)
         )
-    assert last > 20
+    assert last >= 20
     found = numbers(path)
     assert found == list(range(1, len(found) + 1))
     # The last may have been done and not be known yet.
