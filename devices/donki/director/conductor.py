@@ -328,6 +328,8 @@ class Conductor:
         for effect in effects:
             match effect:
                 case Ask():
+                    if effect.task is Task.TRIGGER:
+                        self._record.sending(effect.trigger)
                     for player in effect.players:
                         self._parts[player].ask(effect)
                 case GiveUp():

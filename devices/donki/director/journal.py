@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from donki.director import deliveries
 from donki.director.effects import Outcome, Step, TriggerDone
+from donki.director.sent_mark import SentMark
 from donki.errors import FileError
 from donki.run import Run
 
@@ -215,6 +216,8 @@ class Journal:
                 + SCHEMA
                 + deliveries.SCHEMA
             )
+            # Several Directors may share a journal.
+            self._mark = SentMark(directory / f"{director.replace('/', '-')}.sent")
         except (OSError, sqlite3.Error) as error:
             raise self._unwritable(error) from None
         self._thread = threading.Thread(target=self._write_groups, name="journal", daemon=True)
@@ -234,6 +237,10 @@ class Journal:
             self._begin(run, sequence, entries)
         except sqlite3.Error as error:
             raise self._unwritable(error) from None
+
+    def sending(self, trigger: int) -> None:
+        """Mark that a trigger is sent now; that outlives this process before any note is committed."""
+        self._mark.move(self._run_key, trigger)
 
     def note(self, effect: Step | TriggerDone) -> None:
         """Take a step or a complete trigger; returns at once."""
@@ -316,6 +323,8 @@ class Journal:
         first: dict[str, dict[int, int]] = {}
         for name, trigger, attempt in begun:
             first.setdefault(name, {})[trigger] = attempt
+        # A power cut may have taken the last seconds of the mark; of the journal, no more than one commit.
+        unsure = max(self._mark.last(key) - completed, recent + 1)
         run = Run(run_id, title, json.loads(metadata), seed, self.director)
         return Interrupted(
             run,
@@ -325,7 +334,7 @@ class Journal:
             dict(attempts),
             first,
             dict(sent),
-            recent + 1,
+            unsure,
             outcome == "failed",
         )
 
@@ -406,6 +415,7 @@ class Journal:
                 for trigger, attempt in member.attempts.items()
             ]
             self._connection.executemany("INSERT OR REPLACE INTO first VALUES (?, ?, ?)", first)
+            self._mark.begin(self._run_key, sequence.completed)
 
     def _dated(self, effect: TriggerDone) -> tuple[int, ...]:
         number, reference_time, due, sent, done = effect

@@ -38,12 +38,15 @@ class RunRecord:
     ----------
     note
         takes a step or a complete trigger, in the conducting thread; returns at once
+    sending
+        takes the number of a trigger that is sent now, in the conducting thread; returns at once
     """
 
     def __init__(
         self, run: Run, journal: Journal, announcement: Announcement | None, timing: TimingStream | None
     ) -> None:
         self.note: Callable[[Step | TriggerDone], None] = self._note_both if timing else journal.note
+        self.sending = journal.sending
         self._run = run
         self._journal = journal
         self._announcement = announcement
