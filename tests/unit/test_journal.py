@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing, contextmanager
 
@@ -14,6 +17,7 @@ from donki.director.effects import Member, Outcome, Step, TriggerDone
 from donki.director.journal import Journal
 from donki.director.pace import SECOND
 from donki.director.roster import Entry
+from donki.director.sent_mark import SentMark
 from donki.director.sequence import Sequence
 from donki.errors import FileError
 from donki.policy import OnError
@@ -100,6 +104,40 @@ def test_a_player_that_dies_again_gets_an_attempt_that_it_was_never_sent(opened)
         begin(journal)
     with opened() as journal:
         assert journal.interrupted().first_attempts("x", lived=False) == {1: 7}
+
+
+def test_every_trigger_that_was_sent_without_a_note_is_doubtful_however_many(opened):
+    with opened() as journal:
+        begin(journal)
+        # Fast ones, all within the time of one commit.
+        for trigger in range(1, 51):
+            journal.sending(trigger)
+    with opened() as journal:
+        interrupted = journal.interrupted()
+        assert interrupted.first_attempts("x", lived=False) == dict.fromkeys(range(1, 51), 2)
+        begin(journal)
+    with opened() as journal:
+        assert journal.interrupted().first_attempts("x", lived=False) == dict.fromkeys(range(1, 51), 3)
+        journal.begin(Run("another", director=DIRECTOR), sequence(), [Entry("x", "donki/player/x")])
+    with opened() as journal:
+        assert journal.interrupted().first_attempts("x", lived=False) == {1: 2}
+
+
+def test_the_mark_outlives_a_director_that_is_killed(tmp_path):
+    code = """
+import os, pathlib, signal, sys
+from donki.director.sent_mark import SentMark
+mark = SentMark(pathlib.Path(sys.argv[1]))
+mark.begin(7, 0)
+for trigger in range(1, 100_001):
+    mark.move(7, trigger)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    path = tmp_path / "director.sent"
+    killed = subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=20)
+    assert killed.returncode == -signal.SIGKILL
+    mark = SentMark(path)
+    assert (mark.last(7), mark.last(8)) == (100_000, 0)
 
 
 def test_a_player_that_lives_only_since_the_run_was_taken_up_keeps_its_mark(opened):
