@@ -150,7 +150,7 @@ class ApacheBroker(Broker):
         return self._folder / "server.properties"
 
     def prepare(self, folder: Path) -> None:
-        controller = free_port()
+        controller = next(port for port in iter(free_port, None) if port != self._port)
         self._properties.write_text(
             "process.roles=broker,controller\n"
             "node.id=1\n"

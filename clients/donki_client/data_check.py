@@ -172,8 +172,11 @@ def check_run(
     FileError
         when the journal cannot be read
     """
-    players = {player.key: player for player in reader.players(run)}
-    checks = [_StreamCheck(reader, run, stream, players[stream.player]) for stream in reader.streams(run)]
+    players, repeated = {player.key: player for player in reader.players(run)}, reader.repeated(run)
+    checks = [
+        _StreamCheck(reader, run, stream, players[stream.player].name, repeated.get(stream.player, []))
+        for stream in reader.streams(run)
+    ]
     problems = _confused(checks)
     by_name = {(check.stream.topic, check.stream.source): check for check in checks}
     for brokers, extents in reader.extents(run).items():
@@ -200,17 +203,22 @@ class _StreamCheck:
     """Compares one stream as its messages come."""
 
     def __init__(
-        self, reader: JournalReader, run: RecordedRun, stream: RecordedStream, player: RecordedPlayer
+        self,
+        reader: JournalReader,
+        run: RecordedRun,
+        stream: RecordedStream,
+        player: str,
+        repeated: Sequence[int],
     ) -> None:
         self.stream = stream
         self._reader = reader
         self._run = run
-        self._repeated = reader.repeated(run).get(player.key, [])
+        self._repeated = repeated
         self._matcher = Matcher(reader.deliveries(stream), self._repeated)
         self._unreadable = {fault.checksum for fault in reader.faults(stream) if fault.kind in _UNREADABLE}
         self._pulse = -1
         self.data = StreamData(
-            player.name,
+            player,
             stream.topic,
             stream.source,
             reader.totals(stream),

@@ -110,7 +110,8 @@ def send(run, *records):
 def delete(run):
     admin = KafkaAdminClient(bootstrap_servers=run.broker)
     try:
-        admin.delete_topics([run.topic])
+        if run.topic in admin.list_topics():
+            admin.delete_topics([run.topic])
         wait_until("the topic is gone", lambda: run.topic not in admin.list_topics())
     finally:
         admin.close()
