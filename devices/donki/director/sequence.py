@@ -229,13 +229,7 @@ class Sequence:
             return []
         member = self.members[player]
         if self.phase is Phase.ENDING:
-            if pending.task is Task.TRIGGER and error is None:
-                # It had done its turn before it was told to give up.
-                return [self._step(member, pending, Outcome.DONE, now, report=report), *self._leave(player)]
-            # It was told to give up perhaps before it was asked to set up.
-            is_set_up = pending.task is Task.START and error is None
-            limit = pending.limit
-            return [self._ask(Task.STOP, [member], now, limit=limit)] if is_set_up else self._leave(player)
+            return self._left(member, pending, now, error, report)
         if error is not None:
             return self._failed(member, error, now, lost=lost)
         if pending.task is Task.START:
@@ -468,6 +462,19 @@ class Sequence:
         if not self._pending:
             self._enter(Phase.ENDED)
         return effects
+
+    def _left(
+        self, member: Member, pending: Pending, now: int, error: str | None, report: str | None
+    ) -> list[Effect]:
+        """Take the answer of a Player that was told to give up or to stop."""
+        if error is None and pending.task is Task.START:
+            # It was told so perhaps before it was asked to set up.
+            return [self._ask(Task.STOP, [member], now, limit=pending.limit)]
+        if error is None and pending.task is Task.TRIGGER:
+            # It had done its turn before.
+            step = self._step(member, pending, Outcome.DONE, now, report=report)
+            return [step, *self._leave(member.name)]
+        return self._leave(member.name)
 
     def _leave(self, player: str) -> list[Effect]:
         del self._pending[player]

@@ -24,9 +24,13 @@ def note(player, what, **more):
 def wait_at_gate(player, name):
     gates = player.parameters.get("gates")
     until = time.monotonic() + LIMIT
+    told = False
     while gates and (Path(gates) / str(name)).exists() and time.monotonic() < until:
-        if player.parameters.get("listen") and player.aborted:
-            return
+        if player.aborted and not told:
+            told = True
+            note(player, "told")
+            if player.parameters.get("listen"):
+                return
         time.sleep(0.002)
 
 
