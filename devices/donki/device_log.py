@@ -3,48 +3,59 @@
 from __future__ import annotations
 
 import logging
-from logging.handlers import QueueHandler, QueueListener
-from queue import SimpleQueue
+import queue
+import threading
+from contextlib import suppress
+from logging.handlers import QueueHandler
 
+import tango
 from tango.server import Device
 
+#: How many lines wait at most for a listener that is slow; what comes meanwhile is not said.
+WAITING = 10_000
 
-class DeviceLog:
+#: How long a listener that is slow is waited for at the end, in s.
+CLOSING = 1.0
+
+
+class DeviceLog(QueueHandler):
     """Takes lines at once and hands them to a device in a thread of its own, for a log viewer may be slow.
 
     Parameters
     ----------
     device
         the device
-
-    Attributes
-    ----------
-    logger
-        takes the lines, from any thread
     """
 
+    queue: queue.Queue[logging.LogRecord | None]
+
     def __init__(self, device: Device) -> None:
-        lines: SimpleQueue[logging.LogRecord] = SimpleQueue()
-        self.logger = logging.Logger(device.get_name())
-        self.logger.addHandler(QueueHandler(lines))
-        self._listener = QueueListener(lines, _Streams(device))
-        self._listener.start()
+        super().__init__(queue.Queue(WAITING))
+        self._device = device
+        self._thread = threading.Thread(target=self._hand_over, name="log", daemon=True)
+        self._thread.start()
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Take a line, unless too many are waiting."""
+        with suppress(queue.Full):
+            self.queue.put_nowait(record)
 
     def close(self) -> None:
         """Hand over what is left, and end."""
-        self._listener.stop()
+        with suppress(queue.Full):
+            self.queue.put(None, timeout=CLOSING)
+        self._thread.join(CLOSING)
+        super().close()
 
+    def _hand_over(self) -> None:
+        with tango.EnsureOmniThread():
+            while record := self.queue.get():
+                self._say(record.levelno, record.getMessage().replace("%", "%%"))
 
-class _Streams(logging.Handler):
-    def __init__(self, device: Device) -> None:
-        super().__init__()
-        self._device = device
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record).replace("%", "%%")
-        if record.levelno >= logging.ERROR:
+    def _say(self, level: int, line: str) -> None:
+        if level >= logging.ERROR:
             self._device.error_stream(line)
-        elif record.levelno >= logging.WARNING:
+        elif level >= logging.WARNING:
             self._device.warn_stream(line)
         else:
             self._device.info_stream(line)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
 import pytest
 
 from donki.device_log import DeviceLog
+from support import wait_until
 
 
 class Device:
@@ -36,22 +38,48 @@ def device():
     return Device()
 
 
-def test_lines_come_in_order_at_their_levels_as_they_were(device):
-    log = DeviceLog(device)
-    log.logger.info("run %s begins", "r")
-    log.logger.warning("100 %s of it")
-    log.logger.error("50 % done")
-    log.close()
+@pytest.fixture
+def log(device):
+    log = logging.Logger("a/b/c")
+    log.addHandler(DeviceLog(device))
+    return log
+
+
+def close(log):
+    for handler in log.handlers:
+        handler.close()
+
+
+def test_lines_come_in_order_at_their_levels_as_they_were(device, log):
+    log.info("run %s begins", "r")
+    log.warning("100 %s of it")
+    log.error("50 % done")
+    close(log)
     assert device.said == [("info", "run r begins"), ("warn", "100 %s of it"), ("error", "50 % done")]
 
 
-def test_a_listener_that_hangs_keeps_nobody_waiting(device):
-    log = DeviceLog(device)
+def test_a_traceback_is_said_with_its_line(device, log):
+    try:
+        int("seven")
+    except ValueError:
+        log.exception("broken")
+    close(log)
+    [(level, text)] = device.said
+    assert level == "error"
+    assert text.startswith("broken\nTraceback")
+    assert text.endswith("ValueError: invalid literal for int() with base 10: 'seven'")
+
+
+def test_a_listener_that_hangs_keeps_nobody_waiting(device, log):
     device.listener_answers.clear()
     began = time.monotonic()
-    for number in range(100):
-        log.logger.info("line %s", number)
-    assert time.monotonic() - began < 1
+    for number in range(20_000):
+        log.info("line %s", number)
+    assert time.monotonic() - began < 5
+    began = time.monotonic()
+    close(log)
+    assert time.monotonic() - began < 3
     device.listener_answers.set()
-    log.close()
-    assert [line for _, line in device.said] == [f"line {number}" for number in range(100)]
+    wait_until("the lines are said", lambda: len(device.said) >= 10_000)
+    assert device.said[9_999] == ("info", "line 9999")
+    assert len(device.said) < 10_010

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -99,9 +100,9 @@ class DonkiDirector(Device):
         directory = Path(self.RunDirectory).expanduser() if self.RunDirectory else default_directory()
         topics = Topics(list(self.KafkaBrokers), self.KafkaOptions, self.RunTopic, self.TimingTopic)
         recorder = Recorder(self.get_name(), directory, topics)
-        self._log = DeviceLog(self)
-        roster = Roster(list(self.PlayerDevices))
-        self._runs = Runs(roster, recorder, self._settings, RunLog(self._log.logger))
+        self._log = logging.Logger(self.get_name())
+        self._log.addHandler(DeviceLog(self))
+        self._runs = Runs(Roster(list(self.PlayerDevices)), recorder, self._settings, RunLog(self._log))
         writable = ("Triggers", "StepTriggers", "Period", "RunTitle", "RunMetadata", "RunSeed")
         show_set_points(self, {name: getattr(self, f"_read_{name}")() for name in writable})
         self._publisher = Publisher(
@@ -115,8 +116,9 @@ class DonkiDirector(Device):
         self._publisher.end()
         with tango.AutoTangoAllowThreads(self):
             if not self._runs.close(RECORD_PATIENCE):
-                self._log.logger.warning("the record of a run is not complete")
-            self._log.close()
+                self._log.warning("the record of a run is not complete")
+            for handler in self._log.handlers:
+                handler.close()
         super().delete_device()
 
     def dev_state(self) -> DevState:

@@ -15,6 +15,7 @@ from tango.server import Device, attribute, device_property
 
 from donki.described import command
 from donki.devfailed import as_dev_failed
+from donki.device_log import DeviceLog
 from donki.errors import DonkiError, InputError, NotAllowedError
 from donki.json_text import parse_json
 from donki.player.check import findings
@@ -101,7 +102,8 @@ class DonkiPlayer(Device):
         self._next_run: RunIdentity | None = None
         self._last_log = ""
         self._player = Player(self.get_name().rsplit("/", 1)[-1])
-        self._player.log.addHandler(_DeviceLog(self))
+        self._player.log.addHandler(_LastLog(self))
+        self._player.log.addHandler(DeviceLog(self))
         self._player.parameters = json.loads(self._parameters)
         self._performer = Performer(self._player, self._open_outlet)
         self._performer.timeout = self._timeout
@@ -126,6 +128,8 @@ class DonkiPlayer(Device):
             self._performer.abort()
         except DonkiError as error:
             self.error_stream(str(error))
+        for handler in self._player.log.handlers:
+            handler.close()
         super().delete_device()
 
     def dev_state(self) -> DevState:
@@ -464,22 +468,20 @@ class DonkiPlayer(Device):
     def _file_directory(self) -> Path | None:
         return Path(self.FileDirectory).expanduser() if self.FileDirectory else None
 
-    def note_log(self, level: int, line: str) -> None:
-        """Show a line of the script's log as LastLog and in the device's log streams."""
+    def show_log(self, line: str) -> None:
+        """Show a line of the script's log as LastLog."""
         self._last_log = line
-        stream = self.error_stream if level >= logging.ERROR else self.info_stream
-        stream(line.replace("%", "%%"))
 
 
-class _DeviceLog(logging.Handler):
-    """Hands the lines of a script's log to its device."""
+class _LastLog(logging.Handler):
+    """Shows each line of a script's log at its device."""
 
     def __init__(self, device: DonkiPlayer) -> None:
         super().__init__()
         self._device = device
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._device.note_log(record.levelno, self.format(record))
+        self._device.show_log(self.format(record))
 
 
 def _json_object(name: str, text: str, *, secret: bool = False) -> dict[str, Any]:
