@@ -1,21 +1,31 @@
-"""Other people's programs read what a Player streams: kcat its topics, scippnexus its file.
+"""Other people's programs read what a Player streams: kcat and saluki topics, scippnexus and essreduce files.
 
 The rules of the file writer are checked on what stands in Kafka.
 """
 
+import itertools
+import re
 import subprocess
+import sys
+import threading
 import uuid
+from datetime import datetime
+from pathlib import Path
 from shutil import which
 
 import numpy as np
 import pytest
+import scipp
 import scippnexus
+from ess.reduce import nexus
+from ess.reduce.nexus.types import Filename, NeXusComponent, NeXusData, NeXusDetectorName, SampleRun
 from streaming_data_types import DESERIALISERS, deserialise_ev44
 
 from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.outlet import Outlet
+from donki.streams.series import SeriesStream
 from support import needs
 
 TIME = 1_700_000_000_000_000_000
@@ -102,6 +112,53 @@ def test_kcat_reads_all_that_was_sent(found, outlet):
     assert {time for _, time, _ in found} <= set(range(TIME // 10**6, (last + 2 * PULSE) // 10**6 + 1))
 
 
+SALUKI = Path(sys.executable).with_name("saluki")
+SALUKI_LINE = re.compile(r"^INFO:saluki:\(o:(\d+),t:(.*?),s:(\w+)\) \w+\(", re.MULTILINE)
+
+
+def test_saluki_reads_and_decodes_every_message(found, broker, topic):
+    command = [SALUKI, "consume", f"{broker.address}/{topic}", "--offset", "0", "--go-forwards"]
+    command += ["--messages", str(len(found))]
+    said = subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True, timeout=60).stderr
+    assert "ERROR" not in said
+    read = [
+        (int(offset), round(datetime.fromisoformat(f"{time}+00:00").timestamp() * 1000), schema)
+        for offset, time, schema in SALUKI_LINE.findall(said)
+    ]
+    assert read == [(offset, time, payload[4:8].decode()) for offset, (_, time, payload) in enumerate(found)]
+
+
+def test_saluki_listens_to_a_player(broker):
+    topic = f"acceptance-{uuid.uuid4().hex}"
+    outlet = Outlet("p0", Run.new(), brokers=[broker.address])
+    series = outlet.open(SeriesStream, topic, "T")
+    command = [SALUKI, "listen", f"{broker.address}/{topic}", "--filter", "f144"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as saluki:
+        over = threading.Event()
+
+        def play():
+            for number in itertools.count(1):
+                series.send(Trigger(number, TIME + number), float(number))
+                outlet.deliver(20)
+                if over.wait(0.2):
+                    return
+
+        playing = threading.Thread(target=play)
+        playing.start()
+        limit = threading.Timer(30, saluki.kill)
+        limit.start()
+        try:
+            heard = next((line for line in saluki.stderr if "LogData(" in line), "")
+        finally:
+            over.set()
+            limit.cancel()
+            playing.join(30)
+            saluki.kill()
+    outlet.close()
+    number = int(re.search(r"source_name='T', value=(\d+)\.0, ", heard)[1])
+    assert f"timestamp_unix_ns={TIME + number})" in heard
+
+
 def test_the_library_decodes_every_message(found):
     for key, _, payload in found:
         decoded = DESERIALISERS[payload[4:8].decode()](payload)
@@ -146,3 +203,35 @@ def test_scippnexus_loads_the_file_with_events_on_pixels_and_datetimes(found, ou
     assert instrument["camera"].sizes == {"time": TRIGGERS, "y": 64, "x": 32}
     assert instrument["spectrum"].sizes == {"time": TRIGGERS, "tof": 4}
     assert instrument["adc"].sizes == {"time": 50 * TRIGGERS}
+
+
+def test_essreduce_loads_the_events_of_a_detector(outlet):
+    workflow = nexus.GenericNeXusWorkflow(run_types=[SampleRun], monitor_types=[])
+    workflow[Filename[SampleRun]] = outlet.files[0]
+    workflow[NeXusDetectorName] = "panel"
+    detector = workflow.compute(NeXusComponent[scippnexus.NXdetector, SampleRun])
+    number = nexus.extract_signal_data_array(detector).coords["detector_number"]
+    assert number.shape == (10, 10)
+    pulses = workflow.compute(NeXusData[scippnexus.NXdetector, SampleRun])
+    assert pulses.bins.size().values.tolist() == [30_000, 0, 5] * TRIGGERS
+    pixels = nexus.group_event_data(event_data=pulses, detector_number=number)
+    assert pixels.shape == (10, 10)
+    assert pixels.bins.size().sum().value == outlet.counts.events
+
+
+def test_a_histogram_of_the_topic_is_that_of_the_file(found, outlet):
+    """As just-bin-it makes one: message by message, of times of flight, for some pixels."""
+    edges = np.linspace(0, 10**8, 201).astype(np.int32)
+    first, last = 11, 60
+    of_topic = np.zeros(200, np.int64)
+    for *_, payload in found:
+        if payload[4:8] == b"ev44":
+            message = deserialise_ev44(payload)
+            chosen = (message.pixel_id >= first) & (message.pixel_id <= last)
+            of_topic += np.histogram(message.time_of_flight[chosen], edges)[0]
+    with scippnexus.File(outlet.files[0]) as file:
+        events = file["entry/instrument/panel"][...]["panel_events"].flatten(to="pixel")[first - 1 : last]
+    bins = scipp.array(dims=["event_time_offset"], values=edges, unit="ns")
+    of_file = events.bins.concat("pixel").hist(event_time_offset=bins)
+    np.testing.assert_array_equal(of_topic, of_file.values)
+    assert 0.45 < of_topic.sum() / outlet.counts.events < 0.55
