@@ -13,7 +13,9 @@ from crc32c import crc32c
 
 from donki.director.journal_reader import JournalReader
 from donki.director.recorded import RecordedPlayer, RecordedRun, RecordedStream, Totals
+from donki.errors import BrokerError
 from donki.streams.ev44 import summary
+from donki.streams.manifest import Extent
 from donki_client.matching import Findings, Matcher, Message
 from donki_client.past_messages import PastMessage, PastMessages
 from donki_client.stored_data import Expected, StoredData, StoredSource
@@ -180,8 +182,7 @@ def check_run(
     problems = _confused(checks)
     by_name = {(check.stream.topic, check.stream.source): check for check in checks}
     for brokers, extents in reader.extents(run).items():
-        addresses = [broker] if broker else brokers.split(", ")
-        with PastMessages(addresses, options or {}, extents, run.ended or time.time_ns()) as messages:
+        with _open_messages(broker, brokers, options or {}, extents, run.ended or time.time_ns()) as messages:
             problems += messages.problems
             for done, message in enumerate(messages, start=1):
                 if check := by_name.get((message.topic, message.source)):
@@ -197,6 +198,20 @@ def check_run(
     return RunData(
         run, [check.data for check in checks], {player.name: player for player in players.values()}, problems
     )
+
+
+def _open_messages(
+    broker: str | None, brokers: str, options: Mapping[str, Any], extents: Sequence[Extent], ended: int
+) -> PastMessages:
+    if broker:
+        return PastMessages([broker], options, extents, ended)
+    try:
+        return PastMessages(brokers.split(", "), options, extents, ended)
+    except BrokerError as error:
+        raise BrokerError(
+            f"{error} The run went there; --broker names another address of that cluster, and what a broker"
+            " had in memory is gone with it"
+        ) from None
 
 
 class _StreamCheck:

@@ -78,6 +78,7 @@ def test_a_faulty_night_is_played_to_its_end(command):
     assert "Player thermometer missed 25 triggers" in done.stdout
     assert "Player camera was left out after it failed" in done.stdout
     assert row(done.stdout, "motor")[1:3] == ["100", "0"]
+    assert re.search(r"arrived at Kafka, with the \d+ faults put in on purpose", done.stdout)
     priority, triggers, missed, sent, arrived, *_ = row(done.stdout, "detector")
     assert (priority, triggers, missed) == ("1", "100", "0")
     assert sent == arrived
