@@ -186,8 +186,6 @@ class Journal:
         of the file
     director
         as given
-    problem
-        why it cannot be written at present; empty if it can
 
     Raises
     ------
@@ -197,7 +195,7 @@ class Journal:
 
     def __init__(self, directory: Path, director: str) -> None:
         self.path = directory / FILE_NAME
-        self.problem = ""
+        self._why = ""
         self.director = director
         self._notes: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
         self._unwritten: list[tuple[str, tuple[object, ...]]] = []
@@ -212,7 +210,7 @@ class Journal:
             directory.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
             self._connection.executescript(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=1000;"
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=500;"
                 + SCHEMA
                 + deliveries.SCHEMA
             )
@@ -231,12 +229,18 @@ class Journal:
         FileError
             if the journal cannot be written
         """
-        self.flush()
+        if not self.flush():
+            raise self._unwritable(self._why or "it is busy")
         self._epoch = sequence.pace.epoch
         try:
             self._begin(run, sequence, entries)
         except sqlite3.Error as error:
             raise self._unwritable(error) from None
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be written at present; empty if it can."""
+        return f"the journal {self.path} cannot be written: {self._why}" if self._why else ""
 
     def sending(self, trigger: int) -> None:
         """Mark that a trigger is sent now; that outlives this process before any note is committed."""
@@ -374,7 +378,7 @@ class Journal:
         except sqlite3.Error as error:
             raise FileError(f"the journal {self.path} cannot be read ({error}); mend or move it") from None
 
-    def _unwritable(self, error: Exception) -> FileError:
+    def _unwritable(self, error: Exception | str) -> FileError:
         return FileError(
             f"the journal {self.path} cannot be written ({error}); mend the property RunDirectory"
         )
@@ -458,9 +462,9 @@ class Journal:
                     self._connection.executemany(statement, rows)
         except sqlite3.Error as error:
             # The disk may be full for a while: nothing is thrown away, and the Director's Status says so.
-            self.problem = f"the journal {self.path} cannot be written: {error}"
+            self._why = str(error)
             return False
-        self.problem = ""
+        self._why = ""
         self._unwritten.clear()
         return True
 
