@@ -89,14 +89,13 @@ def test_a_set_up_that_fails_names_the_player(director, orchestra):
 
 def test_a_second_run_is_refused_and_changes_nothing_of_the_first(director, orchestra):
     other = Director("donki/director/api2", database=orchestra.facility.database)
-    director.configure(40, 0.02, title="first")
+    director.configure(-1, 0.02, title="first")
     director.start()
     with pytest.raises(NotAllowedError, match=r"is RUNNING, at trigger \d+ of run"):
         other.run(3, title="second")
     with pytest.raises(NotAllowedError), other:
         other.start()
-    end = director.wait(LIMIT)
-    assert (end.current_trigger, director.run_title) == (40, "first")
+    assert (director.state, director.triggers, director.run_title) == (DevState.RUNNING, -1, "first")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +261,7 @@ def test_a_cancelled_task_waits_no_longer(async_director, director, policy, afte
             await task
         return time.monotonic() - began
 
-    assert asyncio.run(play()) < 3
+    assert asyncio.run(play()) < 5
     assert director.state == after
 
 
