@@ -167,23 +167,6 @@ def test_a_player_that_is_still_busy_with_what_it_was_given_up_for_does_not_use_
     # On a busy machine the second attempt may take longer than the Timeout too.
 
 
-def test_a_run_is_taken_up_while_a_player_still_acts_at_the_interrupted_trigger(orchestra):
-    director = orchestra.director
-    orchestra.set("x", deaf_at=1, deaf_for=10)
-    director.Triggers = 2
-    director.Start()
-    wait_until("it acts", lambda: orchestra.notes("begin", "x"))
-    orchestra.children["director"].kill()
-    orchestra.restart("director")
-    assert str(orchestra.players["x"].state()) == "RUNNING"
-    assert answered(orchestra.director.Recover) is None
-    assert orchestra.ended() == "ON"
-    for name in NAMES:
-        acted = [(note["trigger"], note["attempt"]) for note in orchestra.notes("begin", name)]
-        assert acted == [(1, 1), (2, 1)]
-        assert len(orchestra.notes("setup", name)) == 1
-
-
 @pytest.mark.parametrize("policy", [OnError.SKIP, OnError.RETRY])
 def test_a_player_that_was_restarted_between_two_triggers_is_set_up_again(orchestra, policy):
     director, x = orchestra.director, orchestra.players["x"]

@@ -93,9 +93,11 @@ def test_a_director_that_is_killed_while_it_recovers_marks_what_a_dead_player_ma
 
 
 def test_a_run_that_fails_while_another_player_answers_is_taken_up_without_acting_twice(orchestra):
-    gate = orchestra.gate("x", 2)
+    gate, failing = orchestra.gate("x", 2), orchestra.gate("y", 2)
     orchestra.set("y", fail_at=2)
     orchestra.director.Start()
+    wait_until("x acts", lambda: (2, 1) in acted(orchestra, "x"))
+    failing.unlink()
     assert orchestra.ended() == "FAULT"
     gate.unlink()
     wait_until("x is left", lambda: str(orchestra.players["x"].state()) == "ON")

@@ -51,11 +51,11 @@ def action(trigger, player):
         attempt=trigger.attempt,
         random=int(player.rng(trigger).integers(2**31)),
     )
+    wait_at_gate(player, trigger)
     if trigger == player.parameters.get("fail_at") and trigger.attempt <= player.parameters.get(
         "fails_for", 99
     ):
         raise ValueError(f"the detector of {player.name} is on fire")
-    wait_at_gate(player, trigger)
     seconds = player.parameters.get("sleep", 0)
     if player.parameters.get("listen"):
         player.wait(seconds)
