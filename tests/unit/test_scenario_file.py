@@ -66,6 +66,43 @@ def test_everything_that_can_be_said_is_read(read, tmp_path):
     assert (player.parameters, player.values_topic, player.duration) == ({"events": 1000.0}, "logs", 0.03)
 
 
+def test_faults_are_what_the_player_gets_in_its_parameters(read):
+    scenario = read(
+        f"{HEAD}    parameters: {{events: 5}}\n    faults:\n      - {{kind: drop, rate: 0.1}}\n"
+        "      - {kind: clock_jump, triggers: [3, 5-9], offset: -3 ms, topic: t, source: s}\n"
+    )
+    jump = {"kind": "clock_jump", "triggers": [3, "5-9"], "offset": -0.003, "topic": "t", "source": "s"}
+    faults = [{"kind": "drop", "rate": 0.1}, jump]
+    assert scenario.players["p"].all_parameters == {"events": 5, "faults": faults}
+    assert read(HEAD).players["p"].all_parameters == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "column", "said"),
+    [
+        ("{kind: dropp, rate: 1}", 10, "faults.0.kind: one of drop, "),
+        ("{rate: 1}", 9, "faults.0.kind is missing; for example kind: drop"),
+        ("{kind: drop, rate: 2}", 22, "faults.0.rate: a probability above 0 and at most 1; got 2"),
+        ("{kind: drop, rate: 1, lenght: 2}", 31, "unknown key 'lenght'; did you mean length?"),
+        ("{kind: clock_jump, rate: 1}", 9, "faults.0: offset: a number of s"),
+        ("{kind: clock_offset, offset: 3 Hz}", 38, "faults.0.offset: 'Hz' is no unit of time"),
+    ],
+)
+def test_a_wrong_fault_is_named_where_it_stands(problems, fault, column, said):
+    [(line, place, text)] = problems(f"{HEAD}    faults:\n      - {fault}\n")
+    assert (line, place) == (6, column)
+    assert said in text
+
+
+def test_faults_are_said_once(problems):
+    [(_, _, text)] = problems(
+        f"{HEAD}    parameters: {{faults: []}}\n    faults:\n      - {{kind: drop, rate: 1}}\n"
+    )
+    assert text == "players.p.faults: the parameters have faults too; keep them in one place"
+    [(_, _, text)] = problems(f"{HEAD}    parameters: {{faults: [{{kind: drop}}]}}\n")
+    assert text.startswith("players.p.parameters: faults[0]: says neither rate nor triggers")
+
+
 def test_a_rate_gives_whole_nanoseconds(read):
     assert read(f"rate: 14 Hz\n{HEAD}").trigger_period == 71_428_571e-9
     assert read(f"rate: 0\n{HEAD}").trigger_period == 0
