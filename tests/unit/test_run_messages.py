@@ -64,7 +64,7 @@ def test_a_stop_has_all_that_a_file_writer_asks_for_and_leaves_nothing_out():
     assert found.stop_time * 1_000_000 - TIME < 1_000_000
 
 
-def test_the_structure_writes_events_and_numbers_and_leaves_arrays_out():
+def test_the_structure_writes_events_and_numbers_and_leaves_out_arrays_of_unknown_shape():
     streams = [
         Stream("ev44", "det", "panel_0"),
         Stream("f144", "values", "p0/x"),
@@ -83,6 +83,49 @@ def test_the_structure_writes_events_and_numbers_and_leaves_arrays_out():
     }
 
 
+def test_images_are_written_whether_their_shape_is_known_or_not():
+    streams = [
+        Stream("ad00", "t", "camera", {"shape": (64, 32), "dtype": "uint16"}),
+        Stream("ad00", "t", "other"),
+    ]
+    found = groups(json.loads(start(streams).nexus_structure))
+    assert found["/entry/instrument/camera"] == "NXdata"
+    assert found["/entry/instrument/camera:ad00"] == {
+        "topic": "t",
+        "source": "camera",
+        "dtype": "uint16",
+        "array_size": [64, 32],
+    }
+    # Without a size of its chunks in every dimension, a file writer would give each pixel chunks of 8 MB.
+    assert found["/entry/instrument/other:ad00"] == {
+        "topic": "t",
+        "source": "other",
+        "dtype": "float64",
+        "array_size": [1, 1],
+        "chunk_size": [1, 64, 64],
+    }
+
+
+def test_an_array_of_known_shape_is_written_with_its_coordinates():
+    layout = {
+        "shape": (4, 2),
+        "dtype": "int32",
+        "unit": "counts",
+        "axes": ["tof", "x"],
+        "coordinates": {"tof": {"shape": (5,), "dtype": "float64", "unit": "us"}},
+    }
+    found = groups(json.loads(start([Stream("da00", "t", "spectrum", layout)]).nexus_structure))
+    assert found["/entry/instrument/spectrum"] == "NXdata"
+    signal = {"name": "signal", "unit": "counts", "data_type": "int32", "shape": [4, 2], "axes": ["tof", "x"]}
+    tof = {"name": "tof", "unit": "us", "data_type": "float64", "shape": [5], "axes": ["tof"]}
+    assert found["/entry/instrument/spectrum:da00"] == {
+        "topic": "t",
+        "source": "spectrum",
+        "variables": [signal],
+        "constants": [tof],
+    }
+
+
 def test_alarms_are_written_with_the_log_of_their_source_or_alone():
     streams = [Stream(schema, "t", "motor") for schema in ("al00", "f144", "ep01")]
     found = groups(nexus_structure(RUN, [*streams, Stream("al00", "t", "door")]))
@@ -96,13 +139,15 @@ def test_alarms_are_written_with_the_log_of_their_source_or_alone():
     st.lists(
         st.builds(
             Stream,
-            st.sampled_from(["ev44", "f144", "tdct"]),
+            st.sampled_from(["ev44", "f144", "tdct", "ad00"]),
             st.sampled_from("ab"),
             st.sampled_from(["x", "y/z"]),
+            st.none(),
         )
     )
 )
 def test_every_stream_has_a_group_of_its_own(streams):
     found = groups(nexus_structure(RUN, streams))
     modules = [(path.partition(":")[2], *config.values()) for path, config in found.items() if ":" in path]
-    assert sorted((schema, topic, source) for schema, topic, source, *_ in modules) == sorted(set(streams))
+    expected = {(stream.schema, stream.topic, stream.source) for stream in streams}
+    assert sorted((schema, topic, source) for schema, topic, source, *_ in modules) == sorted(expected)

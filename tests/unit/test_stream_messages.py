@@ -212,6 +212,11 @@ def test_what_does_not_fit_is_refused_and_not_sent(open_stream, values, message)
         (ArrayStream, {"axes": [""]}, "axes"),
         (ArrayStream, {"axes": ["x"], "coordinates": {"y": ([1], "m")}}, "coordinates"),
         (ArrayStream, {"axes": ["x"], "coordinates": {"x": ([[1]], "m")}}, "coordinate x"),
+        (ArrayStream, {"axes": ["x"], "shape": [3]}, "shape and dtype are stated together"),
+        (ArrayStream, {"axes": ["x"], "shape": [3, 2], "dtype": "u2"}, "shape has 1 sizes from 1"),
+        (ImageStream, {"shape": [3, 0], "dtype": "u2"}, "shape has 2 sizes from 1"),
+        (ImageStream, {"shape": [3, 2], "dtype": "str"}, "dtype is one of integers or floats"),
+        (ImageStream, {"shape": [3, 2], "dtype": "nonsense"}, "dtype a type of numpy"),
         (SampleStream, {"interval": 0}, "interval"),
         (SampleStream, {"interval": 1, "channel": -1}, "channel"),
     ],
@@ -219,6 +224,31 @@ def test_what_does_not_fit_is_refused_and_not_sent(open_stream, values, message)
 def test_settings_that_are_not_what_they_should_be_are_refused(kind, options, message):
     with pytest.raises(InputError, match=message):
         kind("topic", "source", Messages(), None, **options)
+
+
+def test_what_a_script_states_of_images_holds_from_the_first():
+    sent = Messages()
+    stream = ImageStream("topic", "camera", sent, None, shape=[2, 3], dtype=">u2")
+    assert stream.layout == {"shape": (2, 3), "dtype": "uint16"}
+    stream.send(trigger(), np.zeros((2, 3), np.uint8))
+    assert deserialise_ad00(sent[0]).data.dtype == np.uint16
+    for image in (np.zeros((3, 2), np.uint16), np.zeros((2, 3))):
+        with pytest.raises(InputError, match="images of camera"):
+            stream.send(trigger(), image)
+    assert len(sent) == 1
+
+
+def test_the_layout_of_arrays_is_known_when_it_is_stated_or_seen():
+    coordinates = {"x": ([1, 2, 3], "m")}
+    seen = ArrayStream("topic", "a", Messages(), None, axes=["x"], coordinates=coordinates)
+    assert seen.layout is None
+    seen.send(trigger(), np.zeros(2, np.float32))
+    stated = ArrayStream(
+        "topic", "a", Messages(), None, axes=["x"], coordinates=coordinates, shape=[2], dtype=np.float32
+    )
+    at = {"shape": (3,), "dtype": "int64", "unit": "m"}
+    expected = {"shape": (2,), "dtype": "float32", "unit": "counts", "axes": ["x"], "coordinates": {"x": at}}
+    assert stated.layout == seen.layout == expected
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -92,10 +92,11 @@ def run_stop(run_id: str, job: str, stop_time: int) -> bytes:
 def nexus_structure(run: Run, streams: Iterable[Stream]) -> dict[str, Any]:
     """Return what a file writer shall write, in the form of its start message.
 
-    Events are written as NXevent_data in an NXdetector called after their source, all else as NXlog. Arrays,
-    images and texts (da00, ad00) are left out: a file writer must know their shape before the first trigger.
+    Events are written as NXevent_data in an NXdetector called after their source, arrays and images as
+    NXdata, all else as NXlog. Arrays (da00) whose shape and type are not known are left out: a file writer
+    drops them.
     """
-    known = dict.fromkeys(streams)
+    known = {stream[:3]: stream for stream in streams}.values()
     with_alarms = {(stream.topic, stream.source) for stream in known if stream.schema in _WITH_ALARMS}
     names: set[str] = set()
     groups = []
@@ -110,6 +111,12 @@ def nexus_structure(run: Run, streams: Iterable[Stream]) -> dict[str, Any]:
         ):
             log = {"module": stream.schema, "config": config | _LOGS[stream.schema]}
             groups.append(_group(name, "NXlog", [log]))
+        elif stream.schema == "ad00":
+            image = {"module": "ad00", "config": config | _image(stream.layout)}
+            groups.append(_group(name, "NXdata", [image]))
+        elif stream.schema == "da00" and stream.layout is not None:
+            array = {"module": "da00", "config": config | _array(stream.layout)}
+            groups.append(_group(name, "NXdata", [array]))
         else:
             continue
         names.add(name)
@@ -121,6 +128,31 @@ def nexus_structure(run: Run, streams: Iterable[Stream]) -> dict[str, Any]:
         _group("instrument", "NXinstrument", groups),
     ]
     return {"children": [_group("entry", "NXentry", entry)]}
+
+
+def _image(layout: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the module for images is told beside topic and source."""
+    if layout is None:
+        # It lets the data set grow to the largest image; by itself it would give each pixel chunks of 8 MB.
+        return {"dtype": "float64", "array_size": [1, 1], "chunk_size": [1, 64, 64]}
+    return {"dtype": layout["dtype"], "array_size": layout["shape"]}
+
+
+def _array(layout: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the module for arrays is told: the array, which grows, and its coordinates, which stay."""
+
+    def variable(name: str, of: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
+        return {
+            "name": name,
+            "unit": of["unit"],
+            "data_type": of["dtype"],
+            "shape": of["shape"],
+            "axes": axes,
+        }
+
+    # The values of the coordinates are in every message.
+    constants = [variable(axis, of, [axis]) for axis, of in layout["coordinates"].items()]
+    return {"variables": [variable("signal", layout, layout["axes"])], "constants": constants}
 
 
 def _free_name(name: str, taken: Container[str]) -> str:

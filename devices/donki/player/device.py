@@ -347,7 +347,7 @@ class DonkiPlayer(Device):
     )
 
     def _read_Streams(self) -> str:
-        return json.dumps([stream._asdict() for stream in self._performer.streams])
+        return json.dumps([stream.as_dict() for stream in self._performer.streams])
 
     Streams = attribute(
         fget=_read_Streams,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from donki.errors import NotAllowedError
 from donki.run import Run
@@ -139,7 +139,15 @@ class Player:
         """
         return self._open(SeriesStream, topic, source, unit=unit)
 
-    def image(self, topic: str, source: str, *, unit: str = "counts") -> ImageStream:
+    def image(
+        self,
+        topic: str,
+        source: str,
+        *,
+        unit: str = "counts",
+        shape: Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> ImageStream:
         """Open a stream of frames of an area detector (ad00), or return the one that is open.
 
         Parameters
@@ -150,6 +158,9 @@ class Player:
             the name of the detector or camera
         unit
             of the pixels
+        shape, dtype
+            (rows, columns) and the type of the frames, where they are known before the first: an ESS file
+            writer that is told of the run stores frames as 64-bit floats otherwise
 
         Raises
         ------
@@ -161,7 +172,7 @@ class Player:
         FileError
             when the file cannot be written
         """
-        return self._open(ImageStream, topic, source, unit=unit)
+        return self._open(ImageStream, topic, source, unit=unit, shape=shape, dtype=dtype)
 
     def array(
         self,
@@ -171,6 +182,8 @@ class Player:
         axes: Sequence[str],
         unit: str = "counts",
         coordinates: Mapping[str, tuple[ArrayLike, str]] | None = None,
+        shape: Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
     ) -> ArrayStream:
         """Open a stream of arrays with named axes (da00), or return the one that is open.
 
@@ -186,6 +199,9 @@ class Player:
             of the values
         coordinates
             the positions along an axis and their unit, by the axis' name; one more than values are edges
+        shape, dtype
+            of the arrays, where they are known before the first: an ESS file writer that is told of the run
+            stores no others
 
         Raises
         ------
@@ -197,7 +213,16 @@ class Player:
         FileError
             when the file cannot be written
         """
-        return self._open(ArrayStream, topic, source, axes=axes, unit=unit, coordinates=coordinates)
+        return self._open(
+            ArrayStream,
+            topic,
+            source,
+            axes=axes,
+            unit=unit,
+            coordinates=coordinates,
+            shape=shape,
+            dtype=dtype,
+        )
 
     def alarm(self, topic: str, source: str) -> AlarmStream:
         """Open the alarms of a source (al00), or return the stream that is open.

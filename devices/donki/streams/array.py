@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 from streaming_data_types import serialise_da00
 from streaming_data_types.dataarray_da00 import Variable
 
@@ -31,11 +32,14 @@ class ArrayStream(MessageStream):
     coordinates
         the positions along an axis and their unit, by the axis' name: as many as the array has values along
         it, or one more where they are the edges of bins
+    shape, dtype
+        of the arrays, where they are known before the first
 
     Raises
     ------
     InputError
-        when a name is used twice, or a coordinate is no axis or not one-dimensional
+        when a name is used twice, a coordinate is no axis or not one-dimensional, or shape and dtype are not
+        those of an array with these axes
     """
 
     schema = "da00"
@@ -51,6 +55,8 @@ class ArrayStream(MessageStream):
         axes: Sequence[str],
         unit: str = "counts",
         coordinates: Mapping[str, tuple[ArrayLike, str]] | None = None,
+        shape: Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         self._axes = list(axes)
         self._unit = unit
@@ -77,6 +83,20 @@ class ArrayStream(MessageStream):
             self._coordinates,
         )
         super().__init__(topic, source, sink, file, layout)
+        self._expect(len(self._axes), shape, dtype)
+
+    @property
+    def layout(self) -> dict[str, Any] | None:
+        """Shape, type, unit and axes of the arrays, as far as they are known."""
+        if self._kind is None:
+            return None
+        coordinates = {
+            axis: {"shape": values.shape, "dtype": values.dtype.name, "unit": unit}
+            for axis, (values, unit) in self._coordinates.items()
+        }
+        dtype, shape = self._kind
+        signal = {"shape": shape, "dtype": dtype.name, "unit": self._unit, "axes": self._axes}
+        return {**signal, "coordinates": coordinates}
 
     def send(self, trigger: Timed, values: ArrayLike, *, reference_time: int | None = None) -> None:
         """Send one array; it has arrived when the Player's trigger is done.

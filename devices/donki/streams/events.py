@@ -144,6 +144,10 @@ class EventStream:
         if self._file is not None:
             self._file.append_events(self.source, time, tof, pixel)
 
+    @property
+    def layout(self) -> None:
+        """Nothing: a file writer knows what events are like."""
+
     def commit(self) -> None:
         """Note that what was sent so far is delivered."""
         self._first_undelivered = self._message_id

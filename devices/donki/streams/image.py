@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from donki.streams.ad00 import Ad00Encoder
 from donki.streams.message_stream import MessageStream
@@ -22,13 +25,28 @@ class ImageStream(MessageStream):
         as `MessageStream` takes them
     unit
         of the pixels; ad00 itself has none, so it stands in the file alone
+    shape, dtype
+        (rows, columns) and the type of the frames, where they are known before the first
+
+    Raises
+    ------
+    InputError
+        when shape and dtype are not those of an image
     """
 
     schema = "ad00"
     what = "images"
 
     def __init__(
-        self, topic: str, source: str, sink: Sink, file: NexusFile | None, *, unit: str = "counts"
+        self,
+        topic: str,
+        source: str,
+        sink: Sink,
+        file: NexusFile | None,
+        *,
+        unit: str = "counts",
+        shape: Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         layout = Layout(
             "NXdata",
@@ -36,7 +54,13 @@ class ImageStream(MessageStream):
             {"signal": "value", "axes": ["time", "y", "x"]},
         )
         super().__init__(topic, source, sink, file, layout)
+        self._expect(2, shape, dtype)
         self._encoder: Ad00Encoder | None = None
+
+    @property
+    def layout(self) -> dict[str, Any] | None:
+        """Shape and type of the frames, as far as they are known."""
+        return None if self._kind is None else {"shape": self._kind[1], "dtype": self._kind[0].name}
 
     def send(self, trigger: Timed, image: ArrayLike, *, reference_time: int | None = None) -> None:
         """Send one frame; it has arrived when the Player's trigger is done.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from operator import index
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from donki.errors import InputError
 from donki.streams.nexus import NexusFile
@@ -56,6 +57,11 @@ class MessageStream:
         if file is not None:
             file.open_rows(self._key, source, layout)
 
+    @property
+    def layout(self) -> dict[str, Any] | None:
+        """What a file writer must know of arrays before the first; None where it is not known."""
+        return None
+
     def commit(self) -> None:
         """Note that what was sent so far is delivered."""
         self._first_undelivered = self._message_id
@@ -63,6 +69,29 @@ class MessageStream:
     def rollback(self) -> None:
         """Count on from the first message that was not delivered, so that a repeated one is the same."""
         self._message_id = self._first_undelivered
+
+    def _expect(self, ndim: int, shape: Sequence[int] | None, dtype: DTypeLike | None) -> None:
+        """Hold the first message to a shape and a type already, where a script stated them.
+
+        Raises
+        ------
+        InputError
+            when they are not those of arrays of numbers with `ndim` dimensions
+        """
+        if shape is None and dtype is None:
+            return
+        stated = f"got shape={shape!r}, dtype={dtype!r}"
+        if shape is None or dtype is None:
+            raise InputError(f"{self}: shape and dtype are stated together; {stated}")
+        try:
+            kind, sizes = np.dtype(dtype), tuple(map(index, shape))
+        except TypeError:
+            raise InputError(f"{self}: shape is a list of sizes, dtype a type of numpy; {stated}") from None
+        if kind.kind not in "iuf" or kind.itemsize > 8 or kind == np.float16:
+            raise InputError(f"{self}: dtype is one of integers or floats of up to 64 bits; {stated}")
+        if len(sizes) != ndim or min(sizes) < 1:
+            raise InputError(f"{self}: shape has {ndim} sizes from 1; {stated}")
+        self._kind = kind.newbyteorder("="), sizes
 
     def _send(self, message: bytes | memoryview, time: int, rows: Mapping[str, NDArray[np.generic]]) -> None:
         self._sink.send(self.topic, self.source, message, time)

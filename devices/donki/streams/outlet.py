@@ -37,11 +37,22 @@ class Counts:
 
 
 class Stream(NamedTuple):
-    """What stands where in Kafka: messages of a schema (ev44, f144, …) from a source, in a topic."""
+    """What stands where in Kafka: messages of a schema (ev44, f144, …) from a source, in a topic.
+
+    Attributes
+    ----------
+    layout
+        of arrays and images, where it is known: what a file writer must be told of them
+    """
 
     schema: str
     topic: str
     source: str
+    layout: Mapping[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Outlet:
@@ -149,7 +160,7 @@ class Outlet:
     def streams(self) -> tuple[Stream, ...]:
         """What goes to Kafka in this run: the streams that are open, and the values sent so far."""
         opened = self._streams.copy().values()
-        streams = [Stream(stream.schema, stream.topic, stream.source) for stream in opened]
+        streams = [Stream(each.schema, each.topic, each.source, each.layout) for each in opened]
         return (*streams, *self._values.copy().values())
 
     def begin(self, trigger: int) -> None:
