@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from donki.director.journal_reader import JournalReader
-from donki_client.data_check import RunData, StreamData, check_run
+from donki_client.data_check import check_run
+from donki_client.run_data import RunData, StreamData
 
 #: How many problems are printed.
 MOST_PROBLEMS = 20

@@ -3,143 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crc32c import crc32c
 
 from donki.director.journal_reader import JournalReader
-from donki.director.recorded import RecordedPlayer, RecordedRun, RecordedStream, Totals
+from donki.director.recorded import RecordedPlayer, RecordedRun, RecordedStream
 from donki.errors import BrokerError
 from donki.streams.ev44 import summary
 from donki.streams.manifest import Extent
-from donki_client.matching import Findings, Matcher, Message
+from donki_client.matching import Matcher
 from donki_client.past_messages import PastMessage, PastMessages
+from donki_client.run_data import RunData, StreamData
 from donki_client.stored_data import Expected, StoredData, StoredSource
-
-#: How many places are named in a line.
-MOST_NAMED = 3
 
 _LOSS = ("drop", "silence")
 _UNREADABLE = ("corrupt", "truncate")
-#: The schemas of which a message is more than one row in a file.
-_MANY_ROWS = {"se00", "tdct"}
-
-
-@dataclass
-class StreamData:
-    """What was found of one stream.
-
-    Attributes
-    ----------
-    player
-        the Player's name
-    topic, source
-        the stream
-    noted
-        what went to Kafka by the journal
-    messages, events, size, pulses
-        that were found there; what was damaged on purpose counts no events
-    schemas
-        of the messages that were found, by how many there are
-    findings
-        what came of comparing the messages
-    faults, faults_found
-        by kind: those that were put in on purpose, and those of them that were found
-    measured
-        what the stream gave, before faults; what its files shall hold
-    stored
-        what the files hold; None where there are none
-    stored_findings
-        what came of comparing the events in the files; None where there are none
-    is_confused
-        whether another Player sends as the same source to the same topic, so that nothing can be compared
-    """
-
-    player: str
-    topic: str
-    source: str
-    noted: Totals
-    measured: Totals
-    messages: int = 0
-    events: int = 0
-    size: int = 0
-    pulses: int = 0
-    schemas: Counter[str] = field(default_factory=Counter)
-    findings: Findings = field(default_factory=Findings)
-    faults: Counter[str] = field(default_factory=Counter)
-    faults_found: Counter[str] = field(default_factory=Counter)
-    stored: StoredSource | None = None
-    stored_findings: Findings | None = None
-    is_confused: bool = False
-
-    @property
-    def values(self) -> int:
-        """How many messages were found that are not of events."""
-        return self.schemas.total() - self.schemas["ev44"]
-
-    @property
-    def problems(self) -> list[str]:
-        """What is not as it was noted, a line each."""
-        if self.is_confused:
-            return []
-        where = f"Player {self.player}, {self.source} in topic {self.topic}"
-        lines = _problems(where, self.findings)
-        if self.events != self.noted.events and self.findings.agrees and not self.findings.left_over:
-            lines.append(f"{where}: {self.noted.events:,} events by the journal, {self.events:,} found")
-        for kind, expected in sorted((self.faults - self.faults_found).items()):
-            lines.append(f"{where}: faults of kind {kind} that were put in and not found: {expected:,}")
-        return lines + self._problems_of_files()
-
-    def _problems_of_files(self) -> list[str]:
-        if self.stored is None:
-            return []
-        where = f"Player {self.player}, {self.source} in its files"
-        if self.stored_findings is not None:
-            return _problems(where, self.stored_findings)
-        if (
-            _MANY_ROWS.isdisjoint(self.schemas)
-            and self.schemas
-            and self.stored.rows != self.measured.messages
-        ):
-            rows = f"{self.measured.messages:,} rows by the journal, {self.stored.rows:,} found"
-            return [f"{where}: {rows}"]
-        return []
-
-
-@dataclass
-class RunData:
-    """What was found of a run.
-
-    Attributes
-    ----------
-    run
-        which run
-    streams
-        what was found of each stream
-    players
-        the Players by name
-    problems_of_places
-        a line for each topic and each file that is not there or not whole, and for streams that cannot be
-        told apart
-    """
-
-    run: RecordedRun
-    streams: list[StreamData]
-    players: Mapping[str, RecordedPlayer]
-    problems_of_places: list[str]
-
-    @property
-    def problems(self) -> list[str]:
-        """What is not as it was noted, a line each; empty where all agrees."""
-        return self.problems_of_places + [line for stream in self.streams for line in stream.problems]
-
-    def of(self, player: str) -> list[StreamData]:
-        """Return what was found of a Player."""
-        return [stream for stream in self.streams if stream.player == player]
 
 
 def check_run(
@@ -307,28 +188,3 @@ def _confused(checks: Sequence[_StreamCheck]) -> list[str]:
         for (source, topic), players in senders.items()
         if len(players) > 1
     ]
-
-
-def _problems(where: str, findings: Findings) -> list[str]:
-    lines = []
-    if findings.missing_count:
-        named = _named(findings.missing, findings.missing_count)
-        lines.append(f"{where}: {_count(findings.missing_count)} missing: {named}")
-    if findings.late_count:
-        named = _named(findings.late, findings.late_count)
-        lines.append(f"{where}: {_count(findings.late_count)} after later ones: {named}")
-    after = f"the first after trigger {findings.after}" if findings.after else "the first before all others"
-    if findings.twice:
-        lines.append(f"{where}: {_count(findings.twice)} there once more than was noted, {after}")
-    if findings.unknown:
-        lines.append(f"{where}: {_count(findings.unknown)} not in the journal, {after}")
-    return lines
-
-
-def _named(messages: Sequence[Message], count: int) -> str:
-    named = "; ".join(str(message) for message in messages[:MOST_NAMED])
-    return f"{named} and so on" if count > MOST_NAMED else named
-
-
-def _count(messages: int) -> str:
-    return "1 message is" if messages == 1 else f"{messages:,} messages are"

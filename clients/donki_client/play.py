@@ -16,7 +16,7 @@ from donki.director.journal import default_directory
 from donki.director.journal_reader import JournalReader
 from donki.errors import DonkiError, FileError, NotAllowedError
 from donki.policy import OnError
-from donki_client.data_check import RunData, check_run
+from donki_client.data_check import check_run
 from donki_client.director import Director
 from donki_client.errors import UnreachableError
 from donki_client.facility import Address, DeviceServer, LocalFacility
@@ -25,6 +25,7 @@ from donki_client.facility.servers import running
 from donki_client.kafka_broker import check_broker
 from donki_client.player import Sent, read_sent
 from donki_client.progress import follow
+from donki_client.run_data import RunData
 from donki_client.scenario import Scenario, ScenarioFiles
 from donki_client.snapshot import Snapshot
 from donki_client.summary import Result, notes, problems, table

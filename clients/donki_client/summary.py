@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rich.table import Table
 from tango import DevState
 
-from donki_client.data_check import StreamData
 from donki_client.player import Sent
+from donki_client.run_data import StreamData
 from donki_client.snapshot import PlayerStatus, Snapshot
 
 

@@ -12,10 +12,10 @@ from rich.console import Console
 from tango import DevState
 
 from donki.director.recorded import Totals
-from donki_client.data_check import StreamData
 from donki_client.demo import Demo
 from donki_client.matching import Findings, Message
 from donki_client.player import Sent
+from donki_client.run_data import StreamData
 from donki_client.snapshot import PlayerStatus, Snapshot
 from donki_client.stored_data import StoredSource
 from donki_client.summary import Result, problems, table
