@@ -22,6 +22,7 @@ import donki_client
 from brokers import ApacheBroker, new_broker
 from donki.errors import ScriptError
 from donki.player.script import find_script
+from donki.streams.kafka import CLIENTS
 from donki_client.facility.local import LocalFacility
 from orchestra import an_orchestra
 from support import needs
@@ -156,10 +157,10 @@ def guarded(facility, tmp_path_factory):
         yield orchestra
 
 
-def give(orchestra, broker, options):
-    """Give the Player the address of a broker and the text of KafkaOptions."""
+def give(orchestra, broker, options, client=CLIENTS[0]):
+    """Give the Player the address of a broker, the text of KafkaOptions and the client."""
     player, database = orchestra.players["p"], orchestra.facility.database
-    given = {"KafkaBrokers": [broker], "KafkaOptions": options}
+    given = {"KafkaBrokers": [broker], "KafkaOptions": options, "KafkaClient": client}
     tango.Database(database.host, database.port).put_device_property(player.dev_name(), given)
     player.Init()
 
@@ -186,8 +187,9 @@ def all_that_is_shown(orchestra, *errors):
     ],
     ids=["right", "wrong-password", "unknown-authority", "no-tls"],
 )
-def test_kafka_by_tls_with_a_password(guarded, secure_broker, changed, says):
-    give(guarded, secure_broker.address, json.dumps(secure_broker.options(**changed)))
+@pytest.mark.parametrize("client", CLIENTS)
+def test_kafka_by_tls_with_a_password(guarded, secure_broker, changed, says, client):
+    give(guarded, secure_broker.address, json.dumps(secure_broker.options(**changed)), client)
     director, player = guarded.director, guarded.players["p"]
     guarded.reset()
     guarded.set("p", values={"current": 1.5})

@@ -19,7 +19,14 @@ from tango_world import SERVERS, TangoWorld, admin, is_up, proxy_of, soon
 TRIGGERS = 5
 PROPERTIES = {
     "DonkiDirector": {"PlayerDevices", "RunDirectory", "KafkaBrokers", "RunTopic"},
-    "DonkiPlayer": {"ScriptPath", "KafkaBrokers", "KafkaOptions", "ValuesTopic", "FileDirectory"},
+    "DonkiPlayer": {
+        "ScriptPath",
+        "KafkaBrokers",
+        "KafkaOptions",
+        "KafkaClient",
+        "ValuesTopic",
+        "FileDirectory",
+    },
 }
 
 
