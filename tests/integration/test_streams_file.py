@@ -71,7 +71,7 @@ def test_after_kill_9_the_file_holds_every_trigger_that_was_committed(tmp_path, 
         assert list(file["p0/image"][:last, 9, 9]) == list(range(1, last + 1))
 
 
-def test_a_full_disk_is_named_with_the_file(tmp_path):
+def test_a_full_disk_is_named_and_the_file_keeps_what_was_committed(tmp_path):
     script = """
 import resource, signal, sys
 from pathlib import Path
@@ -82,9 +82,11 @@ from donki.streams.nexus import NexusFile
 
 file = NexusFile(Path(sys.argv[1]), Run("run"), "p0")
 file.open_events("panel")
+column = np.arange(10, dtype=np.int32)
+file.append_events("panel", 1, column, column)
 file.commit()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 column = np.zeros(1_000_000, np.int32)
 for attempt in (lambda: file.append_events("panel", 1, column, column), file.close):
     try:
@@ -96,6 +98,9 @@ for attempt in (lambda: file.append_events("panel", 1, column, column), file.clo
     command = [sys.executable, "-c", script, str(path)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60)
     assert done.stdout.splitlines()[0].startswith(f"{path} cannot be written: ")
+    with scippnexus.File(path) as nexus:
+        events = nexus["entry/instrument/panel"][...]["panel_events"]
+    assert events.bins.size().sum().value == 10
 
 
 @pytest.fixture(autouse=True)

@@ -63,17 +63,21 @@ def test_a_name_that_is_taken_gets_a_number_and_what_is_there_is_known_in_order(
     for number, name in enumerate([f"{RUN.id}_p0.nxs", f"{RUN.id}_p0+2.nxs", f"{RUN.id}_p0+3.nxs"], start=1):
         found = names(tmp_path)
         assert len(found.paths) == number - 1
-        found.next(1).touch()
+        path = found.next()
+        path.touch()
+        found.add(path)
         assert [path.name for path in found.paths][-1] == name
     for _ in range(8):
-        names(tmp_path).next(1).touch()
+        names(tmp_path).next().touch()
     assert [path.name for path in names(tmp_path).paths][-2:] == [f"{RUN.id}_p0+{n}.nxs" for n in (10, 11)]
 
 
 def test_files_are_in_the_order_of_their_first_triggers(tmp_path):
     pattern = "{run}_{player}_{first}.nxs"
     for first in (1, 9, 10, 10, 100):
-        names(tmp_path, pattern).next(first).touch()
+        found = names(tmp_path, pattern)
+        found.trigger = first
+        found.next().touch()
     expected = ["1", "9", "10", "10+2", "100"]
     assert [p.name for p in names(tmp_path, pattern).paths] == [f"{RUN.id}_p0_{n}.nxs" for n in expected]
 
@@ -82,7 +86,7 @@ def test_files_are_in_the_order_of_their_first_triggers(tmp_path):
 def test_the_files_of_other_players_are_not_taken_for_ones_own(tmp_path_factory, players):
     for pattern in (FILE_NAME, "{run}_{player}_{first}.nxs"):
         folder = tmp_path_factory.mktemp("files")
-        made = {player: names(folder, pattern, player).next(1) for player in players}
+        made = {player: names(folder, pattern, player).next() for player in players}
         for path in made.values():
             path.touch()
         for player, path in made.items():
@@ -92,10 +96,10 @@ def test_the_files_of_other_players_are_not_taken_for_ones_own(tmp_path_factory,
 def test_too_many_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(donki.streams.file_names, "MOST_FILES", 3)
     found = names(tmp_path, "{run}_{player}_{first}.nxs")
-    for first in range(3):
-        found.next(first)
+    for _ in range(3):
+        found.add(found.next())
     with pytest.raises(FileError, match=r"3 files of Player p0 .*; put more triggers into one"):
-        found.next(4)
+        found.next()
 
 
 @pytest.mark.parametrize("place", ["missing", "file"])
@@ -123,10 +127,10 @@ def opened(path, **settings):
 
 def test_a_file_that_was_closed_is_followed_by_the_next_with_the_same_streams(tmp_path):
     found = names(tmp_path, "{run}_{player}_{first}.nxs")
-    trigger = 0
-    file = opened(lambda: found.next(trigger))
+    file = opened(found)
     assert found.paths == ()
     for trigger in range(1, 6):
+        found.trigger = trigger
         fill(file, trigger)
         file.commit()
         if trigger % 2 == 0:
@@ -143,6 +147,37 @@ def test_a_file_that_was_closed_is_followed_by_the_next_with_the_same_streams(tm
         with h5py.File(path) as root:
             assert list(root["p0/number"]) == list(root["p0/number_trigger"]) == triggers
             assert root["p0/image"].shape == (len(triggers), 3, 4)
+
+
+def test_after_a_write_that_failed_the_file_is_as_committed_and_the_next_takes_over(tmp_path, monkeypatch):
+    found = names(tmp_path)
+    file = opened(found)
+    file.begin()
+    fill(file, 1)
+    file.commit()
+    fill(file, 2)
+    with monkeypatch.context() as patch:
+
+        def fail(*_):
+            raise OSError("No space left on device")
+
+        patch.setattr("donki.streams.column.Column.commit", fail)
+        with pytest.raises(FileError, match=rf"{found.paths[0]} cannot be written: No space left on device"):
+            file.commit()
+        file.discard()
+        patch.setattr("donki.streams.shared_file.SharedFile.publish", fail)
+        with pytest.raises(FileError, match=rf"{RUN.id}_p0\+2.nxs cannot be written: No space left"):
+            fill(file, 2)
+        file.discard()
+    assert list(tmp_path.iterdir()) == list(found.paths)
+    fill(file, 2)
+    file.commit()
+    file.close()
+    assert [path.name for path in found.paths] == [f"{RUN.id}_p0.nxs", f"{RUN.id}_p0+2.nxs"]
+    for path, trigger in zip(found.paths, (1, 2), strict=True):
+        with scippnexus.File(path) as nexus:
+            events = nexus["entry/instrument/panel"][...]["panel_events"]
+        assert list(np.flatnonzero(events.bins.size().values)) == [trigger]
 
 
 def content(path):

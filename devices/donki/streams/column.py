@@ -59,6 +59,11 @@ class Column:
         self._written = 0
         self._committed = 0
 
+    @property
+    def has_grown(self) -> bool:
+        """Whether there are rows that were not committed."""
+        return self.rows > self._committed
+
     def append(self, values: NDArray[np.generic]) -> None:
         """Append rows, shape (n, ...)."""
         taken = 0

@@ -79,7 +79,9 @@ class FileNames:
     Attributes
     ----------
     paths
-        of the files that are there already, and of those that were named since, in order
+        of the files that are there, in order
+    trigger
+        with which a file would begin now
 
     Raises
     ------
@@ -93,6 +95,7 @@ class FileNames:
         self._pattern = pattern
         self._known = {"run": run, "player": player}
         self.paths: tuple[Path, ...] = tuple(path for _, path in sorted(self._found()))
+        self.trigger = 1
 
     @property
     def need_trigger(self) -> bool:
@@ -110,8 +113,8 @@ class FileNames:
         if not (self._folder.is_dir() and os.access(self._folder, os.W_OK | os.X_OK)):
             raise FileError(f"{self._folder}: there is no such folder, or it cannot be written; make it so")
 
-    def next(self, first: int) -> Path:
-        """Name the file that begins with a trigger.
+    def next(self) -> Path:
+        """Name the file that begins now.
 
         Raises
         ------
@@ -123,12 +126,14 @@ class FileNames:
                 f"{self._folder} has {MOST_FILES} files of Player {self._known['player']} in run"
                 f" {self._known['run']} already; put more triggers into one"
             )
-        plain = self._folder / self._pattern.format(first=first, **self._known)
+        plain = self._folder / self._pattern.format(first=self.trigger, **self._known)
         # A plus, since a Player's name may end with any letter, digit, dot, hyphen or underscore.
         numbered = (plain.with_name(f"{plain.stem}+{number}{plain.suffix}") for number in count(2))
-        path = plain if not plain.exists() else next(other for other in numbered if not other.exists())
+        return plain if not plain.exists() else next(other for other in numbered if not other.exists())
+
+    def add(self, path: Path) -> None:
+        """Take that a file is there."""
         self.paths = (*self.paths, path)
-        return path
 
     def _found(self) -> list[tuple[tuple[int, int], Path]]:
         """Return the files of this run that are there, each with its first trigger and its number."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from donki.run import Run
 from donki.streams.column import Column
 from donki.streams.compression import compress
 from donki.streams.event_group import EventGroup
+from donki.streams.file_names import FileNames
 from donki.streams.row_group import Layout, RowGroup
 from donki.streams.shared_file import SharedFile
 from donki.streams.value_series import ValueSeries, dataset_names
@@ -36,13 +37,14 @@ class NexusFile:
     sees each commit when it is made; a stream or a value that began after the first commit is seen by who
     opens the file anew. After a ``kill -9`` the file holds what was committed, for HDF5 keeps in memory what
     it knows of newer data. (A power failure is another matter: the operating system decides when it writes
-    to the disk.)
+    to the disk.) After a write that failed, as on a full disk, it is closed with what was committed, and what
+    comes then goes to the next file, where there are names of more.
 
     Parameters
     ----------
     path
-        of the file, which is made at once; or what names one, at `begin` or when there is something to write.
-        One that exists is never overwritten
+        of the file, which is made at once; or the names of files, of which one is made at `begin` or when
+        there is something to write. One that exists is never overwritten
     run
         whose identity goes into the file
     player
@@ -56,10 +58,8 @@ class NexusFile:
         when the file exists or cannot be made
     """
 
-    def __init__(
-        self, path: Path | Callable[[], Path], run: Run, player: str, *, compression: str = ""
-    ) -> None:
-        self._name_next = path if callable(path) else None
+    def __init__(self, path: Path | FileNames, run: Run, player: str, *, compression: str = "") -> None:
+        self._names = None if isinstance(path, Path) else path
         self._run = run
         self._player = player
         self._compression = compression
@@ -69,7 +69,7 @@ class NexusFile:
         self._rows: dict[str, RowGroup] = {}
         self._series: dict[str, ValueSeries] = {}
         self._file: SharedFile | None = None
-        if not callable(path):
+        if isinstance(path, Path):
             self._begin(path)
 
     def begin(self) -> None:
@@ -80,8 +80,12 @@ class NexusFile:
         FileError
             when the file exists or cannot be made
         """
-        if self._file is None and self._name_next is not None:
-            self._begin(self._name_next())
+        if self._file is None:
+            if self._names is None:
+                raise FileError(f"the NeXus file of Player {self._player} is closed")
+            path = self._names.next()
+            self._begin(path)
+            self._names.add(path)
 
     def open_events(self, source: str, detector_number: NDArray[np.int32] | None = None) -> None:
         """Make the event group of a source.
@@ -211,11 +215,11 @@ class NexusFile:
         with self._named():
             if any(group.needs_reshape for group in self._groups.values()):
                 self._to_reshape()
+            grown = [column for column in self._columns() if column.has_grown]
             for part in self._parts:
                 part.commit()
-            datasets = [column.dataset for column in self._columns()]
             numberings = [number for group in self._groups.values() for number in group.numbering]
-            self._file.publish([*numberings, *datasets])
+            self._file.publish([*numberings, *(column.dataset for column in grown)])
 
     def discard(self) -> None:
         """Take back what came since the last commit.
@@ -235,7 +239,7 @@ class NexusFile:
     def close(self) -> None:
         """Take back what was not committed, note the time and close the file.
 
-        What comes then goes to the next file, where there is something that names it.
+        What comes then goes to the next file, where there are names of more.
 
         Raises
         ------
@@ -244,14 +248,12 @@ class NexusFile:
         """
         if self._file is None:
             return
+        path = self._file.path
         with self._named():
-            try:
-                self.discard()
-                self._to_reshape()["entry/end_time"] = _now()
-            finally:
-                self._file.close()
-                path, self._file = self._file.path, None
-                self._groups, self._rows, self._series = {}, {}, {}
+            self.discard()
+            self._to_reshape()["entry/end_time"] = _now()
+            self._file.close()
+            self._forget()
         if self._compression:
             try:
                 compress(path, self._compression)
@@ -260,14 +262,22 @@ class NexusFile:
 
     def _begin(self, path: Path) -> None:
         with self._named(path):
-            self._file = SharedFile(path)
-            root = self._file.root
-            self._describe(root, path)
-            for source, detector_number in self._detectors.items():
-                self._make_events(root, source, detector_number)
-            for key, (source, layout) in self._layouts.items():
-                self._make_rows(root, key, source, layout)
-            self._file.publish([])
+            self._file = file = SharedFile(path)
+        try:
+            with self._named():
+                self._describe(file.root, path)
+                for source, detector_number in self._detectors.items():
+                    self._make_events(file.root, source, detector_number)
+                for key, (source, layout) in self._layouts.items():
+                    self._make_rows(file.root, key, source, layout)
+                file.publish([])
+        except FileError:
+            path.unlink()
+            raise
+
+    def _forget(self) -> None:
+        self._file = None
+        self._groups, self._rows, self._series = {}, {}, {}
 
     def _make_events(self, root: h5py.File, source: str, detector_number: NDArray[np.int32] | None) -> None:
         self._groups[source] = EventGroup(root["entry/instrument"], source, detector_number)
@@ -320,13 +330,16 @@ class NexusFile:
 
     @contextmanager
     def _named(self, path: Path | None = None) -> Iterator[None]:
-        """Say which file it was that failed."""
+        """Say which file it was that failed; it stays as it was committed last."""
         path = path or (self._file.path if self._file else None)
         try:
             yield
         except FileExistsError:
             raise FileError(f"{path} exists and is never overwritten; move it, or start a new run") from None
         except (OSError, RuntimeError) as error:
+            if self._file is not None:
+                self._file.lose()
+                self._forget()
             raise FileError(f"{path} cannot be written: {error}") from error
 
 

@@ -121,7 +121,6 @@ class Outlet:
         self._names = FileNames(file_directory, file_name, run.id, player) if file_directory else None
         self._file_triggers = file_triggers
         self._triggers_in_file = 0
-        self._trigger = 1
         self._aliases = dict(aliases or {})
         self._player = player
         self._values_topic = values_topic
@@ -173,7 +172,8 @@ class Outlet:
         FileError
             when the file before cannot be finished
         """
-        self._trigger = int(trigger)
+        if self._names is not None:
+            self._names.trigger = int(trigger)
         if self._file is not None and 0 < self._file_triggers <= self._triggers_in_file:
             self._triggers_in_file = 0
             self._file.close()
@@ -336,7 +336,7 @@ class Outlet:
 
     def _open_file(self, names: FileNames, run: Run, compression: str) -> NexusFile:
         names.check_folder()
-        file = NexusFile(lambda: names.next(self._trigger), run, self._player, compression=compression)
+        file = NexusFile(names, run, self._player, compression=compression)
         # Where the name tells the first trigger, the file waits for it.
         if not names.need_trigger:
             file.begin()

@@ -76,12 +76,25 @@ class SharedFile:
         self.root.flush()
         unmark(self._descriptor)
 
+    def lose(self) -> None:
+        """Close the file and leave it as it was published last.
+
+        After a write that failed, as on a full disk, HDF5 would do harm to what is there: it writes all that
+        it has, piece by piece, and goes on where one fails.
+        """
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            nowhere = os.memfd_create("lost")
+            os.dup2(nowhere, self.root.id.get_vfd_handle())
+            os.close(nowhere)
+            self.root.close()
+        with contextlib.suppress(OSError):
+            unmark(self._descriptor)
+        os.close(self._descriptor)
+
     def close(self) -> None:
         """Close the file."""
-        try:
-            self.root.close()
-        finally:
-            os.close(self._descriptor)
+        self.root.close()
+        os.close(self._descriptor)
 
     def _open(self, mode: str) -> h5py.File:
         # Without a chunk cache, what is written is what is new, not the whole chunks that it lies in. SWMR
