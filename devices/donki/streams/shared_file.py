@@ -43,7 +43,14 @@ class SharedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.root = self._open("x")
+        try:
+            self.root = self._open("x")
+        except FileExistsError:
+            raise
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
         self._descriptor = os.open(path, os.O_RDWR)
         # Some network file systems have no locks.
         with contextlib.suppress(OSError):
