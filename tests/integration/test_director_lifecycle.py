@@ -7,7 +7,7 @@ import resource
 import signal
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import pairwise
 
 import pytest
@@ -95,14 +95,23 @@ def test_a_run_goes_on_while_the_disk_is_full_and_is_whole_afterwards(orchestra)
 def test_what_is_set_while_start_is_busy_holds_for_the_run(orchestra, locked):
     director = orchestra.director
     asked = orchestra.proxy(director.dev_name())
-    with locked():
-        ticket = asked.command_inout_asynch("Start")
-        # It waits for the journal for a second, with the sequence made.
-        for triggers in (9, 7, 5, 3):
-            time.sleep(0.1)
-            director.Triggers = triggers
-            director.Period = 0.01 * triggers
-    asked.command_inout_reply(ticket, timeout=3000)
+
+    def starts():
+        director.Triggers = 9
+        director.Period = 0
+        with locked():
+            ticket = asked.command_inout_asynch("Start")
+            # It waits for the journal for half a second, with the sequence made.
+            time.sleep(0.2)
+            director.Triggers = 3
+            director.Period = 0.03
+        try:
+            asked.command_inout_reply(ticket, timeout=3000)
+        except tango.DevFailed as failed:
+            return "locked" not in failed.args[0].desc
+        return True
+
+    wait_until("the journal is free in time", starts)
     assert ended(orchestra) == ("ON", "done", 3)
     references = [note["reference_time"] for note in orchestra.notes("begin", "x")]
     assert [later - sooner for sooner, later in pairwise(references)] == [30_000_000] * 2
@@ -124,6 +133,26 @@ def test_init_ends_a_run_at_every_moment(orchestra, moment):
     assert orchestra.play(4) == "ON"
     assert acted(orchestra, "x") == ALL
     assert "Traceback" not in log.read_text()
+
+
+def test_init_ends_a_start_that_has_not_come_to_the_players_yet(orchestra, locked):
+    director = orchestra.director
+    director.Triggers = -1
+    asked = [orchestra.proxy(director.dev_name()) for _ in range(2)]
+    with locked():
+        start = asked[0].command_inout_asynch("Start")
+        time.sleep(0.1)
+        init = asked[1].command_inout_asynch("Init")
+        time.sleep(0.1)
+    asked[1].command_inout_reply(init, timeout=3000)
+    with suppress(tango.DevFailed):
+        asked[0].command_inout_reply(start, timeout=3000)
+    assert orchestra.state() == "ON"
+    wait_left(orchestra)
+    since = time.time_ns()
+    assert orchestra.play(2) == "ON"
+    assert len({note["run"] for note in orchestra.notes("begin", "x") if note["time"] > since}) == 1
+    assert "Traceback" not in orchestra.children["director"].log.read_text()
 
 
 def test_a_director_that_is_terminated_in_mid_run_leaves_the_players(orchestra):
