@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from ophyd_async.core import (
@@ -36,6 +37,14 @@ from donki_client.waiting import Waiting
 END_PATIENCE = 60.0
 
 
+@dataclass
+class Point:
+    """One point of a plan: whether it is being played, and whether it shall be played no further."""
+
+    is_acting: bool = False
+    is_broken_off: bool = False
+
+
 class Orchestra(StandardReadable):
     """A Director and its Players as one detector: all points of a bluesky run are one run of the Director.
 
@@ -45,7 +54,8 @@ class Orchestra(StandardReadable):
     run's id and the path of its master file are in the configuration.
 
     A pause of the RunEngine ends the point after the trigger in progress; at ``resume`` it is played again
-    with fresh triggers. A failure raises a `SequenceError`, which names Player and trigger.
+    with fresh triggers. Where somebody else pauses the run, the point waits until it is resumed. A failure
+    raises a `SequenceError`, which names Player and trigger.
 
     Parameters
     ----------
@@ -76,7 +86,7 @@ class Orchestra(StandardReadable):
         self._director = AsyncDirector(device, database)
         self._counts = EventCounts()
         self._triggers: int | None = None
-        self._is_acting = False
+        self._point = Point()
         self._is_ending = False
         with self.add_children_as_readables(StandardReadableFormat.UNCACHED_SIGNAL):
             self.current_trigger = SignalR(
@@ -144,24 +154,29 @@ class Orchestra(StandardReadable):
         """Play one point; done when every Player has delivered its data."""
         if self._triggers is None:
             raise NotAllowedError(f"{self.name}: stage it before it is triggered, as bp.count and bp.scan do")
+        point = self._point = Point()
         first = (await self._held()).current_trigger
         step = await self.step_triggers.get_value()
-        self._is_acting = True
+        if point.is_broken_off:
+            return
+        point.is_acting = True
         try:
             await self._director.step()
             waiting = Waiting(self._director.device, None, None)
             while pause := waiting.pause(now := await self._director.snapshot()):
                 played = now.current_trigger - first
                 yield WatcherUpdate(current=played, initial=0, target=step, name=self.name, unit="triggers")
-                if now.state == DevState.STANDBY:
+                if point.is_broken_off or (now.state == DevState.STANDBY and played >= step):
                     break
+                if played > step:  # somebody paused the run and resumed it: now it would go on for ever
+                    await self._pause()
                 await asyncio.sleep(pause)
             else:
                 waiting.result(now)
                 if not self._is_ending:
                     raise SequenceError(f"run {now.run_id} was ended at trigger {now.current_trigger}")
         finally:
-            self._is_acting = False
+            point.is_acting = False
         self._set_events(await asyncio.to_thread(self._counts.since_last))
 
     @AsyncStatus.wrap
@@ -172,7 +187,7 @@ class Orchestra(StandardReadable):
             now = await self._director.snapshot()
             if self._triggers is not None and now.in_progress:
                 with suppress(NotAllowedError):  # it ends just now
-                    await (self._director.abort() if self._is_acting else self._director.stop())
+                    await (self._director.abort() if self._point.is_acting else self._director.stop())
                 # Who failed was told by the trigger.
                 with suppress(SequenceError):
                     await self._director.wait(END_PATIENCE)
@@ -181,11 +196,14 @@ class Orchestra(StandardReadable):
             await super().unstage()
 
     async def stop(self, success: bool = True) -> None:
-        """End the point in progress: after the trigger in progress, or at once where something went wrong."""
-        self._is_ending = self._is_ending or not success
-        if self._is_acting:
-            with suppress(NotAllowedError):  # it has just been played
-                await (self._director.pause() if success else self._director.abort())
+        """End the point after the trigger in progress; where something went wrong, end the run now."""
+        self._point.is_broken_off = True
+        if not success:
+            self._is_ending = True
+            with suppress(NotAllowedError):  # it has ended already
+                await self._director.abort()
+        elif self._point.is_acting:
+            await self._pause()
 
     async def pause(self) -> None:
         """End the point in progress after the trigger in progress; the run is held."""
@@ -193,6 +211,10 @@ class Orchestra(StandardReadable):
 
     async def resume(self) -> None:
         """Do nothing: bluesky triggers the point again."""
+
+    async def _pause(self) -> None:
+        with suppress(NotAllowedError):  # it has just been played
+            await self._director.pause()
 
     async def _held(self) -> Snapshot:
         """Wait until the run is held between two triggers."""

@@ -146,10 +146,13 @@ def test_a_pause_ends_the_point_which_is_played_again(engine, detector, director
     orchestra.set("a", sleep=0.05)
     orchestra.set("b", sleep=0.05)
     engine(bps.mv(detector.step_triggers, 30))
-    documents = Documents()
+    documents, before = Documents(), director.run_id
+
+    def plays(trigger):
+        return director.run_id != before and director.current_trigger >= trigger
 
     def pause():
-        wait_until("the second point is played", lambda: director.current_trigger >= 33, LIMIT)
+        wait_until("the second point is played", lambda: plays(33), LIMIT)
         engine.request_pause()
 
     pausing = threading.Thread(target=pause)
@@ -165,6 +168,53 @@ def test_a_pause_ends_the_point_which_is_played_again(engine, detector, director
     assert last == [30, held + 30, held + 60]
     assert documents.of("stop")[0]["exit_status"] == "success"
     assert director.state == DevState.ON
+
+
+def test_a_point_waits_while_an_operator_has_paused_the_run(engine, detector, director, orchestra):
+    orchestra.set("a", sleep=0.05)
+    orchestra.set("b", sleep=0.05)
+    engine(bps.mv(detector.step_triggers, 40))
+    documents, before = Documents(), director.run_id
+
+    def plays(trigger):
+        return director.run_id != before and director.current_trigger >= trigger
+
+    def intervene():
+        wait_until("it plays", lambda: plays(3), LIMIT)
+        director.pause()
+        wait_until("it is paused", lambda: director.state == DevState.STANDBY, LIMIT)
+        assert not documents.of("event")
+        director.resume()
+
+    intervening = threading.Thread(target=intervene)
+    intervening.start()
+    engine(bp.count([detector], 1), documents)
+    intervening.join()
+    [event] = documents.of("event")
+    assert event["data"]["orchestra-current_trigger"] >= 40
+    assert director.state == DevState.ON
+
+
+def test_a_stop_because_of_trouble_aborts_the_run(engine, detector, director, orchestra):
+    for player in "ab":
+        orchestra.set(player, sleep=60, listen=True)
+
+    def troubled():
+        yield from bps.stage(detector, wait=True)
+        status = yield from bps.trigger(detector)
+        yield from bps.wait_for([lambda: asyncio.to_thread(acting)])
+        yield from bps.wait_for([lambda: detector.stop(success=False)])
+        yield from bps.wait_for(
+            [lambda: asyncio.to_thread(wait_until, "it is over", lambda: status.done, LIMIT)]
+        )
+        yield from bps.unstage(detector, wait=True)
+
+    def acting():
+        wait_until("they act", lambda: orchestra.notes("begin"), LIMIT)
+
+    engine(troubled())
+    assert director.state == DevState.ON
+    assert {note["aborted"] for note in orchestra.notes("end")} == {True}
 
 
 @pytest.mark.parametrize(("how", "status"), [("abort", "abort"), ("stop", "success")])
