@@ -119,6 +119,7 @@ class _StreamCheck:
             stream.source,
             reader.totals(stream),
             reader.totals(stream, measured=True),
+            has_repeats=bool(repeated) or run.outcome is None,
         )
 
     def find(self, message: PastMessage) -> None:
