@@ -145,10 +145,14 @@ def test_after_kill_9_of_a_player_its_file_has_every_trigger_that_was_acknowledg
     (path,) = orchestra.player.Files
     os.kill(orchestra.children["x"].pid, signal.SIGKILL)
     assert orchestra.ended() == "FAULT"
-    with sqlite3.connect(orchestra.journal) as journal:
-        ((last,),) = journal.execute(
-            "SELECT MAX(number) FROM trigger WHERE run = (SELECT key FROM run WHERE id = ?)", (run_id,)
-        )
+
+    def noted(what):
+        with sqlite3.connect(orchestra.journal) as journal:
+            query = f"SELECT {what} FROM trigger JOIN run ON run.key = run WHERE id = ?"
+            return journal.execute(query, (run_id,)).fetchone()[0]
+
+    wait_until("the journal has it all", lambda: noted("MAX(ended)"))
+    last = noted("MAX(number)")
     assert last >= 20
     found = numbers(path)
     assert found == list(range(1, len(found) + 1))
