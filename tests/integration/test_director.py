@@ -281,6 +281,12 @@ def test_a_set_up_that_takes_long_does_not_keep_start_and_fails_later(orchestra)
     assert "no detector" in orchestra.director.LastError
 
 
+def test_a_set_up_may_take_longer_than_the_timeout_of_an_action(orchestra):
+    orchestra.players["c"].Timeout = 0.2
+    orchestra.set("c", setup_sleep=0.5)
+    assert orchestra.play(2) == "ON"
+
+
 def test_a_player_that_takes_longer_than_its_timeout_ends_the_sequence(orchestra):
     orchestra.players["a"].Timeout = 0.5
     orchestra.set("a", sleep=5, listen=True)

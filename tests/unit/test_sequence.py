@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from donki.director.effects import Ask, GiveUp, Member, Outcome, Step, Task, TriggerDone
 from donki.director.pace import SECOND, check_period
-from donki.director.sequence import ENDLESS, GRACE, Sequence, check_triggers
+from donki.director.sequence import ENDLESS, GRACE, SETTLING, Sequence, check_triggers
 from donki.director.states import ALLOWED, Command, Phase, State, check_allowed
 from donki.errors import InputError, NotAllowedError
 from donki.policy import OnError, check_retries
@@ -343,6 +343,25 @@ def test_abort_tells_who_acts_to_give_up_and_stops_the_others_now():
     assert [entry[2] for entry in orchestra.history if entry[1:4:2] == ("sent", Task.STOP)] == ["p0"]
     assert orchestra.now == began + GRACE
     assert (rules.state, rules.silent) == (State.ON, ["p1"])
+
+
+def test_a_set_up_and_a_stop_may_take_longer_than_the_timeout_of_an_action():
+    rules = sequence(0, triggers=1, timeout=SECOND // 10)
+    rules.begin(0)
+    assert rules.deadline == SETTLING
+    (ask,) = rules.replied("p0", 1, SETTLING - 1)
+    assert (ask.task, rules.deadline) == (Task.TRIGGER, SETTLING - 1 + SECOND // 10)
+    rules.replied("p0", ask.ticket, SETTLING)
+    assert rules.deadline == 2 * SETTLING
+    rules.replied("p0", ask.ticket + 1, 2 * SETTLING - 1)
+    assert (rules.outcome, rules.silent, rules.phase) == ("done", [], Phase.ENDED)
+
+
+def test_a_player_that_is_silent_when_it_is_set_up_is_named():
+    rules = sequence(0, timeout=SECOND // 10)
+    rules.begin(0)
+    rules.tick(SETTLING)
+    assert str(rules.failure) == "Player p0, set-up: no answer within 5 s"
 
 
 def test_another_abort_does_not_prolong_the_wait_for_the_players():

@@ -33,6 +33,9 @@ ENDLESS = -1
 #: How long the Players are waited for when a sequence ends because of a failure or an Abort, in ns.
 GRACE = 800_000_000
 
+#: How long a Player may take at least to set up or to stop, in ns: its Timeout is meant for an action.
+SETTLING = 5 * SECOND
+
 _OUTCOMES = {OnError.SKIP: Outcome.SKIPPED, OnError.DISABLE: Outcome.DISABLED}
 
 
@@ -271,8 +274,12 @@ class Sequence:
         if not late:
             return []
         member = self.members[late[0]]
+        pending = self._pending[member.name]
         what = "did not come back" if member.lost else "no answer"
-        error = f"{what} within its Timeout of {member.timeout / SECOND:g} s"
+        limit = f"its Timeout of {member.timeout / SECOND:g} s"
+        if pending.task is not Task.TRIGGER and not member.lost:
+            limit = f"{(pending.limit - pending.sent) / SECOND:g} s"
+        error = f"{what} within {limit}"
         return self._failed(member, error, now, lost=True, in_flight=not member.lost)
 
     def break_off(self, message: str) -> None:
@@ -299,7 +306,8 @@ class Sequence:
     ) -> Ask:
         self._ticket += 1
         for member in members:
-            until = now + member.timeout if limit is None else limit
+            allowed = member.timeout if task is Task.TRIGGER else max(member.timeout, SETTLING)
+            until = now + allowed if limit is None else limit
             self._pending[member.name] = Pending(self._ticket, task, attempt, now, until)
         names = tuple(member.name for member in members)
         if task is Task.TRIGGER:
