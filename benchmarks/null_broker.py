@@ -12,7 +12,7 @@ RECORDS = 57  # where a batch of format 2 says how many records it has
 
 
 class NullPartition(Partition):
-    def append(self, records: bytes, max_message_bytes: int) -> int:
+    def append(self, records: bytes, max_message_bytes: int) -> int:  # noqa: ARG002
         (count,) = struct.unpack_from(">i", records, RECORDS)
         self.end += count
         return self.end - count

@@ -1,17 +1,19 @@
 """What a stream of events costs on its way to Kafka: events a second, and CPU seconds for 10⁹ events.
 
-Contestants take turns, in messages of 1,000, 12,400 and 100,000 events, with each client; what is compared are
-the medians of ratios within a round:
+Contestants take turns, in messages of 1,000, 12,400 and 100,000 events, with each client; what is compared
+are the medians of ratios within a round:
 
 - floor: a bare producer of the same client that sends the same bytes, made before, with the same settings.
 - Player: its Outlet as it is (columns checked, ev44, checksum for the journal, window, delivery noted).
 - library: ``serialise_ev44`` for each pulse, and such a bare producer.
 - Player, drawn: a Player that draws each pulse from McStas monitors as well.
-- nexus-streamer -e, which draws evenly, with confluent-kafka; where its command is given. What it costs to start
-  (one pulse) is taken off its CPU time; its clock runs from the first message to the last.
+- nexus-streamer -e, which draws evenly and sends by confluent-kafka; where its command is given (make it a
+  virtual environment of its own, ``pip install nexus-streamer==0.2.1``). Its clocks run from its first
+  message to its last.
 
 Then how near one machine comes to DREAM's 7.5e7 events/s, one and two Players, to the in-memory broker and to
-one that only acknowledges; and where the CPU time of a Player goes, by thread and by function.
+one that only acknowledges; and where the CPU time of a Player goes, by thread, and by function of the thread
+that sends.
 
 CPU times are of the sending process, all its threads; the broker is another process.
 
@@ -157,14 +159,18 @@ def profile(broker: str, client: str, size: int = 12_400) -> Table:
     table.add_column("")
     table.add_column("CPU s/10⁹", justify="right")
 
-    def stream() -> Counter[str]:
+    def stream(profiler: cProfile.Profile | None = None) -> Counter[str]:
         with new_topic(broker) as topic:
             outlet = Outlet("p0", Run.new(), brokers=[broker], kafka_client=client)
             events = outlet.events(topic, "panel", events_per_message=size)
             before = thread_times()
+            if profiler:
+                profiler.enable()
             for number in range(1, pulses + 1):
                 events.send(Trigger(number, START + number * PULSE), *columns[number % len(columns)])
             outlet.deliver(LIMIT)
+            if profiler:
+                profiler.disable()
             after = thread_times()
             outlet.close()
         return after - before
@@ -172,8 +178,8 @@ def profile(broker: str, client: str, size: int = 12_400) -> Table:
     for name, seconds in sorted(stream().items(), reverse=True):
         table.add_row(name, f"{seconds / pulses / size * 1e9:.2f}")
     table.add_section()
-    profiler = cProfile.Profile()
-    profiler.runcall(stream)
+    profiler = cProfile.Profile(time.thread_time)
+    stream(profiler)
     found = pstats.Stats(profiler).get_stats_profile().func_profiles
     for name, entry in sorted(found.items(), key=lambda item: -item[1].tottime)[:FUNCTIONS]:
         file = Path(entry.file_name)
@@ -190,7 +196,7 @@ def main() -> None:
     parser.add_argument("--nexus-streamer", metavar="PATH", help="the command nexus_streamer, 0.2.1 of PyPI")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=110)
     with tempfile.TemporaryDirectory() as name, Processes(Path(name)) as processes:
         null = processes.start("null", [sys.executable, NULL_BROKER]).wait_for(r"listening on (\S+)\n", 20)[1]
         broker = options.broker
