@@ -98,6 +98,17 @@ def test_a_player_that_was_given_up_while_it_was_set_up_is_stopped(part, player,
     assert [name for name in player.commands if name != "Abort"] == ["Start", "Stop"]
 
 
+def test_a_player_that_dies_before_its_run_is_written_is_lost(part, player, answers):
+    def die(_name, _text):
+        raise TypeError("unsupported data_format.")
+
+    player.write_attribute = die
+    part.ask(Ask(Task.START, ("x",), 1))
+    answer = answers.get(timeout=LIMIT)
+    assert answer.lost
+    assert answer.error == "cannot be reached: its server does not run or has died"
+
+
 def test_a_player_that_another_director_has_started_meanwhile_is_named(part, player, answers):
     player.run = Run("another", director="donki/director/2").to_json()
     part.ask(Ask(Task.START, ("x",), 1))

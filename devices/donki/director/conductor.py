@@ -22,7 +22,7 @@ import tango
 from donki.devfailed import is_lost, message_of
 from donki.director.effects import Ask, Effect, GiveUp, Member, Task
 from donki.director.pace import SECOND
-from donki.director.proxies import open_proxy
+from donki.director.proxies import open_proxy, write_attribute
 from donki.director.roster import Entry
 from donki.director.run_log import RunLog
 from donki.director.run_record import RunRecord
@@ -145,8 +145,7 @@ class Part:
         return None
 
     def _set_up(self, proxy: tango.DeviceProxy) -> None:
-        proxy.ping()
-        proxy.write_attribute("Run", self._run.to_json())
+        write_attribute(proxy, "Run", self._run.to_json())
         if self._told_to_give_up.is_set():
             # What told it so may not have come through.
             return

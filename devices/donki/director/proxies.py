@@ -24,6 +24,23 @@ def open_proxy(device: str, timeout: float) -> tango.DeviceProxy:
     return proxy
 
 
+def write_attribute(proxy: tango.DeviceProxy, name: str, value: object) -> None:
+    """Write an attribute of a device that may die meanwhile.
+
+    Raises
+    ------
+    tango.DevFailed
+        if the device refuses the value, or is not there
+    """
+    # A write to a device that was never reached cannot know the attribute's type.
+    proxy.ping()
+    try:
+        proxy.write_attribute(name, value)
+    except TypeError as error:
+        # What PyTango makes of a device that dies before it has told the type.
+        tango.Except.throw_exception("API_CantConnectToDevice", str(error), "donki.director.proxies")
+
+
 def players_in_database(player_class: str) -> list[str]:
     """Return the devices of a class that the Tango database knows to run.
 

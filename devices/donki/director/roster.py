@@ -13,7 +13,7 @@ import tango
 
 from donki.devfailed import is_lost, message_of, timed_out
 from donki.director.inquiry import Inquiry
-from donki.director.proxies import open_proxy, players_in_database, remember_attribute
+from donki.director.proxies import open_proxy, players_in_database, remember_attribute, write_attribute
 from donki.errors import DonkiError, InputError
 from donki.policy import OnError
 from donki.priority import check_priority
@@ -238,10 +238,7 @@ class Roster:
 
     def _write_priority(self, entry: Entry, priority: int) -> None:
         try:
-            proxy = self._proxy(entry.device)
-            # A write alone to a device that was never reached raises a TypeError in PyTango.
-            proxy.ping()
-            proxy.write_attribute("Priority", priority)
+            write_attribute(self._proxy(entry.device), "Priority", priority)
         except tango.DevFailed as error:
             self._proxies.pop(entry.device, None)
             runs = not is_lost(error) or timed_out(error)
