@@ -112,6 +112,8 @@ class _StreamCheck:
         self._repeated = repeated
         self._matcher = Matcher(reader.deliveries(stream), self._repeated)
         self._unreadable = {fault.checksum for fault in reader.faults(stream) if fault.kind in _UNREADABLE}
+        self._damaged = {fault.checksum for fault in reader.faults(stream) if fault.kind not in _LOSS}
+        self._seen: set[int] = set()
         self._pulse = -1
         self.data = StreamData(
             player,
@@ -134,6 +136,8 @@ class _StreamCheck:
         self._matcher.find(checksum)
         data.messages += 1
         data.size += len(message.payload)
+        if checksum in self._damaged:
+            self._seen.add(checksum)
         if checksum in self._unreadable:
             return
         data.schemas[message.payload[4:8].decode("ascii", "replace")] += 1
@@ -147,11 +151,12 @@ class _StreamCheck:
         self.data.findings = self._matcher.end(broken_off=self._run.outcome is None)
         missing = {message.checksum for message in self.data.findings.missing}
         for fault in self._reader.faults(self.stream):
-            absent = fault.kind in _LOSS
             self.data.faults[fault.kind] += 1
-            self.data.faults_found[fault.kind] += (
-                fault.checksum not in self.data.findings.extra if absent else fault.checksum not in missing
-            )
+            if fault.kind in _LOSS:
+                found = fault.checksum not in self.data.findings.extra
+            else:
+                found = fault.checksum in self._seen and fault.checksum not in missing
+            self.data.faults_found[fault.kind] += found
 
     def expected_in_files(self) -> Expected:
         """Return what the Player's files shall hold of this stream."""

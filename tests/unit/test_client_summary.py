@@ -80,6 +80,12 @@ def test_faults_that_were_put_in_are_to_be_found():
     ]
 
 
+def test_what_was_held_back_may_be_lost_with_a_player_that_died():
+    lost = {"faults": Counter(delay=1, drop=1), "faults_found": Counter(drop=1)}
+    assert problems(END, [replace(WHOLE, data=data(**lost))])
+    assert not problems(END, [replace(WHOLE, data=data(**lost, has_repeats=True))])
+
+
 def test_a_player_that_is_gone_is_a_problem():
     result = replace(WHOLE, sent=None)
     assert problems(END, [result]) == ["Player player0 does not answer; what it sent is not known"]
