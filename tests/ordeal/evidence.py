@@ -242,4 +242,6 @@ def _columns(file: h5py.File) -> tuple[np.ndarray, np.ndarray]:
     if not groups:
         return np.empty(0, np.int32), np.empty(0, np.int32)
     (group,) = groups
-    return group["event_id"][:], group["event_time_offset"][:]
+    # The ids are written last: a Player that was killed meanwhile leaves fewer.
+    ids = group["event_id"][:]
+    return ids, group["event_time_offset"][: len(ids)]
