@@ -248,6 +248,7 @@ SENT = {
     "RunTitle": TEXT,
     "RunSeed": WHOLE,
     "Triggers": WHOLE,
+    "StepTriggers": WHOLE,
     "Period": NUMBER,
 }
 PRIORITIES = st.tuples(st.lists(WHOLE.map(lambda n: n % 2**31), max_size=5), st.lists(TEXT, max_size=5))

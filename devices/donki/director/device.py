@@ -162,7 +162,7 @@ class DonkiDirector(Device):
         label="Triggers of a step",
         min_value=1,
         doc="Triggers that one Step sends, from 1, at the Period; then the sequence is paused again.",
-        **MEMORIZED,
+        **READ_WRITE,
     )
 
     def _read_Period(self) -> float:
