@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import h5py
@@ -19,6 +16,7 @@ from donki.streams.column import Column
 from donki.streams.compression import compress
 from donki.streams.event_group import EventGroup
 from donki.streams.file_names import FileNames
+from donki.streams.nexus_entry import describe_run, now
 from donki.streams.row_group import Layout, RowGroup
 from donki.streams.shared_file import SharedFile
 from donki.streams.value_series import ValueSeries, dataset_names
@@ -251,7 +249,7 @@ class NexusFile:
         path = self._file.path
         with self._named():
             self.discard()
-            self._to_reshape()["entry/end_time"] = _now()
+            self._to_reshape()["entry/end_time"] = now()
             self._file.close()
             self._forget()
         if self._compression:
@@ -265,7 +263,7 @@ class NexusFile:
             self._file = file = SharedFile(path)
         try:
             with self._named():
-                self._describe(file.root, path)
+                describe_run(file.root, path, self._run)
                 for source, detector_number in self._detectors.items():
                     self._make_events(file.root, source, detector_number)
                 for key, (source, layout) in self._layouts.items():
@@ -314,20 +312,6 @@ class NexusFile:
                 )
             taken.update(dataset_names(name))
 
-    def _describe(self, root: h5py.File, path: Path) -> None:
-        run = self._run
-        root.attrs.update(NX_class="NXroot", default="entry", file_name=path.name, file_time=_now())
-        entry = root.create_group("entry")
-        entry.attrs["NX_class"] = "NXentry"
-        entry["entry_identifier"] = run.id
-        entry["title"] = run.title
-        entry["start_time"] = _now()
-        entry["program_name"] = "DonkiOrchestra"
-        entry["program_name"].attrs["version"] = version("donkiorchestra")
-        entry["run_metadata"] = json.dumps(dict(run.metadata))
-        entry["run_seed"] = run.seed
-        entry.create_group("instrument").attrs["NX_class"] = "NXinstrument"
-
     @contextmanager
     def _named(self, path: Path | None = None) -> Iterator[None]:
         """Say which file it was that failed; it stays as it was committed last."""
@@ -346,7 +330,3 @@ class NexusFile:
 def _check_name(name: str, what: str) -> None:
     if not name or "/" in name or name in {".", ".."}:
         raise InputError(f"a {what} cannot be called {name!r} in a NeXus file: empty, a dot or with a slash")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

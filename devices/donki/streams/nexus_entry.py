@@ -1,0 +1,46 @@
+"""What the NXentry of a file says of its run."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import h5py
+
+from donki.run import Run
+
+
+def describe_run(root: h5py.File, path: Path, run: Run) -> None:
+    """Make ``/entry`` with the run's identity, and ``/entry/instrument`` without anything in it.
+
+    Parameters
+    ----------
+    root
+        of the file
+    path
+        of the file
+    run
+        which the file is of
+
+    References
+    ----------
+    https://manual.nexusformat.org/classes/base_classes/NXentry.html
+    """
+    root.attrs.update(NX_class="NXroot", default="entry", file_name=path.name, file_time=now())
+    entry = root.create_group("entry")
+    entry.attrs["NX_class"] = "NXentry"
+    entry["entry_identifier"] = run.id
+    entry["title"] = run.title
+    entry["start_time"] = now()
+    entry["program_name"] = "DonkiOrchestra"
+    entry["program_name"].attrs["version"] = version("donkiorchestra")
+    entry["run_metadata"] = json.dumps(dict(run.metadata))
+    entry["run_seed"] = run.seed
+    entry.create_group("instrument").attrs["NX_class"] = "NXinstrument"
+
+
+def now() -> str:
+    """Return the time as NeXus writes it, in UTC with ms."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
