@@ -120,8 +120,10 @@ class Matcher:
         message = self._outstanding.pop(position)
         self.findings.matched += 1
         if position < self._furthest:
-            _keep(self.findings.late, message)
-            self.findings.late_count += 1
+            # What a failed attempt left may be the same bytes as what came of the next, and stand for them.
+            if not self._is_repeated(message.trigger, message.trigger):
+                _keep(self.findings.late, message)
+                self.findings.late_count += 1
         else:
             self._furthest = position
             self._settle(message.trigger or self._trigger)
@@ -175,9 +177,7 @@ class Matcher:
     def _settle(self, trigger: int | None, *, broken_off: bool = False) -> None:
         """Judge what was found and not noted, between the last trigger that was met and this one."""
         if self._pending:
-            first = bisect_left(self._repeated, self._trigger)
-            explained = first < len(self._repeated) and (trigger is None or self._repeated[first] <= trigger)
-            if explained or broken_off:
+            if broken_off or self._is_repeated(self._trigger, trigger):
                 self.findings.left_over += self._pending.total()
             else:
                 if self.findings.after is None:
@@ -186,6 +186,11 @@ class Matcher:
                 self.findings.unknown += self._pending["unknown"]
             self._pending.clear()
         self._trigger = trigger or self._trigger
+
+    def _is_repeated(self, first: int, last: int | None) -> bool:
+        """Whether there is a repeated trigger from the first to the last, or to the end if that is None."""
+        place = bisect_left(self._repeated, first)
+        return place < len(self._repeated) and (last is None or self._repeated[place] <= last)
 
     def _remember(self, checksum: int) -> None:
         self._recent.append(checksum)

@@ -79,6 +79,13 @@ def test_what_a_failed_attempt_left_is_explained_by_its_trigger_alone():
     assert compare([*NOTED, 99], repeated=[11]).agrees
 
 
+def test_what_a_failed_attempt_left_may_stand_for_what_came_of_the_next():
+    left = after(22, 32)
+    assert compare(left, repeated=[3]).agrees
+    assert compare(left, repeated=[3]).left_over == 1
+    assert compare(left).late == [Message(3, 1, 31)]
+
+
 def test_what_a_director_that_died_did_not_note_is_explained_at_the_end_alone():
     assert compare([*NOTED, 111, 112], broken_off=True).agrees
     assert not compare([*NOTED, 111, 112]).agrees
