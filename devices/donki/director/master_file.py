@@ -94,8 +94,8 @@ def write_master_file(path: Path, reader: JournalReader, run: RecordedRun) -> No
       ``sent`` and ``done``, in ns since 1970 UTC; ``lateness`` is sent - due;
     - ``players/NAME``, what the Player was set to; ``timing`` (NXdata) by trigger and attempt: ``outcome``,
       when it was ``sent`` and ``done``, how long it took at the Player, and what was sent; ``file`` (then
-      ``file_2`` and so on), an external link to the Player's own file. A file that cannot be seen from here
-      is named in ``file_name`` alone, since many readers fail at a link that leads nowhere.
+      ``file_2`` and so on), an external link to each of the Player's files, in order. A file that cannot be
+      seen from here is named in ``file_name`` alone, since many readers fail at a link that leads nowhere.
 
     Memory does not grow with the length of the run. The file appears when it is whole.
 
