@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import get_args
@@ -64,6 +65,14 @@ def test_everything_that_can_be_said_is_read(read, tmp_path):
     assert player.script == tmp_path / "s.py"
     assert (player.priority, player.timeout, player.on_error, player.retries) == (2, 2.0, "RETRY", 3)
     assert (player.parameters, player.values_topic, player.duration) == ({"events": 1000.0}, "logs", 0.03)
+
+
+def test_a_kafka_client_that_is_not_installed_is_named_with_the_remedy(problems, monkeypatch):
+    monkeypatch.delitem(sys.modules, "donki.streams.confluent", raising=False)
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    [(line, column, text)] = problems(f"kafka_client: confluent-kafka\n{HEAD}")
+    assert (line, column) == (1, 15)
+    assert "pip install 'donkiorchestra[fast]'" in text
 
 
 def test_faults_are_what_the_player_gets_in_its_parameters(read):
@@ -130,6 +139,12 @@ def test_a_script_that_is_not_beside_the_scenario_is_one_that_comes_along(read):
         (f"period: 2 days\n{HEAD}", 1, 9, "period: 'days' is no unit of time; the units are ns, us"),
         (f"period: 25 h\n{HEAD}", 1, 9, "period: seconds from 0"),
         (f"period: 1\nrate: 1\n{HEAD}", 1, 1, "period: the rate is given too; leave one out"),
+        (
+            f"kafka_client: librdkafka\n{HEAD}",
+            1,
+            15,
+            "kafka_client: expected 'kafka-python' or 'confluent-kafka'",
+        ),
         (f"broker: localhost:99999\n{HEAD}", 1, 9, "broker: a Kafka broker is given as host:port"),
         (f"database: localhost\n{HEAD}", 1, 11, "database: address 'localhost': HOST:PORT is expected"),
         (f"hdf5: 3\n{HEAD}", 1, 7, "hdf5: expected the name of a file or folder; got 3"),
