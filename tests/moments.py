@@ -75,6 +75,10 @@ class SettingUp(Moment):
         self.ticket = self.asked.command_inout_asynch("Start")
         wait_until("it sets up", lambda: "setting up" in self.director.Status())
         wait_until("x is set up", lambda: self.orchestra.notes("setup", "x"))
+        for name in ("y", "z"):
+            wait_until(
+                f"{name} is set up", lambda name=name: str(self.orchestra.players[name].state()) == "STANDBY"
+            )
 
     def go_on(self):
         super().go_on()

@@ -19,6 +19,7 @@ from donki_client.past_messages import PastMessage, PastMessages
 from donki_client.run_data import RunData, StreamData
 from donki_client.stored_data import Expected, StoredData, StoredSource
 
+_HELD_BACK = {"delay", "burst", "reorder"}
 _LOSS = ("drop", "silence")
 _UNREADABLE = ("corrupt", "truncate")
 
@@ -150,6 +151,11 @@ class _StreamCheck:
         """Take that there is no further message."""
         self.data.findings = self._matcher.end(broken_off=self._run.outcome is None)
         missing = {message.checksum for message in self.data.findings.missing}
+        held_back = {
+            (fault.trigger, fault.message)
+            for fault in self._reader.faults(self.stream)
+            if fault.kind in _HELD_BACK
+        }
         for fault in self._reader.faults(self.stream):
             self.data.faults[fault.kind] += 1
             if fault.kind in _LOSS:
@@ -157,6 +163,8 @@ class _StreamCheck:
             else:
                 found = fault.checksum in self._seen and fault.checksum not in missing
             self.data.faults_found[fault.kind] += found
+            if not found and (fault.trigger, fault.message) in held_back:
+                self.data.faults_held_back[fault.kind] += 1
 
     def expected_in_files(self) -> Expected:
         """Return what the Player's files shall hold of this stream."""

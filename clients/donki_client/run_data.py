@@ -16,8 +16,6 @@ MOST_NAMED = 3
 #: The schemas of which a message is more than one row in a file.
 _MANY_ROWS = {"se00", "tdct"}
 
-_HELD_BACK = {"delay", "burst", "reorder"}
-
 
 @dataclass
 class StreamData:
@@ -39,6 +37,9 @@ class StreamData:
         what came of comparing the messages
     faults, faults_found
         by kind: those that were put in on purpose, and those of them that were found
+    faults_held_back
+        those that were not found, of messages that were held back on purpose: such a message is lost with a
+        Player that dies, or is told to give up
     measured
         what the stream gave, before faults; what its files shall hold
     stored
@@ -64,6 +65,7 @@ class StreamData:
     findings: Findings = field(default_factory=Findings)
     faults: Counter[str] = field(default_factory=Counter)
     faults_found: Counter[str] = field(default_factory=Counter)
+    faults_held_back: Counter[str] = field(default_factory=Counter)
     stored: StoredSource | None = None
     stored_findings: Findings | None = None
     has_repeats: bool = False
@@ -83,11 +85,11 @@ class StreamData:
         lines = _problems(where, self.findings)
         if self.events != self.noted.events and self.findings.agrees and not self.findings.left_over:
             lines.append(f"{where}: {self.noted.events:,} events by the journal, {self.events:,} found")
-        for kind, expected in sorted((self.faults - self.faults_found).items()):
-            # What was held back is lost with a Player that dies, or is told to give up.
-            if kind in _HELD_BACK and self.has_repeats:
-                continue
-            lines.append(f"{where}: faults of kind {kind} that were put in and not found: {expected:,}")
+        missing = self.faults - self.faults_found
+        if self.has_repeats:
+            missing -= self.faults_held_back
+        for kind, count in sorted(missing.items()):
+            lines.append(f"{where}: faults of kind {kind} that were put in and not found: {count:,}")
         return lines + self._problems_of_files()
 
     def _problems_of_files(self) -> list[str]:

