@@ -10,7 +10,6 @@ from hypothesis import settings
 from brokers import BROKERS, Broker, new_broker
 from support import Missing
 
-
 # How long an example takes is the machine's affair.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
