@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,9 +37,6 @@ MEMORIZED: dict[str, Any] = {**READ_WRITE, "memorized": True, "hw_memorized": Tr
 
 #: The most Players that an attribute can list.
 MAX_PLAYERS = 4096
-
-#: How long a thread runs before another gets its turn, in s; Python's own is 5 ms.
-SWITCH_INTERVAL = 0.0005
 
 #: How long the record of each ended run is waited for when the server ends, in s.
 RECORD_PATIENCE = 3.0
@@ -510,8 +506,6 @@ class DonkiDirector(Device):
 
 def main() -> None:
     """Run the device server, as every Tango server is run: ``DonkiDirector INSTANCE``."""
-    # A trigger that is due waits no longer than that for a thread which publishes or writes.
-    sys.setswitchinterval(SWITCH_INTERVAL)
     DonkiDirector.run_server()
 
 
