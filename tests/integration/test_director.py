@@ -317,7 +317,7 @@ def test_a_priority_set_on_the_player_itself_is_followed_in_mid_run(orchestra):
     orchestra.players["b"].Priority = -1
     wait_until("the Director knows", lambda: list(director.Priorities) == [0, -1, 0])
     wait_until(
-        "b is left out", lambda: len(orchestra.notes("end", "a")) >= len(orchestra.notes("begin", "b")) + 3
+        "b is left out", lambda: len(orchestra.notes("begin", "a")) >= len(orchestra.notes("begin", "b")) + 4
     )
     orchestra.director.SetPriority([[2], [orchestra.name("b")]])
     now = director.CurrentTrigger

@@ -83,7 +83,11 @@ def test_faults_that_were_put_in_are_to_be_found():
 def test_what_was_held_back_may_be_lost_with_a_player_that_died():
     lost = {"faults": Counter(delay=1, drop=1), "faults_found": Counter(drop=1)}
     assert problems(END, [replace(WHOLE, data=data(**lost))])
-    assert not problems(END, [replace(WHOLE, data=data(**lost, has_repeats=True))])
+    assert problems(END, [replace(WHOLE, data=data(**lost, has_repeats=True))])
+    held_back = Counter(delay=1)
+    lost_with_it = data(**lost, faults_held_back=held_back, has_repeats=True)
+    assert not problems(END, [replace(WHOLE, data=lost_with_it)])
+    assert problems(END, [replace(WHOLE, data=data(**lost, faults_held_back=held_back))])
 
 
 def test_a_player_that_is_gone_is_a_problem():
