@@ -23,7 +23,6 @@ extensions = [
     "scenario_reference",
     "tango_reference",
 ]
-exclude_patterns = ["README.rst"]
 default_role = "py:obj"
 html_theme = "furo"
 html_title = "DonkiOrchestra"

@@ -13,15 +13,12 @@ from donki.director.journal_reader import JournalReader
 from donki.director.recorded import RecordedPlayer, RecordedRun, RecordedStream
 from donki.errors import BrokerError
 from donki.streams.ev44 import summary
+from donki.streams.faults.rule import HELD_BACK, LOSS, UNREADABLE
 from donki.streams.manifest import Extent
 from donki_client.matching import Matcher
 from donki_client.past_messages import PastMessage, PastMessages
 from donki_client.run_data import RunData, StreamData
 from donki_client.stored_data import Expected, StoredData, StoredSource
-
-_HELD_BACK = {"delay", "burst", "reorder"}
-_LOSS = ("drop", "silence")
-_UNREADABLE = ("corrupt", "truncate")
 
 
 def check_run(
@@ -112,8 +109,16 @@ class _StreamCheck:
         self._run = run
         self._repeated = repeated
         self._matcher = Matcher(reader.deliveries(stream), self._repeated)
-        self._unreadable = {fault.checksum for fault in reader.faults(stream) if fault.kind in _UNREADABLE}
-        self._damaged = {fault.checksum for fault in reader.faults(stream) if fault.kind not in _LOSS}
+        self._unreadable: set[int] = set()
+        self._damaged: set[int] = set()
+        self._held_back: set[tuple[int, int]] = set()
+        for fault in reader.faults(stream):
+            if fault.kind in UNREADABLE:
+                self._unreadable.add(fault.checksum)
+            if fault.kind not in LOSS:
+                self._damaged.add(fault.checksum)
+            if fault.kind in HELD_BACK:
+                self._held_back.add((fault.trigger, fault.message))
         self._seen: set[int] = set()
         self._pulse = -1
         self.data = StreamData(
@@ -151,19 +156,14 @@ class _StreamCheck:
         """Take that there is no further message."""
         self.data.findings = self._matcher.end(broken_off=self._run.outcome is None)
         missing = {message.checksum for message in self.data.findings.missing}
-        held_back = {
-            (fault.trigger, fault.message)
-            for fault in self._reader.faults(self.stream)
-            if fault.kind in _HELD_BACK
-        }
         for fault in self._reader.faults(self.stream):
             self.data.faults[fault.kind] += 1
-            if fault.kind in _LOSS:
+            if fault.kind in LOSS:
                 found = fault.checksum not in self.data.findings.extra
             else:
                 found = fault.checksum in self._seen and fault.checksum not in missing
             self.data.faults_found[fault.kind] += found
-            if not found and (fault.trigger, fault.message) in held_back:
+            if not found and (fault.trigger, fault.message) in self._held_back:
                 self.data.faults_held_back[fault.kind] += 1
 
     def expected_in_files(self) -> Expected:

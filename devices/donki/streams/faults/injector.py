@@ -11,11 +11,10 @@ from crc32c import crc32c
 
 from donki.streams.faults import damage
 from donki.streams.faults.fault import Fault
-from donki.streams.faults.rule import KINDS, Rule
+from donki.streams.faults.rule import KINDS, LOSS, Rule
 from donki.streams.sink import Sink
 
 _NS = 1_000_000_000
-_LOSS = frozenset({"drop", "silence"})
 _OF_EVENTS = frozenset({"pixel_ids", "times_of_flight"})
 _LASTING = frozenset({"silence", "burst"})
 
@@ -178,7 +177,7 @@ class FaultInjector:
 
     def _expose(self, threats: Iterable[_Threat], message: _Message) -> None:
         struck = [threat for threat in threats if self._strikes(threat.rule, message)]
-        if struck and struck[0].rule.kind in _LOSS:
+        if struck and struck[0].rule.kind in LOSS:
             self._record(struck[0].rule, message, "not sent")
             return
         told = []

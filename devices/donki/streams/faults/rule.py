@@ -81,6 +81,15 @@ KINDS: Mapping[str, Mapping[str, Setting]] = {
 }
 """The kinds of faults in the order in which they befall a message, and the settings of each."""
 
+LOSS = frozenset({"drop", "silence"})
+"""The kinds that keep a message from Kafka."""
+
+HELD_BACK = frozenset({"delay", "burst", "reorder"})
+"""The kinds that send a message later."""
+
+UNREADABLE = frozenset({"corrupt", "truncate"})
+"""The kinds that leave a message which no schema reads."""
+
 COMMON = ("kind", "rate", "triggers", "topic", "source")
 """What every rule may say."""
 
