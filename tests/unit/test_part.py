@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 import tango
 
-from donki.director import conductor
-from donki.director.conductor import Part
+from donki.director import part as part_module
 from donki.director.effects import Ask, Task
+from donki.director.part import Part
 from donki.director.roster import Entry
 from donki.run import Run
 from support import wait_until
@@ -56,7 +56,7 @@ class FakePlayer:
 @pytest.fixture
 def player(monkeypatch):
     player = FakePlayer()
-    monkeypatch.setattr(conductor, "open_proxy", player.open)
+    monkeypatch.setattr(part_module, "open_proxy", player.open)
     return player
 
 
@@ -68,7 +68,7 @@ def answers():
 @pytest.fixture
 def part(player, answers):
     told = []
-    part = Part(ENTRY, RUN, answers, SimpleNamespace(introduce=lambda *about: told.append(about)))
+    part = Part(ENTRY, RUN, answers.put, SimpleNamespace(introduce=lambda *about: told.append(about)))
     part.told = told
     yield part
     part.end()
