@@ -18,6 +18,7 @@ from donki.errors import BrokerError, InputError
 from donki.sources import Message, Recording
 from donki.streams.client import knock, open_client, parse_address
 from donki.streams.topic import check_topic
+from donki.streams.under_way import UnderWay
 from donki.streams.window import Window
 from donki_client.interruption import interruption
 
@@ -117,13 +118,25 @@ def replay(
 
 
 class _Sender:
+    """Sends a recording.
+
+    Attributes
+    ----------
+    acknowledged, bytes
+        messages that the broker has, and the size of their payload
+    window
+        of what is under way
+    """
+
     def __init__(self, broker: str, options: Mapping[str, Any], topics: Mapping[str, str]) -> None:
         self._broker = broker
         self._options = options
         self._topics = topics
-        self._window = Window(WINDOW, DELIVERY_LIMIT + 1, broker)
-        self._counting = threading.Lock()
-        self._sent = self._acknowledged = self._bytes = 0
+        self._under_way = UnderWay()
+        self.window = Window(
+            WINDOW, DELIVERY_LIMIT + 1, broker, lambda seconds, _: self._under_way.wait(seconds)
+        )
+        self._sent = self.acknowledged = self.bytes = 0
 
     def run(
         self, recording: Recording, speed: float, console: Console, interrupted: threading.Event
@@ -149,20 +162,20 @@ class _Sender:
                 for message, timestamp in _paced(recording, speed, interrupted):
                     self._send(producer, message, timestamp, counts)
                     progress.update(task, completed=self._sent)
-                self._window.drain(DELIVERY_LIMIT)
+                self.window.drain(DELIVERY_LIMIT)
         except (BrokerError, KafkaError) as error:
             failure = str(error)
         finally:
             producer.close(timeout=0)
         return Replayed(
-            total, self._sent, self._acknowledged, self._bytes, failure, interrupted=interrupted.is_set()
+            total, self._sent, self.acknowledged, self.bytes, failure, interrupted=interrupted.is_set()
         )
 
     def _send(
         self, producer: KafkaProducer, message: Message, timestamp: int, counts: Mapping[str, int]
     ) -> None:
         topic, size = self._topics[message.topic], len(message.payload or b"")
-        self._window.enter(topic, size)
+        self.window.enter(topic, size)
         future = producer.send(
             topic,
             message.payload,
@@ -172,17 +185,35 @@ class _Sender:
             timestamp,
         )
         self._sent += 1
-        future.add_callback(self._acknowledge, topic, size)
-        future.add_errback(self._lose, topic)
+        self._under_way.add(future, _Delivery(self, topic, size))
+        self._under_way.tell()
 
-    def _acknowledge(self, topic: str, size: int, _record: object) -> None:
-        with self._counting:
-            self._acknowledged += 1
-            self._bytes += size
-        self._window.leave(topic, size)
+    def lost(self, topic: str, why: str) -> None:
+        """Take that a message was lost: nothing more is sent."""
+        self.window.fail(f"Kafka broker {self._broker} did not take a message to topic {topic}{why}")
 
-    def _lose(self, topic: str, error: Exception) -> None:
-        self._window.fail(f"Kafka broker {self._broker} did not take a message to topic {topic}: {error}")
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """Tells the sender what came of one message."""
+
+    sender: _Sender
+    topic: str
+    size: int
+
+    def acknowledged(self, _partition: int, _offset: int) -> None:
+        self.sender.acknowledged += 1
+        self.sender.bytes += self.size
+        self.sender.window.leave(self.topic, self.size)
+
+    def timed_out(self) -> None:
+        self.sender.lost(self.topic, f" within {DELIVERY_LIMIT:g} s")
+
+    def too_large(self) -> None:
+        self.sender.lost(self.topic, f": {self.size} bytes are too many; raise the topic's max.message.bytes")
+
+    def refused(self, reason: str) -> None:
+        self.sender.lost(self.topic, f": {reason}")
 
 
 def _paced(recording: Recording, speed: float, interrupted: threading.Event) -> Iterator[tuple[Message, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -35,11 +35,8 @@ _FAREWELL = 1.0  # s for what is given up
 class ConfluentProducer:
     """A `Producer` that is one of confluent-kafka; see there.
 
-    It works in threads of C; deliveries are told in `poll`, by the thread that sends: another one would have
-    to wait for Python's lock at each message.
+    It works in threads of C.
     """
-
-    is_polled: ClassVar[bool] = True
 
     def __init__(
         self,

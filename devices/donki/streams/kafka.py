@@ -212,8 +212,7 @@ class KafkaSink:
 
     def _new_window(self) -> Window:
         # The producer's own clock comes first; the window's catches a producer that is stuck.
-        poll = self._poll if self._kind.is_polled else None
-        return Window(WINDOW, DELIVERY_TIMEOUT + 1, self._broker, poll)
+        return Window(WINDOW, DELIVERY_TIMEOUT + 1, self._broker, self._poll)
 
     def _poll(self, seconds: float, hurry: bool) -> None:
         producer = self._producer

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
-from kafka.producer.future import RecordMetadata
+from kafka.errors import KafkaError
 
 from donki.errors import BrokerError
 from donki.streams.client import format_address, open_client
 from donki.streams.producer import BATCH, MOST_BYTES, Delivery
+from donki.streams.under_way import UnderWay, lose
 
 
 class KafkaPythonProducer:
     """A `Producer` that is one of kafka-python; see there."""
-
-    is_polled: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -47,6 +45,7 @@ class KafkaPythonProducer:
             **security,
         }
         self._broker = ", ".join(addresses)
+        self._under_way = UnderWay()
         self._only_partition: dict[str, int | None] = {}
         self._client = open_client(_Client, self._broker, settings)
 
@@ -72,15 +71,14 @@ class KafkaPythonProducer:
         """Take a message."""
         try:
             partition = self._only_partition[topic]
-            future = self._client.send(topic, message, key, None, partition, timestamp)
+            self._under_way.add(self._client.send(topic, message, key, None, partition, timestamp), delivery)
         except KafkaError as error:
-            _lose(delivery, error)
-        else:
-            future.add_callback(_acknowledge, delivery)
-            future.add_errback(_lose, delivery)
+            lose(delivery, error)
+        self._under_way.tell()
 
-    def poll(self, seconds: float, *, hurry: bool) -> None:
-        """Do nothing: the client has a thread of its own."""
+    def poll(self, seconds: float, *, hurry: bool) -> None:  # noqa: ARG002 - nothing lingers
+        """Tell of what was delivered."""
+        self._under_way.wait(seconds)
 
     def give_up(self) -> None:
         """Leave the cluster at once."""
@@ -96,16 +94,3 @@ class _Client(KafkaProducer):  # type: ignore[misc]
     def flush(self, timeout: float | None = None) -> None:
         if not self.given_up:
             super().flush(timeout)
-
-
-def _acknowledge(delivery: Delivery, record: RecordMetadata) -> None:
-    delivery.acknowledged(record.partition, record.offset)
-
-
-def _lose(delivery: Delivery, error: Exception) -> None:
-    if isinstance(error, KafkaTimeoutError):
-        delivery.timed_out()
-    elif isinstance(error, MessageSizeTooLargeError):
-        delivery.too_large()
-    else:
-        delivery.refused(str(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 MOST_BYTES = 16_000_000
 """Most bytes in one message."""
@@ -31,6 +31,9 @@ class Delivery(Protocol):
 class Producer(Protocol):
     """Takes messages for one cluster: acknowledged by all in-sync replicas, once and in order.
 
+    Deliveries are told in `send` and `poll`, by the thread that sends: another one would have to wait for
+    Python's lock at each message.
+
     Parameters
     ----------
     brokers
@@ -44,18 +47,11 @@ class Producer(Protocol):
     delivery_timeout
         seconds after which a message that the broker has not acknowledged is given up
 
-    Attributes
-    ----------
-    is_polled
-        whether it tells of deliveries in `poll` alone, or in a thread of its own
-
     Raises
     ------
     BrokerError
         when no broker answers in time, or the client cannot be made with these settings
     """
-
-    is_polled: ClassVar[bool]
 
     def __init__(
         self,

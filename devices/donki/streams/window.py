@@ -28,19 +28,15 @@ class Window:
         whom the window leads to, for the errors
     poll
         lets the client tell of what was acknowledged, and waits for that at most the seconds it is given; it
-        is told too whether all is waited for. None where the client tells in a thread of its own
+        is told too whether all is waited for
     """
 
-    def __init__(
-        self, size: int, patience: float, broker: str, poll: Callable[[float, bool], None] | None = None
-    ) -> None:
+    def __init__(self, size: int, patience: float, broker: str, poll: Callable[[float, bool], None]) -> None:
         self._size = size
         self._patience = patience
         self._broker = broker
         self._poll = poll
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._waiting = False
         self._bytes = 0
         self._messages: Counter[str] = Counter()
         self._progress = time.monotonic()
@@ -73,15 +69,11 @@ class Window:
             self._bytes -= size
             self._messages[topic] -= 1
             self._progress = time.monotonic()
-            if self._waiting:
-                self._waiting = False
-                self._changed.notify_all()
 
     def fail(self, reason: str) -> None:
         """Let every wait, in progress or to come, end with a BrokerError; the first reason stays."""
         with self._lock:
             self._failure = self._failure or reason
-            self._changed.notify_all()
 
     def drain(self, timeout: float) -> None:
         """Wait until everything is acknowledged.
@@ -113,10 +105,6 @@ class Window:
 
     def _pause(self, seconds: float, for_all: bool) -> None:
         """Let something change."""
-        if self._poll is None:
-            self._waiting = True
-            self._changed.wait(seconds)
-            return
         self._lock.release()
         try:
             self._poll(min(seconds, _POLL), for_all)
