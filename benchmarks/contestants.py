@@ -104,8 +104,11 @@ def player(broker: str, client: str, *, drawn: bool = False) -> Contestant:
         with new_topic(broker) as topic:
             outlet = Outlet("p0", Run.new(), brokers=[broker], kafka_client=client)
             events = outlet.events(topic, "panel", events_per_message=size)
+            # The first message waits for what the client and the broker agree on once.
+            events.send(Trigger(1, START), *next(given))
+            outlet.deliver(LIMIT)
             with clock(size * PULSES[size], costs):
-                for number in range(1, PULSES[size] + 1):
+                for number in range(2, PULSES[size] + 2):
                     trigger = Trigger(number, START + number * PULSE)
                     if drawn:
                         pulse = source.sample(rng, events=size)
@@ -113,7 +116,7 @@ def player(broker: str, client: str, *, drawn: bool = False) -> Contestant:
                     else:
                         events.send(trigger, *next(given))
                 outlet.deliver(LIMIT)
-            assert outlet.counts.events == size * PULSES[size]
+            assert outlet.counts.events == size * (PULSES[size] + 1)
             outlet.close()
         return costs[0]
 
@@ -155,10 +158,15 @@ def confluent(broker: str, topic: str) -> tuple[Callable[[bytes, int], Any], Cal
     )
     producer.list_topics(topic, LIMIT)
 
+    def check(error: confluent_kafka.KafkaError | None, _message: confluent_kafka.Message) -> None:
+        # Without it nobody would know what was lost: flush does not tell.
+        if error:
+            raise SystemExit(error.str())
+
     def send(message: bytes, time_stamp: int) -> None:
         while True:
             try:
-                producer.produce(topic, message, KEY, timestamp=time_stamp)
+                producer.produce(topic, message, KEY, on_delivery=check, timestamp=time_stamp)
             except BufferError:
                 producer.poll(0.1)
             else:
@@ -179,6 +187,8 @@ def bare(broker: str, client: str, *, encoded: bool = True) -> Contestant:
         given = itertools.cycle(MESSAGES[size] if encoded else COLUMNS[size])
         with new_topic(broker) as topic:
             send, end = BARE[client](broker, topic)
+            send(MESSAGES[size][0], START // 1_000_000)
+            end()
             with clock(size * PULSES[size], costs):
                 for number in range(1, PULSES[size] + 1):
                     moment = START + number * PULSE

@@ -135,12 +135,12 @@ class EventStream:
             return
         if self._range and len(pixel):
             self._check_pixels(pixel, *self._range)
-        for first in range(0, max(len(tof), 1), self._events_per_message):
-            last = first + self._events_per_message
-            tof_part = tof[first:last]
-            message = self._encoder.encode(self._message_id, time, tof_part, pixel[first:last])
-            self._sink.send(self.topic, self.source, message, time, len(tof_part))
-            self._message_id += 1
+        most = self._events_per_message
+        if len(tof) <= most:
+            self._send_part(time, tof, pixel)
+        else:
+            for first in range(0, len(tof), most):
+                self._send_part(time, tof[first : first + most], pixel[first : first + most])
         if self._file is not None:
             self._file.append_events(self.source, time, tof, pixel)
 
@@ -155,6 +155,11 @@ class EventStream:
     def rollback(self) -> None:
         """Count on from the first message that was not delivered, so that a repeated pulse is the same."""
         self._message_id = self._first_undelivered
+
+    def _send_part(self, time: int, tof: NDArray[np.int32], pixel: NDArray[np.int32]) -> None:
+        message = self._encoder.encode(self._message_id, time, tof, pixel)
+        self._sink.send(self.topic, self.source, message, time, len(tof))
+        self._message_id += 1
 
     def _check_pixels(self, pixel: NDArray[np.int32], low: int, high: int) -> None:
         """Refuse what readers of the file would drop without a word."""
