@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 
 from donki.player.script import shipped_scripts
 from donki_client import Director
-from donki_client.facility import DeviceServer, LocalFacility
+from donki_client.facility.local import LocalFacility
+from donki_client.facility.servers import DeviceServer
 
 PICTURE = Path(__file__).with_name("panel.png")
 

@@ -1,11 +1,15 @@
 """What people use: the donki command, the Python API and the local facility."""
 
-from donki.errors import DonkiError
-from donki_client.async_director import AsyncDirector
-from donki_client.director import Director
-from donki_client.errors import SequenceError, UnreachableError
-from donki_client.snapshot import PlayerStatus, Snapshot
-from donki_client.waiting import IfInterrupted
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from donki.errors import DonkiError
+    from donki_client.async_director import AsyncDirector
+    from donki_client.director import Director
+    from donki_client.errors import SequenceError, UnreachableError
+    from donki_client.snapshot import PlayerStatus, Snapshot
+    from donki_client.waiting import IfInterrupted
 
 __all__ = [
     "AsyncDirector",
@@ -17,3 +21,21 @@ __all__ = [
     "Snapshot",
     "UnreachableError",
 ]
+
+_MODULES = {
+    "AsyncDirector": "donki_client.async_director",
+    "Director": "donki_client.director",
+    "DonkiError": "donki.errors",
+    "IfInterrupted": "donki_client.waiting",
+    "PlayerStatus": "donki_client.snapshot",
+    "SequenceError": "donki_client.errors",
+    "Snapshot": "donki_client.snapshot",
+    "UnreachableError": "donki_client.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is: PyTango takes half a second, and the broker does not need it."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from donki.errors import DonkiError, ScriptError
 from donki_client.errors import translated
-from donki_client.facility import Address, DeviceServer
+from donki_client.facility.address import Address
 from donki_client.facility.database import answers
 from donki_client.facility.processes import ending, spawn
-from donki_client.facility.servers import READY, START_LIMIT, command_line, register, running
+from donki_client.facility.servers import READY, START_LIMIT, DeviceServer, command_line, register, running
 
 STOP_LIMIT = 3.0  # s
 

@@ -19,9 +19,10 @@ from donki.policy import OnError
 from donki_client.data_check import check_run
 from donki_client.director import Director
 from donki_client.errors import UnreachableError
-from donki_client.facility import Address, DeviceServer, LocalFacility
+from donki_client.facility.address import Address
 from donki_client.facility.database import answers
-from donki_client.facility.servers import running
+from donki_client.facility.local import LocalFacility
+from donki_client.facility.servers import DeviceServer, running
 from donki_client.kafka_broker import check_broker
 from donki_client.player import Sent, read_sent
 from donki_client.progress import follow

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from donki.errors import DonkiError, FileError
 from donki_client.director import Director
-from donki_client.facility import Address, DeviceServer, LocalFacility
+from donki_client.facility.address import Address
 from donki_client.facility.database import answers
-from donki_client.facility.servers import running
+from donki_client.facility.local import LocalFacility
+from donki_client.facility.servers import DeviceServer, running
 from donki_client.prompt import Prompt, read_pipe
 from donki_client.terminal import read_terminal
 

@@ -15,10 +15,11 @@ import pytest
 import tango
 
 from donki.errors import DonkiError, InputError
-from donki_client.facility import Address, DeviceServer, LocalFacility
+from donki_client.facility.address import Address
 from donki_client.facility.database import answers
+from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Processes
-from donki_client.facility.servers import connect, running
+from donki_client.facility.servers import DeviceServer, connect, running
 from donki_command import all_gone
 from orchestra import SCRIPTS
 from support import free_port, wait_until
@@ -64,7 +65,8 @@ def test_a_program_that_does_not_listen_is_killed(tmp_path):
 def test_everything_is_gone_after_kill_9_of_the_parent(tmp_path):
     parent = f"""
 from pathlib import Path
-from donki_client.facility import DeviceServer, LocalFacility
+from donki_client.facility.local import LocalFacility
+from donki_client.facility.servers import DeviceServer
 import time
 with LocalFacility(Path({str(tmp_path)!r})) as facility:
     facility.start_database()
