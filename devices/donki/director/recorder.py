@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from donki.director.announcement import Announcement
-from donki.director.journal import Interrupted, Journal
+from donki.director.journal import Journal
+from donki.director.last_run import Interrupted
 from donki.director.roster import Entry
 from donki.director.run_record import RunRecord
 from donki.director.sequence import Sequence
