@@ -6,10 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import tango
-
 from donki.streams.outlet import Stream
-from donki_client.errors import translated
+from donki_client.proxy import Proxy
 
 
 @dataclass(frozen=True)
@@ -49,11 +47,9 @@ def read_sent(device: str) -> Sent:
     UnreachableError
         when it does not answer
     """
-    names = ["LastTrigger", "EventsSent", "MessagesSent", "BytesSent", "Streams", "Files"]
-    with translated(device):
-        *counts, streams, files = (
-            answer.value for answer in tango.DeviceProxy(device).read_attributes(names)
-        )
+    *counts, streams, files = Proxy(device).read(
+        "LastTrigger", "EventsSent", "MessagesSent", "BytesSent", "Streams", "Files"
+    )
     trigger, events, messages, size = map(int, counts)
     return Sent(
         trigger,

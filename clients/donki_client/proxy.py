@@ -6,6 +6,7 @@ from typing import Any
 
 import tango
 
+from donki.director.proxies import write_attribute
 from donki.errors import InputError
 from donki_client.errors import translated
 
@@ -53,10 +54,8 @@ class Proxy:
     def write(self, attribute: str, value: object) -> None:
         """Write an attribute; an InputError says what it takes."""
         with translated(self.device):
-            # PyTango raises a TypeError where a device that is written to is not reached.
-            self._proxy.ping()
             try:
-                self._proxy.write_attribute(attribute, value)
+                write_attribute(self._proxy, attribute, value)
             except tango.DevFailed as failed:
                 if failed.args[0].reason != "API_WAttrOutsideLimit":
                     raise

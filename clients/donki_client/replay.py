@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from donki.errors import BrokerError, InputError
 from donki.sources import Message, Recording
 from donki.streams.client import knock, open_client, parse_address
+from donki.streams.kafka_python import open_producer
 from donki.streams.topic import check_topic
 from donki.streams.under_way import UnderWay
 from donki.streams.window import Window
@@ -141,7 +142,14 @@ class _Sender:
     def run(
         self, recording: Recording, speed: float, console: Console, interrupted: threading.Event
     ) -> Replayed:
-        producer = open_client(_Producer, self._broker, _settings(self._broker, self._options))
+        producer = open_producer(
+            [parse_address(self._broker)],
+            "donki-replay",
+            self._options,
+            most_bytes=MOST_BYTES,
+            connect_timeout=CONNECT_LIMIT,
+            delivery_timeout=DELIVERY_LIMIT,
+        )
         failure = ""
         total = len(recording)
         columns = (
@@ -153,7 +161,6 @@ class _Sender:
             counts = {topic: len(producer.partitions_for(topic)) for topic in self._topics.values()}
             with Progress(
                 *columns,
-                TimeRemainingColumn(),
                 console=console,
                 transient=True,
                 disable=not console.is_terminal,
@@ -247,31 +254,6 @@ def _make_topics(broker: str, options: Mapping[str, Any], wanted: Mapping[str, i
                 admin.wait_for_topics(list(new), timeout_ms=int(1000 * CONNECT_LIMIT))
     except KafkaError as error:
         raise BrokerError(f"Kafka broker {broker} did not make {', '.join(wanted)}: {error}") from error
-
-
-def _settings(broker: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **options,
-        "bootstrap_servers": [broker],
-        "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT),
-        "acks": "all",
-        "enable_idempotence": True,
-        "batch_size": 1_000_000,
-        "linger_ms": 0,
-        "max_request_size": MOST_BYTES,
-        "allow_auto_create_topics": False,
-        "metrics_enabled": False,
-        "max_block_ms": int(1000 * CONNECT_LIMIT),
-        "delivery_timeout_ms": int(1000 * DELIVERY_LIMIT),
-        "request_timeout_ms": int(900 * DELIVERY_LIMIT),
-    }
-
-
-class _Producer(KafkaProducer):  # type: ignore[misc]
-    """A producer whose close gives up what was not delivered, instead of waiting for it."""
-
-    def flush(self, timeout: float | None = None) -> None:
-        pass
 
 
 def parse_topic_map(pairs: Iterable[str]) -> dict[str, str]:

@@ -26,28 +26,17 @@ class KafkaPythonProducer:
         connect_timeout: float,
         delivery_timeout: float,
     ) -> None:
-        addresses = [format_address(broker) for broker in brokers]
-        settings = {
-            "bootstrap_servers": addresses,
-            "client_id": client,
-            "acks": "all",
-            "enable_idempotence": True,
-            "batch_size": BATCH,
-            "linger_ms": 0,
-            "max_request_size": MOST_BYTES,
-            "allow_auto_create_topics": False,
-            "metrics_enabled": False,
-            "bootstrap_timeout_ms": int(1000 * connect_timeout),
-            "max_block_ms": int(1000 * connect_timeout),
-            "delivery_timeout_ms": int(1000 * delivery_timeout),
-            "request_timeout_ms": int(900 * delivery_timeout),
-            "reconnect_backoff_max_ms": 500,
-            **security,
-        }
-        self._broker = ", ".join(addresses)
+        self._broker = ", ".join(map(format_address, brokers))
         self._under_way = UnderWay()
         self._only_partition: dict[str, int | None] = {}
-        self._client = open_client(_Client, self._broker, settings)
+        self._client = open_producer(
+            brokers,
+            client,
+            security,
+            most_bytes=MOST_BYTES,
+            connect_timeout=connect_timeout,
+            delivery_timeout=delivery_timeout,
+        )
 
     @staticmethod
     def security(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,15 +71,55 @@ class KafkaPythonProducer:
 
     def give_up(self) -> None:
         """Leave the cluster at once."""
-        self._client.given_up = True
         self._client.close(timeout=0)
 
 
 class _Client(KafkaProducer):  # type: ignore[misc]
-    """A producer that can be given up: its own close waits for what can no longer be delivered."""
-
-    given_up = False
+    """A producer whose close gives up what was not delivered, instead of waiting for it."""
 
     def flush(self, timeout: float | None = None) -> None:
-        if not self.given_up:
-            super().flush(timeout)
+        pass
+
+
+def open_producer(
+    brokers: Sequence[tuple[str, int]],
+    client: str,
+    security: Mapping[str, Any],
+    *,
+    most_bytes: int,
+    connect_timeout: float,
+    delivery_timeout: float,
+) -> KafkaProducer:
+    """Return a producer of kafka-python that sends at once; its close gives up what was not delivered.
+
+    Parameters
+    ----------
+    brokers, client, security, connect_timeout, delivery_timeout
+        as for a `Producer`
+    most_bytes
+        in one message
+
+    Raises
+    ------
+    BrokerError
+        when no broker answers in time, or the client cannot be made with these settings
+    """
+    addresses = [format_address(broker) for broker in brokers]
+    settings = {
+        "bootstrap_servers": addresses,
+        "client_id": client,
+        "acks": "all",
+        "enable_idempotence": True,
+        "batch_size": BATCH,
+        "linger_ms": 0,
+        "max_request_size": most_bytes,
+        "allow_auto_create_topics": False,
+        "metrics_enabled": False,
+        "bootstrap_timeout_ms": int(1000 * connect_timeout),
+        "max_block_ms": int(1000 * connect_timeout),
+        "delivery_timeout_ms": int(1000 * delivery_timeout),
+        "request_timeout_ms": int(900 * delivery_timeout),
+        "reconnect_backoff_max_ms": 500,
+        **security,
+    }
+    return open_client(_Client, ", ".join(addresses), settings)
