@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 import tango
 
 from donki import errors
 from donki.devfailed import as_dev_failed
 from donki_client.errors import UnreachableError, from_tango
+from donki_client.proxy import Proxy
 
 FAMILY = [
     kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DonkiError)
@@ -38,3 +41,11 @@ def test_a_server_that_does_not_run_is_said_so():
     error = from_tango(failed.value, device)
     assert isinstance(error, UnreachableError)
     assert str(error).startswith(f"{device} does not answer")
+
+
+def test_a_device_that_dies_before_it_is_written_to_does_not_answer(monkeypatch):
+    device = Mock()
+    device.write_attribute.side_effect = TypeError("unsupported data_format.")
+    monkeypatch.setattr(tango, "DeviceProxy", lambda _name: device)
+    with pytest.raises(UnreachableError, match="a/b/c does not answer"):
+        Proxy("a/b/c").write("Triggers", 1)
