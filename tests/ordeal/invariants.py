@@ -150,8 +150,10 @@ def _accounted(record: Record, run: Run) -> Iterator[Finding]:
             if may == {False}:
                 # What it did when the trigger was sent before the run was taken up.
                 turn = [step for step in turn if step.sent >= sent]
-            if turn and turn[-1].outcome not in FINAL:
-                yield Finding(Ill.LOST, f"{player} at complete trigger {number}: {turn[-1]}")
+            # An attempt that was done is told at a later one: the last in time counts, not the highest.
+            last = max(turn, key=lambda step: step.done, default=None)
+            if last and last.outcome not in FINAL:
+                yield Finding(Ill.LOST, f"{player} at complete trigger {number}: {last}")
             if not turn and may == {True} and player not in dropped:
                 yield Finding(Ill.LOST, f"{player} has no turn at complete trigger {number}")
             if turn and may == {False}:
@@ -159,7 +161,7 @@ def _accounted(record: Record, run: Run) -> Iterator[Finding]:
             done = [step for step in turn if step.outcome == "done"]
             if len(done) > 1 and not record.recovered:
                 yield Finding(Ill.TWICE, f"{player} is done more than once at trigger {number}: {turn}")
-            if turn and turn[-1].outcome == "disabled":
+            if last and last.outcome == "disabled":
                 dropped.add(player)
     for (player, number), turn in turns.items():
         if number > len(numbers) + 1:
@@ -206,17 +208,24 @@ def _once(run: Run) -> Iterator[Finding]:
 
 
 def _in_order(run: Run) -> Iterator[Finding]:
-    """Levels in order, by the Players' own time: nobody begins before all of the level under it are done."""
-    done = {(step.player, step.trigger, step.attempt): step for step in run.steps if step.outcome == "done"}
-    spans: dict[int, list[tuple[int, int, Step]]] = defaultdict(list)
+    """Levels in order, by the Players' own time: nobody begins before all of the level under it are done.
+
+    What a Player did before its Director and it died, and did again, counts as it was first.
+    """
+    outcomes = {(step.player, step.trigger, step.attempt): step.outcome for step in run.steps}
     begins = {(n.player, n.trigger, n.attempt): n.time for n in run.notes if n.what == "begin"}
-    for note in run.notes:
+    firsts: dict[tuple[str, int], tuple[int, int]] = {}
+    for note in sorted((note for note in run.notes if note.what == "end"), key=lambda note: note.time):
         key = (note.player, note.trigger, note.attempt)
-        if note.what == "end" and key in done:
-            spans[note.trigger].append((begins[key], note.time, done[key]))
+        # A Director that dies may not have noted what was done.
+        if outcomes.get(key, "done") == "done":
+            firsts.setdefault((note.player, note.trigger), (begins[key], note.time))
+    spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for (_, trigger), span in firsts.items():
+        spans[trigger].append(span)
     for number, following in pairwise(sorted(spans)):
-        last = max(end for _, end, _ in spans[number])
-        first = min(begin for begin, _, _ in spans[following])
+        last = max(end for _, end in spans[number])
+        first = min(begin for begin, _ in spans[following])
         if number in run.triggers and first < last:
             yield Finding(Ill.ORDER, f"trigger {following} began before {number} was done")
 
