@@ -6,7 +6,7 @@ from typing import Any
 
 import tango
 
-from donki.director.proxies import write_attribute
+from donki.director.proxies import read_attributes, write_attribute
 from donki.errors import InputError
 from donki_client.errors import translated
 
@@ -45,11 +45,7 @@ class Proxy:
     def read(self, *attributes: str) -> list[Any]:
         """Return the values of attributes, read in one request."""
         with translated(self.device):
-            answers = self._proxy.read_attributes(list(attributes))
-            for answer in answers:
-                if answer.has_failed:
-                    raise tango.DevFailed(*answer.get_err_stack())
-        return [answer.value for answer in answers]
+            return read_attributes(self._proxy, attributes)
 
     def write(self, attribute: str, value: object) -> None:
         """Write an attribute; an InputError says what it takes."""

@@ -69,6 +69,11 @@ class Conductor:
         says what happens
     ended
         called in the conducting thread when the run has ended
+
+    Attributes
+    ----------
+    run, sequence
+        as given; while it conducts, no other thread changes the sequence
     """
 
     def __init__(
@@ -120,7 +125,7 @@ class Conductor:
         self._carry_out(lambda now: self.sequence.found(player, now))
 
     def change(self, change: Callable[[Sequence], None]) -> None:
-        """Change the rules of the sequence between two of its events."""
+        """Change the rules of the sequence between two of its events; NotAllowedError once it has ended."""
 
         def carry_out(_now: int) -> list[Effect]:
             change(self.sequence)

@@ -27,5 +27,6 @@ class Durations:
         """Return their median and 99 % time in s; NaN where there are none."""
         if not self._sorted:
             return (float("nan"), float("nan"))
+        # While one is added there may be one too many.
         last = min(len(self._sorted), REMEMBERED) - 1
         return (self._sorted[last // 2] + self._sorted[(last + 1) // 2]) / 2, self._sorted[int(0.99 * last)]

@@ -19,7 +19,17 @@ from donki.run import Run
 
 
 class Answer(NamedTuple):
-    """What a Player answered to a ticket; the error is None where it did as asked."""
+    """What a Player answered to a ticket.
+
+    Attributes
+    ----------
+    error
+        what went wrong; None where it did as asked
+    lost
+        whether it must be found again before it is asked anything
+    report
+        of a trigger: what it did, in JSON
+    """
 
     player: str
     ticket: int
@@ -43,6 +53,11 @@ class Part:
         takes each answer, in the thread of this part; returns at once
     record
         of the run
+
+    Attributes
+    ----------
+    entry
+        as given
     """
 
     def __init__(

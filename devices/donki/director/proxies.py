@@ -1,9 +1,10 @@
-"""Proxies of the Players and of the Tango database, as the Director uses them."""
+"""Calls to the Players and to the Tango database: what PyTango makes of one that dies, and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import tango
 
@@ -38,6 +39,21 @@ def call(proxy: tango.DeviceProxy, command: str, argument: str) -> str:
     data = tango.DeviceData()
     data.insert(tango.DevString, argument)
     return str(proxy.command_inout_raw(command, data).extract())
+
+
+def read_attributes(proxy: tango.DeviceProxy, names: Iterable[str]) -> list[Any]:
+    """Return the values of attributes, in this order, read in one request.
+
+    Raises
+    ------
+    tango.DevFailed
+        of the first that cannot be read, or if the device is not there
+    """
+    answers = proxy.read_attributes(list(names))
+    for answer in answers:
+        if answer.has_failed:
+            raise tango.DevFailed(*answer.get_err_stack())
+    return [answer.value for answer in answers]
 
 
 def write_attribute(proxy: tango.DeviceProxy, name: str, value: object) -> None:

@@ -7,13 +7,18 @@ import json
 import threading
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import tango
 
 from donki.devfailed import is_lost, message_of, timed_out
 from donki.director.inquiry import Inquiry
-from donki.director.proxies import open_proxy, players_in_database, remember_attribute, write_attribute
+from donki.director.proxies import (
+    open_proxy,
+    players_in_database,
+    read_attributes,
+    remember_attribute,
+    write_attribute,
+)
 from donki.errors import DonkiError, InputError
 from donki.policy import OnError
 from donki.priority import check_priority
@@ -215,7 +220,7 @@ class Roster:
     def _ask(self, device: str) -> Entry:
         with tango.EnsureOmniThread():
             try:
-                said = _read(self._proxy(device))
+                said = dict(zip(ASKED, read_attributes(self._proxy(device), ASKED), strict=True))
             except tango.DevFailed as error:
                 self._proxies.pop(device, None)
                 return replace(self._known(device), state="UNKNOWN", status=message_of(error))
@@ -246,15 +251,6 @@ class Roster:
                 raise
             # One that does not run takes up its memorized priority when it starts.
             remember_attribute(entry.device, "Priority", str(priority))
-
-
-def _read(player: tango.DeviceProxy) -> dict[str, Any]:
-    """Return what a Player says of itself, by attribute, or raise the DevFailed of the first that failed."""
-    answers = player.read_attributes(ASKED)
-    for answer in answers:
-        if answer.has_failed:
-            raise tango.DevFailed(*answer.get_err_stack())
-    return {answer.name: answer.value for answer in answers}
 
 
 def _check(device: str) -> list[str]:

@@ -104,7 +104,7 @@ class Window:
             raise BrokerError(self._failure)
 
     def _pause(self, seconds: float, for_all: bool) -> None:
-        """Let something change."""
+        """Let the client tell of acknowledgements, which take the lock to be counted out."""
         self._lock.release()
         try:
             self._poll(min(seconds, _POLL), for_all)
