@@ -85,7 +85,7 @@ class Orchestra(StandardReadable):
     ) -> None:
         self._director = AsyncDirector(device, database)
         self._counts = EventCounts()
-        self._triggers: int | None = None
+        self._is_staged = False
         self._point = Point()
         self._is_ending = False
         with self.add_children_as_readables(StandardReadableFormat.UNCACHED_SIGNAL):
@@ -133,13 +133,12 @@ class Orchestra(StandardReadable):
         await super().stage()
         await self._director.check_idle()
         self._is_ending = False
-        self._triggers = (await self._director.snapshot()).triggers
-        await self._director.configure(triggers=-1)
+        self._is_staged = True
         try:
             await self._director.arm()
             await self._held()
         except NotAllowedError:  # somebody else has just begun a run
-            await self._restore()
+            self._is_staged = False
             raise
         except BaseException:
             await self.unstage()
@@ -152,7 +151,7 @@ class Orchestra(StandardReadable):
     @WatchableAsyncStatus.wrap
     async def trigger(self) -> AsyncIterator[WatcherUpdate[int]]:
         """Play one point; done when every Player has delivered its data."""
-        if self._triggers is None:
+        if not self._is_staged:
             raise NotAllowedError(f"{self.name}: stage it before it is triggered, as bp.count and bp.scan do")
         point = self._point = Point()
         first = (await self._held()).current_trigger
@@ -185,14 +184,14 @@ class Orchestra(StandardReadable):
         self._is_ending = True
         try:
             now = await self._director.snapshot()
-            if self._triggers is not None and now.in_progress:
+            if self._is_staged and now.in_progress:
                 with suppress(NotAllowedError):  # it ends just now
                     await (self._director.abort() if self._point.is_acting else self._director.stop())
                 # Who failed was told by the trigger.
                 with suppress(SequenceError):
                     await self._director.wait(END_PATIENCE)
         finally:
-            await self._restore()
+            self._is_staged = False
             await super().unstage()
 
     async def stop(self, success: bool = True) -> None:
@@ -225,12 +224,6 @@ class Orchestra(StandardReadable):
             await asyncio.sleep(pause)
         waiting.result(now)
         raise SequenceError(f"run {now.run_id} was ended at trigger {now.current_trigger}")
-
-    async def _restore(self) -> None:
-        """Give the Director its own number of triggers back."""
-        triggers, self._triggers = self._triggers, None
-        if triggers is not None:
-            await self._director.configure(triggers=triggers)
 
 
 def _master_file(director: Director) -> str:

@@ -227,7 +227,7 @@ class DirectorDevice:
         self._begin("Start")
 
     def arm(self) -> None:
-        """Begin a sequence that is paused before its first trigger: `step` and `resume` play it.
+        """Begin a sequence that is paused before its first trigger: `step` and `resume` play it until `stop`.
 
         Raises
         ------

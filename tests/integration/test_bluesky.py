@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 
 import bluesky.plan_stubs as bps
@@ -17,6 +19,7 @@ from ophyd_async.sim import SimMotor
 from ophyd_async.tango.core import TangoDevice, tango_signal_r, tango_signal_rw
 from tango import DevState
 
+from donki.errors import NotAllowedError
 from donki.policy import OnError
 from donki_client import Director, SequenceError
 from donki_client.bluesky import Orchestra
@@ -266,6 +269,39 @@ def test_a_director_that_dies_fails_the_point(engine, facility, tmp_path):
             engine(bp.count([detector], 1))
         killing.join()
         assert "dying does not answer" in str(error.value.__cause__)
+
+
+def test_a_client_that_is_killed_leaves_a_run_that_is_held_and_the_number_of_triggers_as_it_was(
+    orchestra, director
+):
+    for player in "ab":
+        orchestra.set(player, sleep=0.05)
+    scan = f"""
+import bluesky.plans as bp
+from bluesky import RunEngine
+from donki_client.bluesky import Orchestra
+from ophyd_async.core import init_devices
+engine = RunEngine(context_managers=[])
+with init_devices():
+    detector = Orchestra("donki/director/bluesky", "{orchestra.facility.database}", name="orchestra")
+engine(bp.count([detector], 1000))
+"""
+    director.step_triggers = 30
+    killed = subprocess.Popen([sys.executable, "-c", scan])
+    try:
+        wait_until("a point is played", lambda: len(orchestra.notes("end", "a")) > 3, LIMIT)
+        assert director.triggers == -1
+    finally:
+        killed.kill()
+        killed.wait()
+    wait_until("the point has been played", lambda: director.state == DevState.STANDBY, LIMIT)
+    assert director.current_trigger % 30 == 0
+    with pytest.raises(NotAllowedError, match="STANDBY"):
+        director.start()
+    director.stop()
+    director.wait(LIMIT)
+    assert director.triggers == 7
+    assert director.run().current_trigger == 7
 
 
 def test_it_must_be_staged(engine, detector):

@@ -116,6 +116,7 @@ def test_a_player_that_is_restarted_before_the_first_trigger_is_set_up_again(orc
     retry(orchestra, "x")
     orchestra.director.Arm()
     wait_until("it is armed", lambda: orchestra.state() == "STANDBY")
+    orchestra.director.Triggers = 4
     orchestra.children["x"].kill()
     orchestra.restart("x")
     orchestra.director.Resume()

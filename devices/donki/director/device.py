@@ -130,7 +130,7 @@ class DonkiDirector(Device):
         return self._runs.status
 
     def _read_Triggers(self) -> int:
-        return self._settings.triggers
+        return self._runs.triggers
 
     def _write_Triggers(self, triggers: int) -> None:
         with as_dev_failed("Triggers"):
@@ -143,7 +143,8 @@ class DonkiDirector(Device):
         dtype=int,
         label="Triggers",
         min_value=-1,
-        doc="Triggers in a sequence, from 1; -1: until Stop. A change reaches the sequence in progress.",
+        doc="Triggers in a sequence, from 1; -1: until Stop, as reads one begun by Arm. A change reaches the "
+        "sequence in progress.",
         **MEMORIZED,
     )
 
@@ -424,7 +425,7 @@ class DonkiDirector(Device):
 
     @command()
     def Arm(self) -> None:
-        """Set the Players up and pause before the first trigger: Step sends triggers, Resume goes on."""
+        """Set the Players up and pause before the first trigger: Step or Resume send triggers, until Stop."""
         with self._answering("Arm"):
             self._runs.start(held=True)
 

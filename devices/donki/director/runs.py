@@ -17,7 +17,7 @@ from donki.director.effects import Member
 from donki.director.recorder import Recorder
 from donki.director.roster import Entry, Roster
 from donki.director.run_log import RunLog
-from donki.director.sequence import Sequence
+from donki.director.sequence import ENDLESS, Sequence
 from donki.director.settings import Settings
 from donki.director.states import Command, State, check_allowed
 from donki.errors import DonkiError, FileError, InputError, NotAllowedError
@@ -120,6 +120,13 @@ class Runs:
             lines = [f"{line}; waiting for {acting}" if acting else line, self._troubles(), *problems]
         return "\n".join(filter(None, lines))
 
+    @property
+    def triggers(self) -> int:
+        """How many triggers the sequence in progress has, or the next one; `ENDLESS`: until Stop."""
+        sequence = self.sequence
+        in_progress = sequence is not None and sequence.state in IN_PROGRESS
+        return sequence.triggers if sequence and in_progress else self._settings.triggers
+
     def times(self, player: str) -> tuple[float, float]:
         """Return the median and 99 % time of a Player's last triggers in s; NaN before the first."""
         conductor = self._conductor
@@ -131,7 +138,7 @@ class Runs:
         Parameters
         ----------
         held
-            whether it pauses before its first trigger
+            whether it pauses before its first trigger, and then goes on until Stop
 
         Raises
         ------
@@ -147,9 +154,9 @@ class Runs:
             run = Run.new(settings.title, settings.read_metadata(), seed, self.recorder.director)
             entries = _of_one_name(entries)
             members = [member_of(entry) for entry in entries]
-            triggers, period = settings.triggers, settings.period_ns
-            sequence = Sequence(members, triggers, period, epoch(), step=settings.step, held=held)
-            self._launch(limit, run, entries, sequence, begun=self._take_settings)
+            triggers = ENDLESS if held else settings.triggers
+            sequence = Sequence(members, triggers, settings.period_ns, epoch(), step=settings.step, held=held)
+            self._launch(limit, run, entries, sequence, begun=partial(self._take_settings, held=held))
 
     def recover(self) -> None:
         """Take up the last run, if it was interrupted or failed, after its last complete trigger.
@@ -257,10 +264,12 @@ class Runs:
                     conductor.request(Command.ABORT)
             conductor.wait_ended(END_PATIENCE)
 
-    def _take_settings(self, sequence: Sequence) -> None:
+    def _take_settings(self, sequence: Sequence, *, held: bool) -> None:
         """Take up what was set while the sequence was made."""
         settings = self._settings
-        sequence.triggers, sequence.step = settings.triggers, settings.step
+        sequence.step = settings.step
+        if not held:
+            sequence.triggers = settings.triggers
         if sequence.pace.period != settings.period_ns:
             sequence.pace.change(settings.period_ns)
 
