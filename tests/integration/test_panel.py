@@ -200,6 +200,17 @@ def test_a_priority_is_edited_in_the_table(panel, orchestra):
     assert panel.cells(1) == ["0", "3"]
 
 
+def test_the_curves_of_the_selected_players_are_shown_alone(panel, orchestra):
+    def shown():
+        return [all(curve.isVisible() for curve in curves) for curves in panel.window.plots._curves.values()]
+
+    panel.sees("both curves", lambda: shown() == [True, True])
+    panel.window.table.selectRow(1)
+    assert shown() == [False, True]
+    panel.window.table.clearSelection()
+    assert shown() == [True, True]
+
+
 def test_a_failed_action_is_shown_and_reset(panel, orchestra):
     orchestra.set("b", fail_at=2)
     orchestra.director.Triggers = 5

@@ -15,7 +15,7 @@ from donki_client.panel.picture import DIRECTOR_ATTRIBUTES, PLAYER_ATTRIBUTES, P
 from donki_client.panel.requests import Requests
 
 #: News are shown together, at most so often, in ms.
-INTERVAL = 50
+INTERVAL = 100
 
 
 class Orchestra(QObject):

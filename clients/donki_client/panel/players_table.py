@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHeaderView, QTableView
+from PySide6.QtWidgets import QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from donki_client.panel.colours import player_colour, state_colours
 from donki_client.panel.picture import PlayerRow
@@ -43,7 +43,11 @@ def state_text(row: PlayerRow) -> str:
 PRIORITY, STATE, MISSED = 1, 2, 7
 
 COLUMNS = (
-    Column("Player", lambda row: row.name, "Name of the Player; the colour is that of its curves"),
+    Column(
+        "Player",
+        lambda row: row.name,
+        "The colour is that of its curves. Select rows, several with Ctrl, to see theirs alone.",
+    ),
     Column(
         "Priority",
         lambda row: str(row.priority),
@@ -81,9 +85,13 @@ class PlayersModel(QAbstractTableModel):
             self.endResetModel()
             return
         before, self.rows = self.rows, rows
-        for number, (old, new) in enumerate(zip(before, rows, strict=True)):
-            if repr(old) != repr(new):  # as text NaN equals NaN
-                self.dataChanged.emit(self.index(number, 0), self.index(number, len(COLUMNS) - 1))
+        pairs = enumerate(zip(before, rows, strict=True))
+        # As text NaN equals NaN.
+        changed = [number for number, (old, new) in pairs if repr(old) != repr(new)]
+        if changed:
+            # At once, for the view measures its columns anew each time.
+            last = self.index(changed[-1], len(COLUMNS) - 1)
+            self.dataChanged.emit(self.index(changed[0], 0), last)
 
     def rowCount(self, parent: Index | None = None) -> int:
         """Return how many Players there are."""
@@ -133,8 +141,24 @@ class PlayersModel(QAbstractTableModel):
         return True
 
 
+class _StateCells(QStyledItemDelegate):
+    """Keeps the colour of a state where its row is selected."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
+        super().initStyleOption(option, index)
+        option.state &= ~QStyle.StateFlag.State_Selected
+
+
 class PlayersTable(QTableView):
-    """Shows the Players, one a row."""
+    """Shows the Players, one a row.
+
+    Signals
+    -------
+    chosen
+        the devices of the rows that are selected, or none
+    """
+
+    chosen = Signal(list)
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,9 +169,17 @@ class PlayersTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(STATE, QHeaderView.ResizeMode.Stretch)
+        header.setResizeContentsPrecision(0)  # the rows in view alone
         header.setHighlightSections(False)
-        self.setSelectionMode(QTableView.SelectionMode.NoSelection)
+        self.setItemDelegateForColumn(STATE, _StateCells(self))
+        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.selectionModel().selectionChanged.connect(self._choose)
+        self.players.modelReset.connect(self._choose)
         self.setAlternatingRowColors(True)
+
+    def _choose(self) -> None:
+        selected = self.selectionModel().selectedRows()
+        self.chosen.emit([self.players.rows[index.row()].device for index in selected])
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:

@@ -34,16 +34,18 @@ class Plots(QWidget):
         self.rates: dict[str, History] = {}
         self._counts: dict[str, EventRate] = {}
         self._curves: dict[str, list[pyqtgraph.PlotDataItem]] = {}
+        self._chosen: set[str] = set()
         self._plots = [
             _plot("Time of a trigger in ms", _Milliseconds("left")),
             _plot("Neutron events a second", _Thousands("left")),
         ]
+        self._plots[1].setLimits(minYRange=10)  # events are whole
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for plot in self._plots:
             layout.addWidget(plot)
         self._timer = QTimer(self, interval=INTERVAL)
-        self._timer.timeout.connect(self._draw)
+        self._timer.timeout.connect(self._go_on)
         self._timer.start()
 
     def show_players(self, devices: Sequence[str]) -> None:
@@ -65,6 +67,11 @@ class Plots(QWidget):
                 plot.plot(pen=pen, **dots) for plot, dots in zip(self._plots, (dots, {}), strict=True)
             ]
 
+    def choose(self, devices: Sequence[str]) -> None:
+        """Show the curves of these Players alone; of all where there are none."""
+        self._chosen = set(devices)
+        self._draw()
+
     def hear(self, device: str, attribute: str, value: float, when: float) -> None:
         """Take a Player's news: the device as in `show_players`, the time in s since 1970 UTC."""
         if attribute == "LastDuration" and device in self.durations:
@@ -72,14 +79,21 @@ class Plots(QWidget):
         elif attribute == "EventsSent" and device in self._counts:
             self._counts[device].note(when, int(value))
 
-    def _draw(self) -> None:
+    def _go_on(self) -> None:
         now = time.time()
-        for device, curves in self._curves.items():
-            self.rates[device].add(now, self._counts[device].at(now))
-            for curve, history in zip(curves, (self.durations[device], self.rates[device]), strict=True):
-                curve.setData(list(history.times), list(history.values))
+        for device, rates in self.rates.items():
+            rates.add(now, self._counts[device].at(now))
         for plot in self._plots:
             plot.setXRange(now - VIEW, now, padding=0)
+        self._draw()
+
+    def _draw(self) -> None:
+        for device, curves in self._curves.items():
+            is_shown = not self._chosen or device in self._chosen
+            for curve, history in zip(curves, (self.durations[device], self.rates[device]), strict=True):
+                curve.setVisible(is_shown)
+                if is_shown:
+                    curve.setData(list(history.times), list(history.values))
 
 
 class _Milliseconds(pyqtgraph.AxisItem):  # type: ignore[misc]

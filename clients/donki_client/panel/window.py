@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QSplitter, QVBoxLayout, QWidget
@@ -13,6 +15,7 @@ from donki_client.panel.forms import Forms
 from donki_client.panel.log import Log
 from donki_client.panel.news import News
 from donki_client.panel.orchestra import Orchestra
+from donki_client.panel.picture import PlayerRow
 from donki_client.panel.players_table import PlayersTable
 from donki_client.panel.plots import Plots
 from donki_client.panel.remarks import Remarks
@@ -36,12 +39,14 @@ class Window(QMainWindow):
         self.log = Log()
         self._remarks = Remarks("Director")
         self._forms = Forms(self.menuBar().addMenu("&Attributes"))
+        self._rows: dict[str, PlayerRow] = {}
         self._lay_out(name)
         orchestra.changed.connect(self._show_picture)
         orchestra.heard.connect(self._hear)
         orchestra.requests.answered.connect(self._answered)
         self.controls.rejected.connect(self._answered)
         self.table.players.priority_entered.connect(self._set_priority)
+        self.table.chosen.connect(self.plots.choose)
         self._show_picture()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -55,12 +60,15 @@ class Window(QMainWindow):
         back, text = state_colours(picture.state)
         self.state.setText(picture.state)
         self.state.setStyleSheet(_chip(back.name(), text.name()))
-        self.status.setText(picture.status)
+        self.status.setText(_short(picture.status) if picture.state == "RUNNING" else picture.status)
+        self.status.setToolTip(picture.status)
         run = picture.snapshot.run_id
         self.run.setText(f"run {run}" if run else "no run yet")
         self.controls.show_picture(picture)
-        self.table.players.show_rows(picture.rows)
-        self.plots.show_players([row.device for row in picture.rows])
+        rows = picture.rows
+        self._rows = {self._orchestra.full_name(row.device): row for row in rows}
+        self.table.players.show_rows(rows)
+        self.plots.show_players([row.device for row in rows])
         devices = [self._orchestra.director.device, *map(self._orchestra.full_name, picture.devices)]
         self._forms.offer(devices)
 
@@ -69,13 +77,12 @@ class Window(QMainWindow):
             remarks = self._remarks.of_director(news.time, news.attribute, news.value, news.problem)
         else:
             remarks = []
-            for row in self._orchestra.picture.rows:
-                if self._orchestra.full_name(row.device) == news.device:
-                    remarks = self._remarks.of_player(
-                        row.name, news.time, news.attribute, news.value, news.problem
-                    )
-                    if news.value is not None and news.attribute in ("LastDuration", "EventsSent"):
-                        self.plots.hear(row.device, news.attribute, news.value, news.time)
+            if row := self._rows.get(news.device):
+                remarks = self._remarks.of_player(
+                    row.name, news.time, news.attribute, news.value, news.problem
+                )
+                if news.value is not None and news.attribute in ("LastDuration", "EventsSent"):
+                    self.plots.hear(row.device, news.attribute, news.value, news.time)
         for remark in remarks:
             self.log.add(remark)
 
@@ -125,6 +132,11 @@ class Window(QMainWindow):
         layout.addWidget(both, 1)
         self.setCentralWidget(middle)
         self.resize(1200, 760)
+
+
+def _short(status: str) -> str:
+    """Return a status that lists everybody who acts without the most of them: a line stays a line."""
+    return "\n".join(textwrap.shorten(line, 110, placeholder=" …") for line in status.splitlines())
 
 
 def _chip(back: str, text: str) -> str:
