@@ -15,6 +15,7 @@ import pytest
 import tango
 
 from donki.errors import DonkiError, InputError
+from donki_client.facility import servers
 from donki_client.facility.address import Address
 from donki_client.facility.database import answers
 from donki_client.facility.local import LocalFacility
@@ -131,6 +132,26 @@ def test_a_server_that_cannot_start_is_named_with_its_last_words(facility):
         facility.start_servers(server)
     assert "DonkiPlayer/broken ended with exit status 1" in str(error.value)
     assert "No module named donki.no_such_module" in str(error.value)
+
+
+def test_many_servers_start_a_few_at_a_time(facility, monkeypatch):
+    monkeypatch.setattr(servers, "AT_ONCE", 2)
+    most, start = 0, Processes.start
+
+    def counted(self, name, command, environment):
+        nonlocal most
+        children = [child for child in self._children if child.name.startswith("DonkiPlayer/few")]
+        starting = [child for child in children if servers.READY not in child.log.read_text()]
+        most = max(most, len(starting) + 1)
+        return start(self, name, command, environment)
+
+    monkeypatch.setattr(Processes, "start", counted)
+    names = [f"few{number}" for number in range(5)]
+    started = facility.start_servers(*(DeviceServer.player(name, SCRIPTS / "scripted.py") for name in names))
+    assert [child.name for child in started] == [f"DonkiPlayer/{name}" for name in names]
+    assert most == 2
+    for child in started:
+        end(child)
 
 
 def test_where_a_server_runs_is_known_while_it_runs(facility):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,11 @@ from donki_client.errors import translated
 from donki_client.facility.address import Address
 from donki_client.facility.processes import Child, Processes
 
-START_LIMIT = 30.0  # s, for all servers that are started together
+START_LIMIT = 30.0  # s, for each server
+
+#: How many servers start side by side: each is busy with its imports, more than this only wait for a core.
+AT_ONCE = 2 * (os.cpu_count() or 1)
+
 READY = "Ready to accept request"  # what every Tango server writes when its devices answer
 
 
@@ -156,7 +161,7 @@ def running(address: Address, server: DeviceServer) -> str | None:
 
 
 def start_servers(processes: Processes, address: Address, servers: Iterable[DeviceServer]) -> list[Child]:
-    """Register servers, start them side by side and wait until every device answers.
+    """Register servers, start them side by side, `AT_ONCE` at a time, and wait until every device answers.
 
     Parameters
     ----------
@@ -170,18 +175,25 @@ def start_servers(processes: Processes, address: Address, servers: Iterable[Devi
     DonkiError
         when one ends at its start or does not answer in time; shows the end of its output
     """
-    starting = []
+    started: list[Child] = []
+    starting: deque[tuple[DeviceServer, Child]] = deque()
     for server in servers:
+        if len(starting) == AT_ONCE:
+            _await_ready(address, *starting.popleft())
         register(address, server)
         command, environment = command_line(address, server)
-        starting.append((server, processes.start(server.name, command, environment)))
-    end = time.monotonic() + START_LIMIT
+        started.append(processes.start(server.name, command, environment))
+        starting.append((server, started[-1]))
     for server, child in starting:
-        child.wait_for(READY, end - time.monotonic())
-        device = f"tango://{address.tango_host}/{server.device}"
-        with translated(device):
-            tango.DeviceProxy(device).ping()
-    return [child for _, child in starting]
+        _await_ready(address, server, child)
+    return started
+
+
+def _await_ready(address: Address, server: DeviceServer, child: Child) -> None:
+    child.wait_for(READY, START_LIMIT)
+    device = f"tango://{address.tango_host}/{server.device}"
+    with translated(device):
+        tango.DeviceProxy(device).ping()
 
 
 def _member(name: str) -> str:
