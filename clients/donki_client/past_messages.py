@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from donki.errors import BrokerError
-from donki.streams.client import check_options, knock, open_client, parse_address
 from donki.streams.manifest import Extent
+from donki_client.consumer import open_consumer
 
-CONNECT_LIMIT = 3.0  # s
 SILENCE_LIMIT = 10.0  # s without a record before the reading is given up
 
 
@@ -75,21 +74,9 @@ class PastMessages:
     ) -> None:
         self.problems: list[str] = []
         self._broker = ", ".join(brokers)
-        limit = time.monotonic() + CONNECT_LIMIT
-        security = check_options(options)
-        knock([parse_address(broker) for broker in brokers], CONNECT_LIMIT / 2)
-        settings = {
-            "bootstrap_servers": list(brokers),
-            "bootstrap_timeout_ms": int(1000 * (limit - time.monotonic())),
-            "request_timeout_ms": int(1000 * SILENCE_LIMIT),
-            "allow_auto_create_topics": False,
-            "enable_auto_commit": False,
-            "metrics_enabled": False,
-            "fetch_max_wait_ms": 50,
-            "max_partition_fetch_bytes": 16_000_000,
-            **security,
-        }
-        self._consumer = open_client(KafkaConsumer, self._broker, settings)
+        self._consumer = open_consumer(
+            brokers, options, request_timeout_ms=int(1000 * SILENCE_LIMIT), fetch_max_wait_ms=50
+        )
         try:
             self._parts = self._find(extents, ended)
         except KafkaError as error:

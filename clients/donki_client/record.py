@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from donki.errors import BrokerError
-from donki.streams.client import knock, open_client, parse_address
+from donki.streams.client import knock, parse_address
+from donki_client.consumer import CONNECT_LIMIT, open_consumer
 from donki_client.interruption import interruption
 from donki_client.recording_file import RecordingFile
 
-CONNECT_LIMIT = 3.0  # s
 SILENCE_LIMIT = 10.0  # s without a message after which the broker is asked whether it is still there
 POLL = 0.1  # s
 FLUSH = 1.0  # s
@@ -69,13 +69,13 @@ def record(
     Raises
     ------
     InputError
-        when `broker` is no ``host:port``
+        when `broker` is no ``host:port``, or an option is not what it should be
     BrokerError
         when no broker answers, a topic is not there, or the broker is gone; what came before is in the file
     FileError
         when the file exists or cannot be written
     """
-    consumer = _connect(broker, options or {})
+    consumer = open_consumer([broker], options or {}, fetch_max_wait_ms=int(1000 * POLL))
     try:
         begin = _begin(consumer, broker, topics, from_beginning)
         numbers = {topic: [part.partition for part in begin if part.topic == topic] for topic in topics}
@@ -90,21 +90,6 @@ def record(
         raise BrokerError(f"Kafka broker {broker}: recording failed: {error}") from None
     finally:
         consumer.close()
-
-
-def _connect(broker: str, options: Mapping[str, Any]) -> KafkaConsumer:
-    knock([parse_address(broker)], CONNECT_LIMIT / 2)
-    settings = {
-        **options,
-        "bootstrap_servers": [broker],
-        "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT),
-        "allow_auto_create_topics": False,
-        "enable_auto_commit": False,
-        "metrics_enabled": False,
-        "fetch_max_wait_ms": int(1000 * POLL),
-        "max_partition_fetch_bytes": 16_000_000,
-    }
-    return open_client(KafkaConsumer, broker, settings)
 
 
 def _begin(

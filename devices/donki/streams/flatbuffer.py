@@ -1,4 +1,4 @@
-"""Where the parts of a flatbuffer lie, so that a message can be patched in place.
+"""What a flatbuffer says of itself, and where its parts lie, so that a message can be patched in place.
 
 References
 ----------
@@ -8,6 +8,11 @@ https://flatbuffers.dev/internals
 from __future__ import annotations
 
 import struct
+
+
+def schema(message: bytes | bytearray) -> str:
+    """Return the four letters that a flatbuffer says its schema by, in its second word."""
+    return message[4:8].decode("ascii", "replace")
 
 
 def fields(message: bytes | bytearray) -> list[int]:

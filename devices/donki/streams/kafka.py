@@ -117,6 +117,8 @@ class KafkaSink:
         ------
         BrokerError
             when no broker answers within `CONNECT_TIMEOUT`, or the topic does not exist and cannot be made
+        NotAllowedError
+            after `close`
         """
         self._refuse_if_closed(topic)
         if topic in self._topics:
@@ -151,6 +153,8 @@ class KafkaSink:
         ------
         BrokerError
             when this message or an earlier one could not be sent or was not acknowledged in time
+        NotAllowedError
+            after `close`
         """
         self._refuse_if_closed(topic)
         window, size = self._window, len(message)

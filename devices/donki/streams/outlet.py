@@ -18,6 +18,7 @@ from donki.streams.faults.injector import FaultInjector
 from donki.streams.faults.rule import Rule
 from donki.streams.faults.table import FaultTable
 from donki.streams.file_names import FILE_NAME, FileNames, check_file_triggers
+from donki.streams.flatbuffer import schema
 from donki.streams.kafka import CLIENTS, KafkaSink
 from donki.streams.manifest import Extent, Ledger, Manifest
 from donki.streams.message_stream import MessageStream
@@ -266,8 +267,7 @@ class Outlet:
                 source = f"{self._player}/{name}"
                 message = encode_value(source, value, reference_time)
                 if name not in self._values:
-                    # A flatbuffer says its schema in its second word.
-                    self._values[name] = Stream(message[4:8].decode(), self._values_topic, source)
+                    self._values[name] = Stream(schema(message), self._values_topic, source)
                 self._measured.send(self._values_topic, source, message, reference_time)
 
     def deliver(self, timeout: float) -> None:

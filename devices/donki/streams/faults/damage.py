@@ -7,7 +7,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from donki.streams.flatbuffer import fields, target
+from donki.streams.flatbuffer import fields, schema, target
 
 MOST_SHOWN = 5
 """How many changed bytes are told one by one."""
@@ -20,11 +20,6 @@ _SECOND = 1_000_000_000
 _TIMES = {"f144": 1, "da00": 1, "ad00": 2, "al00": 1, "ep01": 0, "se00": 2}
 _TIME_VECTORS = {"ev44": 2, "tdct": 1}
 _EV44_TIMES_OF_FLIGHT, _EV44_PIXEL_IDS = 4, 5
-
-
-def schema(message: bytes | bytearray) -> str:
-    """Return the four letters that a flatbuffer says its schema by, in its second word."""
-    return message[4:8].decode("ascii", "replace")
 
 
 def corrupt(message: bytearray, many: int, rng: np.random.Generator) -> tuple[bytearray, str]:

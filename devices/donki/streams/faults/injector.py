@@ -12,6 +12,7 @@ from crc32c import crc32c
 from donki.streams.faults import damage
 from donki.streams.faults.fault import Fault
 from donki.streams.faults.rule import KINDS, LOSS, Rule
+from donki.streams.flatbuffer import schema
 from donki.streams.sink import Sink
 
 _NS = 1_000_000_000
@@ -194,7 +195,7 @@ class FaultInjector:
             self._held.append(message)
 
     def _strikes(self, rule: Rule, message: _Message) -> bool:
-        if rule.kind in _OF_EVENTS and not (message.events and damage.schema(message.payload) == "ev44"):
+        if rule.kind in _OF_EVENTS and not (message.events and schema(message.payload) == "ev44"):
             return False
         # Of what lasts, only the beginning was left to chance.
         return (
