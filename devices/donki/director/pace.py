@@ -38,6 +38,8 @@ class Pace:
 
     Attributes
     ----------
+    period
+        as given, or as `change` was told last
     due
         when the next trigger is due
     overruns

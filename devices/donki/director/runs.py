@@ -52,6 +52,13 @@ class Runs:
         of the next run
     log
         says what happens
+
+    Attributes
+    ----------
+    roster, recorder
+        as given
+    roster_problem
+        why the Players could not be looked for; empty if they could
     """
 
     def __init__(self, roster: Roster, recorder: Recorder, settings: Settings, log: RunLog) -> None:

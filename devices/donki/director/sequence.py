@@ -75,8 +75,24 @@ class Sequence:
 
     Attributes
     ----------
+    members
+        by name
+    triggers
+        as given; it may be changed while the sequence runs
     step
         as given; a change holds from the next Step on
+    pace
+        when triggers are due
+    phase
+        where it stands
+    trigger
+        in progress, or the last one; 0 before the first
+    completed
+        the last trigger that is complete; 0 before the first
+    failure
+        why it failed; None if it did not
+    silent
+        the Players that did not answer until the end
     """
 
     def __init__(
