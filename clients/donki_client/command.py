@@ -55,11 +55,18 @@ def director(address: str) -> None:
         sys.exit(1)
 
 
+_database = click.option(
+    "--database",
+    metavar="HOST:PORT",
+    help="The Tango database; by default what TANGO_HOST names, else localhost:50010.",
+)
+
+
 @donki.command(short_help="Open the prompt of a Director that runs already.")
-@click.argument("device")
-@click.option("--database", metavar="HOST:PORT", help="The Tango database; by default what TANGO_HOST names.")
+@click.argument("device", default="donki/director/1")
+@_database
 def shell(device: str, database: str | None) -> None:
-    """Open the prompt of the Director DEVICE, which runs already, such as donki/director/1.
+    """Open the prompt of the Director DEVICE (default donki/director/1), which runs already.
 
     The Director goes on when the prompt is left. Commands can also be piped in:
 
@@ -68,8 +75,7 @@ def shell(device: str, database: str | None) -> None:
     """  # noqa: D301
     from donki_client.session import run_shell  # noqa: PLC0415
 
-    address = Address.parse(database) if database else None
-    if not run_shell(device, address, Console(highlight=False)):
+    if not run_shell(device, database, Console(highlight=False)):
         sys.exit(1)
 
 
@@ -187,11 +193,7 @@ def check(file: Path | None, tried: bool, schema: bool) -> None:
 
 @donki.command(short_help="Open a window to play and watch an orchestra.")
 @click.argument("device", default="donki/director/1")
-@click.option(
-    "--database",
-    metavar="HOST:PORT",
-    help="The Tango database; by default what TANGO_HOST names, else localhost:50010.",
-)
+@_database
 def panel(device: str, database: str | None) -> None:
     """Show the panel of a Director: a window to play an orchestra and to watch it.
 

@@ -22,6 +22,8 @@ def full_name(device: str, database: str | Address | None) -> str:
     """Return the name of a device with its database; by itself where no database is named."""
     if database is None:
         return device
+    if "://" in device:
+        raise InputError(f"{device} names its database itself; leave {database} out")
     address = database if isinstance(database, Address) else Address.parse(database)
     return f"tango://{address.tango_host}/{device}"
 

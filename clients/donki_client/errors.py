@@ -83,7 +83,7 @@ def from_tango(failed: tango.DevFailed, device: str) -> DonkiError:
     if "API_CantConnectToDatabase" in reasons:
         return UnreachableError(
             f"{device}: no Tango database answers there; start one (donki director HOST:PORT) "
-            "or correct the address"
+            "or name another (--database, TANGO_HOST)"
         )
     if "DB_DeviceNotDefined" in reasons:
         return UnreachableError(f"{device} is not in that Tango database; register it, or correct the name")

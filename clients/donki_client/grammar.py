@@ -114,7 +114,7 @@ def _integer(value: str) -> int | None:
 def _triggers(value: str) -> int:
     triggers = _integer(value)
     if triggers is None or not (triggers >= 1 or triggers == -1):
-        raise InputError(f"triggers: a whole number >= 1, or -1 for endless; got {value!r}")
+        raise InputError(f"triggers: a whole number >= 1, or -1 for endless; got {value!r:.80}")
     return triggers
 
 
@@ -124,8 +124,8 @@ def _period(value: str) -> float:
     except ValueError:
         period = math.nan
     if not (math.isfinite(period) and period >= 0):
-        raise InputError(f"period: a number of seconds >= 0; got {value!r}")
-    return period
+        raise InputError(f"period: a number of seconds >= 0; got {value!r:.80}")
+    return abs(period)  # -0 is 0
 
 
 def _priority(player: str, value: str) -> SetPriority:
@@ -133,13 +133,13 @@ def _priority(player: str, value: str) -> SetPriority:
         raise InputError("priority: the name of a Player goes between the brackets, priority[NAME]=N")
     priority = _integer(value)
     if priority is None or priority < -1:
-        raise InputError(f"priority[{player}]: a whole number >= 0, or -1 to disable; got {value!r}")
+        raise InputError(f"priority[{player:.80}]: a whole number >= 0, or -1 to disable; got {value!r:.80}")
     return SetPriority(player, priority)
 
 
 def _unknown(text: str) -> InputError:
     known = [*WORDS, *SETTINGS]
-    close = difflib.get_close_matches(text.lower(), known, n=2)
+    close = difflib.get_close_matches(text[:80].lower(), known, n=2)
     shown = [SETTINGS[name][0] if name in SETTINGS else name for name in close]
     remedy = f"did you mean {' or '.join(shown)}?" if shown else "type help for the list"
-    return InputError(f"unknown command {text!r}; {remedy}")
+    return InputError(f"unknown command {text!r:.80}; {remedy}")

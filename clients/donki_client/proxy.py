@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import tango
@@ -49,7 +51,7 @@ class Proxy:
 
     def write(self, attribute: str, value: object) -> None:
         """Write an attribute; an InputError says what it takes."""
-        with translated(self.device):
+        with translated(self.device), _accepted(attribute, value):
             try:
                 write_attribute(self._proxy, attribute, value)
             except tango.DevFailed as failed:
@@ -60,5 +62,16 @@ class Proxy:
 
     def command(self, name: str, argument: object = None) -> Any:
         """Give a command and return what it returns."""
-        with translated(self.device):
+        with translated(self.device), _accepted(name, argument):
             return self._proxy.command_inout(name, argument)
+
+
+@contextmanager
+def _accepted(what: str, value: object) -> Iterator[None]:
+    """Raise an InputError where PyTango cannot put a value into a request."""
+    try:
+        yield
+    except UnicodeError:
+        raise InputError(f"{what}: Tango takes the letters of Latin-1 alone; got {value!r:.80}") from None
+    except OverflowError:
+        raise InputError(f"{what}: the number is too large; got {value!r:.80}") from None

@@ -95,6 +95,11 @@ def _check_rate(rate: float) -> None:
         )
 
 
+def _check_title(title: str) -> None:
+    if wrong := "".join(letter for letter in title if ord(letter) > 255):
+        raise InputError(f"Tango takes the letters of Latin-1 alone, not {wrong!r:.80}; got {title!r:.200}")
+
+
 def _check_seed(seed: int) -> None:
     if not 0 <= seed < 2**63:
         raise InputError(f"a whole number from 0 to 2**63 - 1; got {seed}")
@@ -276,7 +281,7 @@ class ScenarioPlayer(_Part):
 class Scenario(_Part):
     """A whole experiment: who plays what, how often, and where the data go."""
 
-    title: str = Field(default="", examples=["Kafka example, in parallel"])
+    title: Annotated[str, _obeying(_check_title)] = Field(default="", examples=["Kafka example, in parallel"])
     """Title of the run."""
 
     metadata: dict[str, JsonValue] = Field(default={}, examples=[{"proposal": 123456}])

@@ -14,6 +14,7 @@ from donki_client.facility.address import Address
 from donki_client.facility.database import answers
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import DeviceServer, running
+from donki_client.named_director import named_director
 from donki_client.prompt import Prompt, read_pipe
 from donki_client.terminal import read_terminal
 
@@ -64,15 +65,13 @@ def run_director(database: Address, console: Console) -> bool:
     return good
 
 
-def run_shell(device: str, database: Address | None, console: Console) -> bool:
+def run_shell(device: str, database: str | None, console: Console) -> bool:
     """Run the prompt of a Director that runs already, on a terminal or through a pipe; it goes on afterwards.
 
     Parameters
     ----------
-    device
-        its name in the Tango database, or a full ``tango://host:port/...`` name
-    database
-        where it is registered; by default what ``TANGO_HOST`` names
+    device, database
+        as for `named_director`
 
     Returns
     -------
@@ -84,7 +83,7 @@ def run_shell(device: str, database: Address | None, console: Console) -> bool:
     DonkiError
         when it does not answer, or is no Director
     """
-    director = Director(device, database)
+    director = named_director(device, database)
     folder = data_home()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,15 @@ def test_the_director_is_asked_and_goes_on(command, hall, facility):
     assert hall.director.CurrentTrigger == 4
 
 
+def test_what_tango_cannot_carry_is_refused_and_the_next_line_follows(command, hall, facility):
+    lines = "priority[Ω]=1\npriority[shell-bell]=99999999999\nstatus\n"
+    done = command.run("shell", *at(facility), piped=lines)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.search(r"line 1: .*Tango takes the letters of Latin-1 alone; got .*Ω", done.stdout)
+    assert re.search(r"line 2: .*the number is too large; got .*99999999999", done.stdout)
+    assert "ON: trigger" in done.stdout
+
+
 def test_a_sequence_goes_on_when_the_shell_is_left(command, hall, facility):
     lines = "triggers=-1\nperiod=0.02\nstart\n"
     assert command.run("shell", *at(facility), piped=lines).returncode == 0
@@ -100,6 +109,7 @@ def test_watch_on_a_terminal_ends_with_the_sequence_and_with_ctrl_c(command, hal
         ("donki/player/shell-bell", "donki/player/shell-bell is a DonkiPlayer, not a DonkiDirector"),
         ("donki/director/nobody", "is not in that Tango database"),
         ("nonsense", "nonsense"),
+        ("tango://localhost:1/a/b/c", "names its database itself"),
     ],
 )
 def test_what_is_no_director_is_named(command, hall, facility, device, message):

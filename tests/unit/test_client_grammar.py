@@ -42,9 +42,11 @@ def test_priorities(name, priority, space):
     assert parse(line) == SetPriority(name, priority)
 
 
-@pytest.mark.parametrize(("text", "period"), [("0", 0.0), ("0.071428571", 0.071428571), ("1e-3", 0.001)])
+@pytest.mark.parametrize(
+    ("text", "period"), [("0", 0.0), ("-0", 0.0), ("0.071428571", 0.071428571), ("1e-3", 0.001)]
+)
 def test_period(text, period):
-    assert parse(f"period={text}") == SetPeriod(period)
+    assert repr(parse(f"period={text}")) == repr(SetPeriod(period))
 
 
 @pytest.mark.parametrize("value", ["abc", "0", "-2", "1.5", "", "1 2", "٣", "1_000", "nan", "9" * 30])
@@ -83,6 +85,13 @@ def test_an_error_says_what_is_meant(line, message):
     with pytest.raises(InputError) as error:
         parse(line)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("line", ["{}", "triggers={}", "period={}", "priority[{}]=x", "priority[a]={}"])
+def test_a_line_that_has_no_end_is_not_repeated_whole(line):
+    with pytest.raises(InputError) as error:
+        parse(line.format("x" * 100_000))
+    assert len(str(error.value)) < 300
 
 
 @given(st.text(max_size=60))

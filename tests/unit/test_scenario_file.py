@@ -127,6 +127,7 @@ def test_a_script_that_is_not_beside_the_scenario_is_one_that_comes_along(read):
     ("text", "line", "column", "message"),
     [
         (f"titel: x\n{HEAD}", 1, 1, "unknown key 'titel'; did you mean title?"),
+        (f"title: 5 Å – ice\n{HEAD}", 1, 8, "title: Tango takes the letters of Latin-1 alone, not '–'"),
         (f"{HEAD}    timout: 1 s\n", 5, 5, "unknown key 'timout'; did you mean timeout?"),
         (f"{HEAD}    xyzzy: 1\n", 5, 5, "unknown key 'xyzzy'; the keys are script, parameters, priority"),
         (f"seed: -1\n{HEAD}", 1, 7, "seed: a whole number from 0 to 2**63 - 1; got -1"),

@@ -6,14 +6,8 @@ import os
 import sys
 from importlib import import_module
 
-import tango
-
 from donki.errors import DonkiError
-from donki_client.director import Director
-from donki_client.facility.address import Address
-
-#: Where ``donki director`` has its database when nothing else is said.
-DATABASE = "localhost:50010"
+from donki_client.named_director import named_director
 
 #: PySide6 first: the others take the Qt that is there already.
 NEEDED = ("PySide6.QtWidgets", "pyqtgraph", "taurus", "lxml")
@@ -24,10 +18,8 @@ def open_panel(device: str, database: str | None) -> None:
 
     Parameters
     ----------
-    device
-        the name in the Tango database, or a full ``tango://host:port/...`` name
-    database
-        ``HOST:PORT`` of the Tango database; None: what ``TANGO_HOST`` names, else `DATABASE`
+    device, database
+        as for `named_director`
 
     Raises
     ------
@@ -35,11 +27,7 @@ def open_panel(device: str, database: str | None) -> None:
         where Qt, a display or the Director is missing; says which, and the remedy
     """
     check_qt()
-    if "://" in device:
-        director = Director(device)
-    else:
-        named = database or tango.ApiUtil.get_env_var("TANGO_HOST") or DATABASE
-        director = Director(device, Address.parse(named.partition(",")[0]))
+    director = named_director(device, database)
     from donki_client.panel.app import run_panel  # noqa: PLC0415
 
     run_panel(director)

@@ -156,7 +156,7 @@ class Roster:
         if found:
             devices = ", ".join(entry.device for entry in found)
             raise InputError(f"Player {name}: there are several, {devices}; give the device name")
-        raise InputError(f"Player {name}: unknown; the Players found are: {known}")
+        raise InputError(f"Player {name:.80}: unknown; the Players found are: {known}")
 
     def latest(self, entry: Entry) -> Entry:
         """Return what a Player said last; it may be on the roster no more."""
