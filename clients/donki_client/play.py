@@ -235,6 +235,8 @@ class Stage:
             end = follow(director, self._console)
         except KeyboardInterrupt:
             if not scenario.is_endless:
+                seconds = time.monotonic() - began
+                self._say("Interrupted", f"after {seconds:.1f} s: the run is aborted, nothing is read back")
                 raise
             end = self._stop(director)
         late = f", {_count(end.overruns, 'trigger')} late" if end.overruns else ""

@@ -39,15 +39,17 @@ def read_terminal(prompt: Prompt, history: Path) -> None:
             try:
                 with patch_stdout(raw=True):
                     line = session.prompt()
-                instruction = parse(line)
-                if instruction == Word("quit"):
-                    break
-                if instruction == Word("watch"):
-                    with observer.silenced():
+                # Several may have been pasted: where one is wrong, none is carried out.
+                instructions = [parse(part) for part in line.splitlines()]
+                for instruction in instructions:
+                    if instruction == Word("quit"):
+                        return
+                    if instruction == Word("watch"):
+                        with observer.silenced():
+                            prompt.carry_out(instruction)
+                    elif instruction is not None:
                         prompt.carry_out(instruction)
-                elif instruction is not None:
-                    prompt.carry_out(instruction)
-                    observer.look()
+                        observer.look()
             except KeyboardInterrupt:
                 prompt.console.print("stop ends the sequence, quit leaves", highlight=False)
             except EOFError:

@@ -126,6 +126,7 @@ def test_ctrl_c_stops_everything_and_says_130(command, line):
         output, _ = demo.communicate(timeout=20)
     assert demo.returncode == 130
     assert "Traceback" not in output
+    assert ("the run is aborted" in output) == (line == "Run ")
     assert all_gone(children)
     assert temporary_folders() == folders
 

@@ -79,6 +79,24 @@ def test_watch_shows_a_player_that_is_gone(command, hall, facility):
     assert re.search(r"shell-horn +0 +UNKNOWN +- +- +-", done.stdout)
 
 
+def test_lines_that_are_pasted_are_carried_out_one_by_one(command, hall, facility):
+    director = Director("donki/director/shell", facility.database)
+
+    def paste(terminal, text):
+        terminal.type(f"\x1b[200~{text}\x1b[201~\r")
+
+    with Terminal(command, "shell", *at(facility)) as terminal:
+        terminal.expect("donki>")
+        paste(terminal, "triggers=2\nstarrt\n")
+        terminal.expect("unknown command 'starrt'")
+        assert director.triggers != 2
+        paste(terminal, "triggers=3\nperiod=0.02\nstart")
+        terminal.expect("done after trigger 3")
+        paste(terminal, "status\nquit\n")
+        terminal.expect("trigger 3 of 3")
+        assert terminal.process.wait(20) == 0
+
+
 def test_watch_on_a_terminal_ends_with_the_sequence_and_with_ctrl_c(command, hall, facility):
     director = Director("donki/director/shell", facility.database)
     with Terminal(command, "shell", *at(facility)) as terminal:
