@@ -166,27 +166,40 @@ class _StreamCheck:
             if not found and (fault.trigger, fault.message) in self._held_back:
                 self.data.faults_held_back[fault.kind] += 1
 
-    def expected_in_files(self) -> Expected:
-        """Return what the Player's files shall hold of this stream."""
-        matcher = Matcher(self._reader.deliveries(self.stream, measured=True), self._repeated)
-        return Expected(matcher, self.data.measured.largest)
+    def matcher_of_files(self) -> Matcher:
+        """Return what takes the messages that the Player's files hold of this stream."""
+        return Matcher(self._reader.deliveries(self.stream, measured=True), self._repeated)
 
-    def take_stored(self, stored: StoredSource, matcher: Matcher) -> None:
+    def take_stored(self, stored: StoredSource, matcher: Matcher, *, is_ordered: bool) -> None:
         """Take what the files hold."""
         self.data.stored = stored
-        if stored.has_events or self.data.measured.events:
-            self.data.stored_findings = matcher.end(broken_off=self._run.outcome is None)
+        if self.stream.source.startswith(f"{self.data.player}/"):
+            # Of a returned value the file keeps the trigger, not the time in the message: rows are counted.
+            return
+        findings = self.data.stored_findings = matcher.end(broken_off=self._run.outcome is None)
+        if not is_ordered:
+            findings.late.clear()
+            findings.late_count = 0
 
 
 def _check_files(player: RecordedPlayer, checks: Sequence[_StreamCheck]) -> list[str]:
     if not player.files:
         return []
-    expected = {check.stream.source: check.expected_in_files() for check in checks}
+    of_source: dict[str, list[_StreamCheck]] = {}
+    for check in checks:
+        of_source.setdefault(check.stream.source, []).append(check)
+    expected = {
+        source: Expected(
+            [check.matcher_of_files() for check in its], max(check.data.measured.largest for check in its)
+        )
+        for source, its in of_source.items()
+    }
     stored = StoredData(player.name, expected)
     stored.read([Path(path) for path in player.files])
-    for check in checks:
-        source = check.stream.source
-        check.take_stored(stored.sources.get(source, StoredSource()), expected[source].matcher)
+    for source, its in of_source.items():
+        for check, matcher in zip(its, expected[source].matchers, strict=True):
+            found = stored.sources.get(source, StoredSource())
+            check.take_stored(found, matcher, is_ordered=expected[source].is_ordered)
     return stored.problems
 
 

@@ -13,9 +13,6 @@ from donki_client.stored_data import StoredSource
 #: How many places are named in a line.
 MOST_NAMED = 3
 
-#: The schemas of which a message is more than one row in a file.
-_MANY_ROWS = {"se00", "tdct"}
-
 
 @dataclass
 class StreamData:
@@ -45,7 +42,8 @@ class StreamData:
     stored
         what the files hold; None where there are none
     stored_findings
-        what came of comparing the events in the files; None where there are none
+        what came of comparing the messages that the files tell of; None where there are none, or rows are
+        counted
     has_repeats
         whether there are triggers of which data may have been sent and stored without a note
     is_confused
@@ -98,8 +96,6 @@ class StreamData:
         where = f"Player {self.player}, {self.source} in its files"
         if self.stored_findings is not None:
             return _problems(where, self.stored_findings)
-        if not self.schemas or not _MANY_ROWS.isdisjoint(self.schemas):
-            return []
         noted, stored = self.measured.messages, self.stored.rows
         if stored == noted or (self.has_repeats and stored > noted):
             return []

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
-import numpy as np
 from crc32c import crc32c
-from numpy.typing import NDArray
 
-from donki.streams.ev44 import Ev44Encoder
 from donki_client.matching import Matcher
-
-#: How many events and pulses are held in memory at once, beyond a single pulse.
-MOST_EVENTS = 2_000_000
-MOST_PULSES = 4096
+from donki_client.stored_messages import stored_messages
 
 #: The time columns of the streams whose messages are rows.
 ROW_TIMES = ("time", "alarm_time", "connection_status_time")
@@ -48,14 +43,26 @@ class Expected:
 
     Attributes
     ----------
-    matcher
-        of its messages as they were before faults
+    matchers
+        of its messages as they were before faults, one a topic
     largest
         most events in one of them
+    is_ordered
+        whether the files tell in which order they were sent
     """
 
-    matcher: Matcher
+    matchers: Sequence[Matcher]
     largest: int
+    is_ordered: bool = True
+
+    def expects(self, checksum: int) -> bool:
+        """Whether a message with that checksum is among those to come."""
+        return any(matcher.expects(checksum) for matcher in self.matchers)
+
+    def find(self, checksum: int) -> None:
+        """Take the next message that was found."""
+        matcher = next((matcher for matcher in self.matchers if matcher.expects(checksum)), self.matchers[0])
+        matcher.find(checksum)
 
 
 @dataclass
@@ -71,14 +78,13 @@ class StoredData:
     sources
         what they hold
     problems
-        a line for each file that cannot be read
+        a line for each file, and each source in a file, that cannot be read
     """
 
     player: str
     expected: Mapping[str, Expected]
     sources: dict[str, StoredSource] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    _encoders: dict[str, Ev44Encoder] = field(default_factory=dict)
     _message_ids: dict[str, int] = field(default_factory=dict)
 
     def read(self, files: Sequence[Path]) -> None:
@@ -87,70 +93,47 @@ class StoredData:
             if not path.is_file():
                 self.problems.append(f"Player {self.player}: the file {path} is not there")
                 continue
-            try:
-                self._read(path)
-            except (OSError, RuntimeError, KeyError) as error:
-                reason = str(error).strip("'\"")
-                self.problems.append(f"Player {self.player}: the file {path} cannot be read: {reason}")
+            with self._noted(f"the file {path}"), h5py.File(path, "r") as file:
+                for source, group in file["entry/instrument"].items():
+                    with self._noted(f"{source} in the file {path}"):
+                        self._read_source(source, group)
+                for name, values in file.get(self.player, {}).items():
+                    if name.endswith("_trigger"):
+                        source = f"{self.player}/{name.removesuffix('_trigger')}"
+                        self._of(source).rows += len(values)
 
-    def _read(self, path: Path) -> None:
-        with h5py.File(path, "r") as file:
-            for source, group in file["entry/instrument"].items():
-                events = group.get(f"{source}_events")
-                if events is not None:
-                    self._read_events(source, events)
-                for name in ROW_TIMES:
-                    if name in group:
-                        self._of(source).rows += len(group[name])
-            for name, values in file.get(self.player, {}).items():
-                if name.endswith("_trigger"):
-                    source = f"{self.player}/{name.removesuffix('_trigger')}"
-                    self._of(source).rows += len(values)
+    @contextmanager
+    def _noted(self, what: str) -> Iterator[None]:
+        """Note what cannot be read: a file that somebody changed may hold anything anywhere."""
+        try:
+            yield
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            reason = str(error).strip("'\"")
+            self.problems.append(f"Player {self.player}: {what} cannot be read: {reason}")
 
     def _of(self, source: str) -> StoredSource:
         return self.sources.setdefault(source, StoredSource())
 
-    def _read_events(self, source: str, events: h5py.Group) -> None:
-        stored, expected = self._of(source), self.expected.get(source)
-        stored.has_events = True
-        stored.events += len(events["event_id"])
-        stored.pulses += len(events["event_time_zero"])
-        if expected is None:
+    def _read_source(self, source: str, group: h5py.Group) -> None:
+        stored = self._of(source)
+        if (events := group.get(f"{source}_events")) is not None:
+            stored.has_events = True
+            stored.events += len(events["event_id"])
+            stored.pulses += len(events["event_time_zero"])
+        stored.rows += sum(len(group[name]) for name in ROW_TIMES if name in group)
+        if (expected := self.expected.get(source)) is None:
             return
-        size = max(1, expected.largest)
-        encoder = self._encoders.setdefault(source, Ev44Encoder(source, size))
-        first = True
-        for time, times, pixels in _pulses(events):
+        messages, is_ordered = stored_messages(source, group, max(1, expected.largest))
+        expected.is_ordered &= is_ordered
+        number, is_first = self._message_ids.get(source, 0), True
+        for message in messages:
             # The messages are numbered on from file to file; a Player that was set up again begins anew.
-            if first and not expected.matcher.expects(
-                crc32c(encoder.encode(self._message_ids.get(source, 0), time, times[:size], pixels[:size]))
-            ):
-                self._message_ids[source] = 0
-            first = False
-            for start in range(0, max(1, len(times)), size):
-                part = slice(start, start + size)
-                number = self._message_ids.get(source, 0)
-                expected.matcher.find(crc32c(encoder.encode(number, time, times[part], pixels[part])))
-                self._message_ids[source] = number + 1
-
-
-def _pulses(events: h5py.Group) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.int32]]]:
-    """Yield the pulses of an event group: reference time, times of flight, pixel ids."""
-    total = min(len(events["event_id"]), len(events["event_time_offset"]))
-    zeros, index = events["event_time_zero"], events["event_index"]
-    count = min(len(zeros), len(index))
-    for first in range(0, count, MOST_PULSES):
-        reference = zeros[first : first + MOST_PULSES]
-        starts = index[first : first + MOST_PULSES + 1].tolist()
-        starts += [total] if len(starts) == len(reference) else []
-        begin = 0
-        while begin < len(reference):
-            end = begin + 1
-            while end < len(reference) and starts[end + 1] - starts[begin] <= MOST_EVENTS:
-                end += 1
-            part = slice(starts[begin], starts[end])
-            pixels, times = events["event_id"][part], events["event_time_offset"][part]
-            for pulse in range(begin, end):
-                inside = slice(starts[pulse] - starts[begin], starts[pulse + 1] - starts[begin])
-                yield int(reference[pulse]), times[inside], pixels[inside]
-            begin = end
+            if message.is_numbered and is_first:
+                is_first = False
+                if not expected.expects(crc32c(message.encode(number))) and expected.expects(
+                    crc32c(message.encode(0))
+                ):
+                    number = 0
+            expected.find(crc32c(message.encode(number)))
+            number += message.is_numbered
+        self._message_ids[source] = number

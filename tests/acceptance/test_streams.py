@@ -18,7 +18,14 @@ import pytest
 import scipp
 import scippnexus
 from ess.reduce import nexus
-from ess.reduce.nexus.types import Filename, NeXusComponent, NeXusData, NeXusDetectorName, SampleRun
+from ess.reduce.nexus.types import (
+    Filename,
+    NeXusComponent,
+    NeXusData,
+    NeXusDetectorName,
+    Position,
+    SampleRun,
+)
 from streaming_data_types import DESERIALISERS, deserialise_ev44
 
 from donki.player.player import Player
@@ -217,6 +224,14 @@ def test_essreduce_loads_the_events_of_a_detector(outlet):
     pixels = nexus.group_event_data(event_data=pulses, detector_number=number)
     assert pixels.shape == (10, 10)
     assert pixels.bins.size().sum().value == outlet.counts.events
+
+
+def test_essreduce_places_a_detector_at_the_origin(outlet):
+    workflow = nexus.GenericNeXusWorkflow(run_types=[SampleRun], monitor_types=[])
+    workflow[Filename[SampleRun]] = outlet.files[0]
+    workflow[NeXusDetectorName] = "panel"
+    position = workflow.compute(Position[scippnexus.NXdetector, SampleRun])
+    assert scipp.identical(position, scipp.vector([0.0, 0, 0], unit="m"))
 
 
 def test_a_histogram_of_the_topic_is_that_of_the_file(found, outlet):

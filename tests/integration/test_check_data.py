@@ -60,12 +60,12 @@ class Played:
             return check_run(reader, reader.run(), broker=broker).problems
 
 
-def play(folder, broker, topic, tail="", triggers=20):
+def play(folder, broker, topic, tail="", triggers=20, script="checked.py"):
     command = Command(folder / "data")
     path = folder / "checked.yaml"
     path.write_text(
         f"triggers: {triggers}\nseed: 5\nhdf5: files\nbroker: {broker}\nplayers:\n  p:\n"
-        f"    script: {SCRIPTS / 'checked.py'}\n    values_topic: {topic}-values\n{tail}"
+        f"    script: {SCRIPTS / script}\n    values_topic: {topic}-values\n{tail}"
     )
     done = command.run("run", str(path))
     assert done.returncode == 0, done
@@ -238,7 +238,54 @@ def test_a_changed_event_and_a_lost_row_are_named(played, file):
     )
     with h5py.File(file, "r+") as content:
         content["entry/instrument/T/time"].resize(20, axis=0)
-    assert "Player p, T in its files: 22 rows by the journal, 20 found" in played.problems()
+    assert (
+        "Player p, T in its files: 2 messages are missing: trigger 20, message 1;"
+        " outside of triggers, message 1" in played.problems()
+    )
+    with h5py.File(file, "r+") as content:
+        content["p/number_trigger"].resize(19, axis=0)
+    assert "Player p, p/number in its files: 20 rows by the journal, 19 found" in played.problems()
+
+
+@pytest.fixture(scope="module")
+def every_stream(broker, tmp_path_factory):
+    topic = f"every-{free_port()}"
+    folder = tmp_path_factory.mktemp("every")
+    return play(
+        folder, broker.address, topic, f"    parameters: {{topic: {topic}}}\n", 6, script="every_stream.py"
+    )[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "data", "row"),
+    [
+        ("T", "value", 3),
+        ("T", "alarm_message", 3),
+        ("camera", "value", 3),
+        ("spectrum", "signal", 3),
+        ("chopper", "time", 10),
+        ("adc", "value", 160),
+        ("adc", "time", 160),
+    ],
+)
+def test_every_row_of_a_file_is_compared(every_stream, source, data, row):
+    whole = every_stream.file.read_bytes()
+    assert every_stream.problems() == []
+    try:
+        with h5py.File(every_stream.file, "r+") as content:
+            rows = content[f"entry/instrument/{source}/{data}"]
+            rows[row] = "cold" if data == "alarm_message" else rows[row] + 1
+        where = f"Player p, {source} in its files"
+        missing, unknown = sorted(every_stream.problems())
+        assert missing.startswith(f"{where}: 1 message is missing: trigger 4, message ")
+        assert unknown.startswith(f"{where}: 1 message is not in the journal")
+        with h5py.File(every_stream.file, "r+") as content:
+            for column in content[f"entry/instrument/{source}"].values():
+                if column.maxshape and column.maxshape[0] is None:
+                    column.resize(row, axis=0)
+        assert any(line.startswith(f"{where}: ") and "missing" in line for line in every_stream.problems())
+    finally:
+        every_stream.file.write_bytes(whole)
 
 
 def test_what_failed_actions_left_is_told_apart(broker, tmp_path):

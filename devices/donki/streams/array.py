@@ -72,7 +72,10 @@ class ArrayStream(MessageStream):
             raise InputError(
                 f"{name}: coordinates are for the axes {', '.join(axes)}; got {', '.join(named)}"
             )
-        self._coordinates = {axis: (np.asarray(values), unit) for axis, (values, unit) in named.items()}
+        # In the order of the axes, so that the file tells what the message was.
+        self._coordinates = {
+            axis: (np.asarray(named[axis][0]), named[axis][1]) for axis in axes if axis in named
+        }
         for axis, (values, _) in self._coordinates.items():
             if values.ndim != 1 or values.dtype.kind not in "iuf":
                 raise InputError(f"{name}: the coordinate {axis} must be a one-dimensional array of numbers")

@@ -46,6 +46,8 @@ class EventGroup:
     ) -> None:
         detector = instrument.require_group(source)
         detector.attrs["NX_class"] = "NXdetector"
+        # No transformation: it stands at the origin, until who reads the file says where.
+        detector["depends_on"] = "."
         self._has_numbers = detector_number is not None
         if detector_number is not None:
             detector["detector_number"] = detector_number

@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from donki.streams.column import Column
 
-SINCE_1970 = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
+SINCE_1970: Mapping[str, str] = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
 """The attributes of a time in ns, by which scippnexus makes it a datetime."""
+
+CUES: Mapping[str, Mapping[str, str]] = {"cue_index": {}, "cue_timestamp_zero": SINCE_1970}
+"""The columns that say with which row a message began, and its first time, as the ESS file writer sets them.
+
+For a stream whose messages are several rows each.
+"""
 
 _BYTES_PER_CHUNK = 1 << 20
 _MOST_ROWS_PER_CHUNK = 1 << 10
@@ -27,7 +33,8 @@ class Layout:
     nx_class
         of its group
     columns
-        the data sets that grow with each message, and their attributes
+        the data sets that grow with each message, and their attributes; with `CUES`, where a message is
+        several rows
     attributes
         of the group
     coordinates
@@ -36,7 +43,7 @@ class Layout:
 
     nx_class: str
     columns: Mapping[str, Mapping[str, str]]
-    attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    attributes: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict)
     coordinates: Mapping[str, tuple[NDArray[np.generic], str]] = field(default_factory=dict)
 
 
@@ -73,12 +80,12 @@ class RowGroup:
 
     def open_columns(self, instrument: h5py.Group, rows: Mapping[str, NDArray[np.generic]]) -> None:
         """Make the data sets; the first rows decide their type and the shape of a row."""
-        for name, values in rows.items():
+        for name, values in self._with_cue(rows).items():
             self._columns[name] = self._new_column(instrument[self._source], name, values)
 
     def append(self, rows: Mapping[str, NDArray[np.generic]]) -> None:
         """Append rows, shape (n, ...) in each column."""
-        for name, values in rows.items():
+        for name, values in self._with_cue(rows).items():
             self._columns[name].append(values)
 
     def commit(self) -> None:
@@ -90,6 +97,12 @@ class RowGroup:
         """Take back the rows since the last commit."""
         for column in self._columns.values():
             column.rollback()
+
+    def _with_cue(self, rows: Mapping[str, NDArray[np.generic]]) -> Mapping[str, NDArray[np.generic]]:
+        if not CUES.keys() <= self._layout.columns.keys():
+            return rows
+        start = self._columns["time"].rows if self._columns else 0
+        return {"cue_index": np.array([start]), "cue_timestamp_zero": rows["time"][:1], **rows}
 
     def _new_column(self, group: h5py.Group, name: str, values: NDArray[np.generic]) -> Column:
         dtype = h5py.string_dtype() if values.dtype.kind == "O" else values.dtype

@@ -11,12 +11,12 @@ from donki.errors import InputError
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
-from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.row_group import CUES, SINCE_1970, Layout
 from donki.streams.sink import Sink
 
 
 class SampleStream(MessageStream):
-    """Sends sampled values to Kafka as se00, and to the Player's file as an NXlog of all samples.
+    """Sends sampled values to Kafka as se00, and to the Player's file as an NXlog of all samples, with cues.
 
     Parameters
     ----------
@@ -56,8 +56,13 @@ class SampleStream(MessageStream):
             )
         self._interval = interval
         self._channel = channel
-        columns = {"value": {"units": unit}, "time": SINCE_1970}
-        super().__init__(topic, source, sink, file, Layout("NXlog", columns))
+        columns = {**CUES, "value": {"units": unit}, "time": SINCE_1970}
+        layout = Layout(
+            "NXlog",
+            columns,
+            {"channel": channel, "sample_interval": interval, "sample_interval_units": "ns"},
+        )
+        super().__init__(topic, source, sink, file, layout)
 
     def send(self, trigger: Timed, values: ArrayLike, *, reference_time: int | None = None) -> None:
         """Send samples; they have arrived when the Player's trigger is done.

@@ -10,18 +10,18 @@ from donki.errors import InputError
 from donki.streams.message_stream import MessageStream
 from donki.streams.nexus import NexusFile
 from donki.streams.reference_time import Timed, as_reference_time
-from donki.streams.row_group import SINCE_1970, Layout
+from donki.streams.row_group import CUES, SINCE_1970, Layout
 from donki.streams.sink import Sink
 
 
 class TimestampStream(MessageStream):
-    """Sends times to Kafka as tdct, and to the Player's file as an NXlog of times alone."""
+    """Sends times to Kafka as tdct, and to the Player's file as an NXlog of times alone, with cues."""
 
     schema = "tdct"
     what = "time stamps"
 
     def __init__(self, topic: str, source: str, sink: Sink, file: NexusFile | None) -> None:
-        super().__init__(topic, source, sink, file, Layout("NXlog", {"time": SINCE_1970}))
+        super().__init__(topic, source, sink, file, Layout("NXlog", {**CUES, "time": SINCE_1970}))
 
     def send(self, trigger: Timed, times: ArrayLike) -> None:
         """Send the times since the last message; they have arrived when the Player's trigger is done.

@@ -1,0 +1,199 @@
+"""A file tells the very messages that were sent; what is changed in it is none of them."""
+
+import itertools
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+from crc32c import crc32c
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from donki.director.recorded import Delivery
+from donki.run import Run
+from donki.streams.alarm import AlarmStream
+from donki.streams.array import ArrayStream
+from donki.streams.connection import ConnectionStream
+from donki.streams.events import EventStream
+from donki.streams.file_names import FileNames
+from donki.streams.image import ImageStream
+from donki.streams.nexus import NexusFile
+from donki.streams.samples import SampleStream
+from donki.streams.series import SeriesStream
+from donki.streams.timestamps import TimestampStream
+from donki_client import stored_messages
+from donki_client.matching import Matcher
+from donki_client.stored_data import Expected, StoredData
+
+TIME = 1_700_000_000_000_000_000
+PULSE = 71_428_571
+
+
+class Sent(dict):
+    """Takes the place of Kafka and keeps the payloads by source."""
+
+    def send(self, topic, key, message, timestamp, events=0):
+        self.setdefault(key, []).append(bytes(message))
+
+    def note(self):
+        """Return what a journal would have noted, and a matcher that takes what files hold."""
+        return {
+            source: Expected(
+                [
+                    Matcher(
+                        iter([Delivery(1, 0, 0, 0, b"".join(crc32c(p).to_bytes(4, "little") for p in its))])
+                    )
+                ],
+                12_400,
+            )
+            for source, its in self.items()
+        }
+
+
+def send_all(sent, file, sizes, rng):
+    """Send by every stream, rows of these sizes in each message."""
+    panel = EventStream("topic", "panel", sent, file)
+    temperature = SeriesStream("topic", "T", sent, file, unit="K")
+    alarm, connection = AlarmStream("topic", "T", sent, file), ConnectionStream("topic", "T", sent, file)
+    camera = ImageStream("topic", "camera", sent, file)
+    edges = {"y": (np.arange(3), "mm"), "tof": ([0.0, 5, 9], "us")}
+    spectrum = ArrayStream("topic", "spectrum", sent, file, axes=["tof", "y"], coordinates=edges)
+    chopper = TimestampStream("topic", "chopper", sent, file)
+    adc = SampleStream("topic", "adc", sent, file, interval=1000, unit="V", channel=3)
+    for number, size in enumerate(sizes):
+        at = SimpleNamespace(reference_time=TIME + number * PULSE)
+        panel.send(at, rng.integers(0, 10**7, size), rng.integers(1, 100, size))
+        temperature.send(at, rng.normal(300))
+        alarm.send(at, "MINOR", f"zu warm: {size} °C")
+        connection.send(at, "CONNECTED")
+        camera.send(at, rng.integers(0, 100, (2, 3), dtype=np.uint16))
+        spectrum.send(at, rng.poisson(3, (3, 2)))
+        chopper.send(at, at.reference_time + np.arange(size + 1) * PULSE)
+        adc.send(at, rng.normal(size=size + 1).astype(np.float32))
+        file.commit()
+    file.close()
+
+
+def findings(sent, *paths):
+    """Return what came of comparing files with what was sent, by source."""
+    expected = sent.note()
+    stored = StoredData("p0", expected)
+    stored.read(paths)
+    assert stored.problems == []
+    return {source: its.matchers[0].end() for source, its in expected.items()}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(0, 99))
+def test_a_file_tells_every_message_that_was_sent(tmp_path_factory, sizes, seed):
+    path = tmp_path_factory.mktemp("nexus") / "run.nxs"
+    sent = Sent()
+    send_all(sent, NexusFile(path, Run("run"), "p0"), sizes, np.random.default_rng(seed))
+    assert {payload[4:8] for payload in itertools.chain(*sent.values())} == {
+        *(b"ev44", b"f144", b"al00", b"ep01", b"ad00", b"da00", b"tdct", b"se00")
+    }
+    for source, found in findings(sent, path).items():
+        assert (found.matched, found.missing_count, found.unknown) == (len(sent[source]), 0, 0), source
+
+
+def test_messages_are_numbered_on_from_file_to_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_messages, "MOST_BYTES", 64)
+    sent, rng = Sent(), np.random.default_rng(1)
+    names = FileNames(tmp_path, "{run}_{player}.nxs", "run", "p0")
+    file = NexusFile(names, Run("run"), "p0")
+    chopper = TimestampStream("topic", "chopper", sent, file)
+    adc = SampleStream("topic", "adc", sent, file, interval=10)
+    for number in range(10):
+        at = SimpleNamespace(reference_time=TIME + number * PULSE)
+        chopper.send(at, at.reference_time + np.arange(3))
+        adc.send(at, rng.normal(size=4))
+        file.commit()
+        if number % 5 == 4:
+            file.close()
+    first, second = names.paths
+    for found in findings(sent, first, second).values():
+        assert (found.matched, found.agrees) == (10, True)
+    for found in findings(sent, first).values():
+        assert (found.matched, found.missing_count) == (5, 5)
+
+
+def change(path, data, row, value):
+    with h5py.File(path, "r+") as file:
+        file["entry/instrument"][data][row] = value
+
+
+def shorten(path, source):
+    with h5py.File(path, "r+") as file:
+        for column in file["entry/instrument"][source].values():
+            if column.maxshape[0] is None:
+                column.resize(len(column) - 1, axis=0)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.nxs"
+
+
+@pytest.fixture
+def sent(path):
+    sent = Sent()
+    send_all(sent, NexusFile(path, Run("run"), "p0"), [4, 4, 4], np.random.default_rng(1))
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("data", "row", "value"),
+    [
+        ("panel/panel_events/event_id", 5, 999),
+        ("T/value", 1, 4.2),
+        ("T/time", 1, TIME + 5),
+        ("T/alarm_message", 1, "fine"),
+        ("T/alarm_severity", 1, "HOT"),
+        ("T/connection_status", 1, "DISCONNECTED"),
+        ("camera/value", (1, 0, 0), 1000),
+        ("spectrum/signal", (1, 0, 0), 1000),
+        ("chopper/time", 7, TIME),
+        ("chopper/time", 5, TIME),
+        ("chopper/cue_timestamp_zero", 1, TIME),
+        ("adc/value", 7, 99.0),
+        ("adc/time", 7, TIME),
+        ("adc/cue_index", 1, 4),
+    ],
+)
+def test_a_row_that_was_changed_is_a_message_missing(path, sent, data, row, value):
+    change(path, data, row, value)
+    found = findings(sent, path)
+    source = data.partition("/")[0]
+    assert found[source].missing_count in (1, 2)
+    assert found[source].unknown == found[source].missing_count
+    assert all(its.agrees for other, its in found.items() if other not in (source, "T"))
+
+
+@pytest.mark.parametrize("source", ["chopper", "adc", "camera", "spectrum", "T"])
+def test_rows_that_were_lost_are_messages_missing(path, sent, source):
+    shorten(path, source)
+    assert findings(sent, path)[source].missing_count
+
+
+def test_rows_that_were_lost_without_their_cue_are_a_message_missing(path, sent):
+    with h5py.File(path, "r+") as file:
+        for name in ("value", "time"):
+            file[f"entry/instrument/adc/{name}"].resize(10, axis=0)
+    found = findings(sent, path)["adc"]
+    assert (found.matched, found.missing_count, found.unknown) == (2, 1, 0)
+
+
+def test_a_source_that_cannot_be_read_is_named_and_the_others_are_read(path, sent):
+    with h5py.File(path, "r+") as file:
+        del file["entry/instrument/adc/value"], file["entry/instrument/adc/cue_timestamp_zero"]
+        del file["entry/instrument/chopper"]
+        file["entry/instrument/chopper"] = 1
+    expected = sent.note()
+    stored = StoredData("p0", expected)
+    stored.read([path])
+    assert [line.partition(" in the file ")[0] for line in stored.problems] == [
+        "Player p0: adc",
+        "Player p0: chopper",
+    ]
+    assert expected["T"].matchers[0].end().matched == 9
