@@ -195,3 +195,20 @@ def test_registered_parameters_reach_the_device(facility):
         0
     ] == str(SCRIPTS)
     end(child)
+
+
+def test_a_memorized_script_that_cannot_be_loaded_is_a_fault_that_reload_mends(facility, tmp_path):
+    script = tmp_path / "own.py"
+    script.write_text("import nmupy\n\ndef action(trigger): ...\n")
+    (child,) = facility.start_servers(DeviceServer.player("mended", script))
+    player = tango.DeviceProxy(f"tango://{facility.database.tango_host}/donki/player/mended")
+    why = f"{script}, line 1: cannot be loaded: ModuleNotFoundError: No module named 'nmupy'"
+    for _ in range(2):
+        assert (str(player.state()), player.status(), player.Script) == ("FAULT", why, "own.py")
+        player.Init()
+    with pytest.raises(tango.DevFailed, match="nmupy"):
+        player.Script = "own.py"
+    script.write_text("def action(trigger): ...\n")
+    player.Reload()
+    assert (str(player.state()), player.Script) == ("ON", "own.py")
+    end(child)

@@ -138,6 +138,13 @@ def test_a_script_that_fails_fails_the_run_by_name_but_what_it_sent_is_accounted
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_script_that_cannot_be_loaded_is_to_be_mended(command, write):
+    done = command.run("run", write("import nmupy\ndef action(trigger): ...\n"))
+    assert done.returncode == 1
+    assert "own.py, line 1: cannot be loaded: ModuleNotFoundError: No module named 'nmupy'" in done.stderr
+    assert "mend the script" in done.stderr
+
+
 def test_events_of_a_failed_action_are_at_kafka_and_not_in_the_file(command, write):
     path = write(
         "import numpy as np\n"

@@ -16,7 +16,7 @@ from tango.server import Device, attribute, device_property
 from donki.described import command
 from donki.devfailed import as_dev_failed
 from donki.device_log import DeviceLog
-from donki.errors import DonkiError, InputError, NotAllowedError
+from donki.errors import DonkiError, InputError, NotAllowedError, ScriptError
 from donki.json_text import parse_json
 from donki.player.check import findings
 from donki.player.performer import Performer
@@ -117,6 +117,7 @@ class DonkiPlayer(Device):
             {"State": self.dev_state, "Status": self.dev_status}
             | {name: getattr(self, f"_read_{name}") for name in (*names, *counters, *places)},
         )
+        self._was_initialised = bool(self._script_name)
         if self._script_name:
             with contextlib.suppress(tango.DevFailed):  # Status says what is wrong with the script
                 self.Reload()
@@ -163,11 +164,18 @@ class DonkiPlayer(Device):
 
     def _write_Script(self, name: str) -> None:
         present, self._script_name = self._script_name, name
+        # Tango writes what is memorized when the server starts, and after the command Init.
+        restored = tango.Util.instance().is_svr_starting() or (self._was_initialised and name == present)
+        self._was_initialised = False
         if not name and not self._performer.has_script:
             return
         with as_dev_failed("Script"), tango.AutoTangoAllowThreads(self):
             try:
                 self._load_script()
+            except ScriptError:
+                # Status says it. Tango hides State and Script behind a value that it could not restore.
+                if not restored:
+                    raise
             except NotAllowedError:
                 # The run in progress goes on with the script that it has.
                 self._script_name = present
