@@ -80,24 +80,26 @@ class Observer:
 
     def look(self) -> None:
         """Take up what the Director shows, and say so when a sequence has ended."""
-        director = self._prompt.director
         with self._looking:
             try:
-                snapshot = director.snapshot()
-                self.players = tuple(player.name for player in director.players)
+                self._take_up()
             except DonkiError as error:
                 self.line = [("", f" {error}")]
-                return
-            state = str(snapshot.state)
-            self.line = [
-                ("", f" {director.name}  "),
-                (TOOLBAR_STYLES.get(state, ""), state),
-                ("", f"  {detail(snapshot)}"),
-            ]
-            ended = self._was_in_progress and not snapshot.in_progress
-            self._was_in_progress = snapshot.in_progress
-            if ended:
-                self._prompt.say_end(snapshot)
+
+    def _take_up(self) -> None:
+        director = self._prompt.director
+        snapshot = director.snapshot()
+        self.players = tuple(player.name for player in director.players)
+        state = str(snapshot.state)
+        self.line = [
+            ("", f" {director.name}  "),
+            (TOOLBAR_STYLES.get(state, ""), state),
+            ("", f"  {detail(snapshot)}"),
+        ]
+        ended = self._was_in_progress and not snapshot.in_progress
+        self._was_in_progress = snapshot.in_progress
+        if ended:
+            self._prompt.say_end(snapshot)
 
     @contextmanager
     def silenced(self) -> Iterator[None]:

@@ -185,6 +185,14 @@ def test_a_script_that_is_not_there_is_refused(tmp_path):
         DeviceServer.player("p", tmp_path / "nowhere.py")
 
 
+def test_a_folder_that_tango_cannot_name_is_refused(facility, tmp_path):
+    script = tmp_path / "Ω" / "own.py"
+    script.parent.mkdir()
+    script.write_text("def action(trigger): ...\n")
+    with pytest.raises(InputError, match=r"donki/player/greek: Tango takes .* Latin-1 alone.*Ω"):
+        facility.start_servers(DeviceServer.player("greek", script))
+
+
 def test_registered_parameters_reach_the_device(facility):
     parameters = {"notes": None, "sleep": 0.5}
     server = DeviceServer.player("given", Path(SCRIPTS / "scripted.py"), priority=4, parameters=parameters)

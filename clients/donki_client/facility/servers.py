@@ -125,17 +125,25 @@ def register(address: Address, server: DeviceServer) -> None:
     ------
     UnreachableError
         when no Tango database answers
+    InputError
+        when a value has letters that Tango cannot carry, as the name of a folder may
     """
     entry = tango.DbDevInfo()
     entry.server, entry._class, entry.name = server.name, server.kind, server.device  # noqa: SLF001
     with translated(f"tango://{address.tango_host}/{server.device}"):
         database = connect(address)
         database.add_device(entry)
-        if server.properties:
-            database.put_device_property(server.device, dict(server.properties))
-        if server.memorized:
-            values = {name: {"__value": [value]} for name, value in server.memorized.items()}
-            database.put_device_attribute_property(server.device, values)
+        try:
+            if server.properties:
+                database.put_device_property(server.device, dict(server.properties))
+            if server.memorized:
+                values = {name: {"__value": [value]} for name, value in server.memorized.items()}
+                database.put_device_attribute_property(server.device, values)
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{server.device}: Tango takes the letters of Latin-1 alone, in folders too;"
+                f" got {error.object!r:.200}"
+            ) from None
 
 
 def command_line(
