@@ -14,6 +14,7 @@ from donki.director.recorded import RecordedPlayer, RecordedRun, RecordedStream
 from donki.errors import BrokerError
 from donki.streams.ev44 import summary
 from donki.streams.faults.rule import HELD_BACK, LOSS, UNREADABLE
+from donki.streams.flatbuffer import schema
 from donki.streams.manifest import Extent
 from donki_client.matching import Matcher
 from donki_client.past_messages import PastMessage, PastMessages
@@ -146,7 +147,7 @@ class _StreamCheck:
             self._seen.add(checksum)
         if checksum in self._unreadable:
             return
-        data.schemas[message.payload[4:8].decode("ascii", "replace")] += 1
+        data.schemas[schema(message.payload)] += 1
         if (said := summary(message.payload)) is not None:
             data.events += said.events
             data.pulses += said.reference_time != self._pulse

@@ -45,10 +45,8 @@ class PastMessages:
 
     Parameters
     ----------
-    brokers
-        ``host:port`` of the cluster
-    options
-        security settings, as kafka-python names them
+    brokers, options
+        as for `open_consumer`
     extents
         where the messages of the run lie
     ended

@@ -49,8 +49,9 @@ class FakePlayer:
     def command_inout(self, name, _argument=None):
         self.commands.append(name)
 
-    def read_attribute(self, name):
-        return SimpleNamespace(value={"Files": None, "Streams": "[]", "Run": self.run}[name])
+    def read_attributes(self, names):
+        values = {"Files": None, "Streams": "[]", "Run": self.run}
+        return [SimpleNamespace(has_failed=False, value=values[name]) for name in names]
 
 
 @pytest.fixture

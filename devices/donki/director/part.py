@@ -11,7 +11,7 @@ import tango
 
 from donki.devfailed import is_lost, message_of
 from donki.director.effects import Ask, Task
-from donki.director.proxies import call, open_proxy, write_attribute
+from donki.director.proxies import call, open_proxy, read_attributes, write_attribute
 from donki.director.roster import Entry
 from donki.director.run_record import RunRecord
 from donki.errors import NotAllowedError
@@ -115,7 +115,7 @@ class Part:
             self._set_up(proxy)
         else:
             proxy.command_inout(task.value)
-            files, remainder = (proxy.read_attribute(name).value for name in ("Files", "Remainder"))
+            files, remainder = read_attributes(proxy, ("Files", "Remainder"))
             self._record.leave(self.entry.name, files or (), remainder)
         return None
 
@@ -129,7 +129,7 @@ class Part:
             # A silent Player may carry out what it was asked in another order.
             proxy.command_inout("Stop")
             return
-        files, streams, run = (proxy.read_attribute(name).value for name in ("Files", "Streams", "Run"))
+        files, streams, run = read_attributes(proxy, ("Files", "Streams", "Run"))
         self._refuse_another(Run.from_json(run))
         self._record.introduce(self.entry.name, files or (), streams)
 
