@@ -1,5 +1,7 @@
 """The errors of DonkiOrchestra: one small family, raised where the fact is known, each saying what to do."""
 
+from collections.abc import Callable
+
 
 class DonkiError(Exception):
     """Something a user can mend; the message names the input and the remedy."""
@@ -33,5 +35,47 @@ class BusyError(NotAllowedError):
     """A request for a Player whose script does something else; it may be made again when that is over."""
 
 
+class SetUpError(DonkiError):
+    """A Player that could not be set up for a run; the Director's LastFailure tells it to programs."""
+
+
+class AnswerError(DonkiError):
+    """An answer of a Player that cannot be read; names what was expected in its place."""
+
+
 class InputError(DonkiError):
     """A value that is out of range, of the wrong type or unknown; names the value and what is accepted."""
+
+
+MOST_SHOWN = 4000
+"""The most characters that an error says of another one."""
+
+
+def described(error: BaseException) -> str:
+    """Return kind and text of any exception; of a group, of those in it too.
+
+    It is the exception of whatever code: its text may be endless, or fail itself.
+    """
+    kind, said = type(error).__name__, _text(str, error)
+    if isinstance(error, BaseExceptionGroup):
+        said += f": {'; '.join(map(described, error.exceptions))}"
+    said = shortened(said)
+    return f"{kind}: {said}" if said else kind
+
+
+def shortened(text: str) -> str:
+    """Return as much of what another program says as an error shows of it."""
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} ..."
+
+
+def shown(value: object, most: int = 80) -> str:
+    """Return what a value looks like, in so many characters at most; it may be of whatever class."""
+    text = _text(repr, value)
+    return f"{text[:most]} ..." if len(text) > most else text
+
+
+def _text(of: Callable[[object], str], value: object) -> str:
+    try:
+        return of(value)
+    except BaseException as error:  # noqa: BLE001 - how an object of a script shows itself is its code
+        return f"its text cannot be had: {type(error).__name__}"
