@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import tango
+
+from donki.device.errors import dev_failed
 
 
 def open_proxy(device: str, timeout: float) -> tango.DeviceProxy:
@@ -25,8 +28,8 @@ def open_proxy(device: str, timeout: float) -> tango.DeviceProxy:
     return proxy
 
 
-def call(proxy: tango.DeviceProxy, command: str, argument: str) -> str:
-    """Call a command that takes and returns a string, for a third of what ``proxy.command_inout`` costs.
+def call(proxy: tango.DeviceProxy, command: str, argument: str | None = None) -> str:
+    """Call a command that takes a string or nothing and returns one, for a third of ``proxy.command_inout``.
 
     That one asks the device for the command's types before each call, and where OpenTelemetry is installed
     looks for its settings in Tango's files each time.
@@ -36,24 +39,36 @@ def call(proxy: tango.DeviceProxy, command: str, argument: str) -> str:
     tango.DevFailed
         as the command does, or if the device is not there
     """
+    return str(tell(proxy, command, argument).extract())
+
+
+def tell(proxy: tango.DeviceProxy, command: str, argument: str | None = None) -> tango.DeviceData:
+    """Call a command, whatever it returns, as `call` does."""
     data = tango.DeviceData()
-    data.insert(tango.DevString, argument)
-    return str(proxy.command_inout_raw(command, data).extract())
+    if argument is not None:
+        data.insert(tango.DevString, argument)
+    return proxy.command_inout_raw(command, data)
 
 
-def read_attributes(proxy: tango.DeviceProxy, names: Iterable[str]) -> list[Any]:
-    """Return the values of attributes, in this order, read in one request.
+def read_attributes(
+    proxy: tango.DeviceProxy, names: Sequence[str], optional: Container[str] = ()
+) -> dict[str, Any]:
+    """Return the values of attributes by name, read in one request; without those `optional` that it lacks.
 
     Raises
     ------
     tango.DevFailed
         of the first that cannot be read, or if the device is not there
     """
-    answers = proxy.read_attributes(list(names))
-    for answer in answers:
-        if answer.has_failed:
-            raise tango.DevFailed(*answer.get_err_stack())
-    return [answer.value for answer in answers]
+    values = {}
+    for name, answer in zip(names, proxy.read_attributes(list(names)), strict=True):
+        if not answer.has_failed:
+            values[name] = answer.value
+            continue
+        errors = answer.get_err_stack()
+        if name not in optional or errors[0].reason != "API_AttrNotFound":
+            raise tango.DevFailed(*errors)
+    return values
 
 
 def write_attribute(proxy: tango.DeviceProxy, name: str, value: object) -> None:
@@ -70,7 +85,7 @@ def write_attribute(proxy: tango.DeviceProxy, name: str, value: object) -> None:
         proxy.write_attribute(name, value)
     except TypeError as error:
         # What PyTango makes of a device that dies before it has told the type.
-        tango.Except.throw_exception("API_CantConnectToDevice", str(error), "donki.director.proxies")
+        raise dev_failed("API_CantConnectToDevice", str(error), "donki.device.calls") from None
 
 
 def players_in_database(player_class: str) -> list[str]:
@@ -97,10 +112,26 @@ def remember_attribute(device: str, name: str, value: str) -> None:
         tango.Database().put_device_attribute_property(device, {name: {"__value": [value]}})
 
 
+def full_name(device: str) -> str:
+    """Return the name of a device of this server with its Tango database, if it is in one.
+
+    It is the same by whatever name the database's host was given.
+    """
+    database = tango.Util.instance().get_database()
+    host = database.get_db_host() if database else ""
+    if not host:
+        return device
+    here = socket.gethostname()
+    with suppress(OSError):
+        address = socket.gethostbyname(host)
+        host = here if address.startswith("127.") or address == socket.gethostbyname(here) else address
+    return f"tango://{host}:{database.get_db_port()}/{device}"
+
+
 @contextmanager
 def _as_dev_failed() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
         # What PyTango makes of a database that dies while it is asked.
-        tango.Except.throw_exception("API_CantConnectToDatabase", str(error), "donki.director.proxies")
+        raise dev_failed("API_CantConnectToDatabase", str(error), "donki.device.calls") from None

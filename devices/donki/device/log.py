@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 from contextlib import suppress
 from logging.handlers import QueueHandler
 
 import tango
 from tango.server import Device
+
+from donki.device.tango_text import carried_line
+from donki.texts import visible
+from donki.threads import Threads, describe
 
 #: How many lines wait at most for a listener that is slow; what comes meanwhile is not said.
 WAITING = 10_000
@@ -25,15 +28,17 @@ class DeviceLog(QueueHandler):
     ----------
     device
         the device
+    threads
+        where it is shown that a line could not be said; its traceback goes to standard error
     """
 
     queue: queue.Queue[logging.LogRecord | None]
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, threads: Threads) -> None:
         super().__init__(queue.Queue(WAITING))
         self._device = device
-        self._thread = threading.Thread(target=self._hand_over, name="log", daemon=True)
-        self._thread.start()
+        self._threads = threads
+        self._thread = threads.start("log", self._hand_over)
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Take a line, unless too many are waiting."""
@@ -50,7 +55,11 @@ class DeviceLog(QueueHandler):
     def _hand_over(self) -> None:
         with tango.EnsureOmniThread():
             while record := self.queue.get():
-                self._say(record.levelno, record.getMessage().replace("%", "%%"))
+                try:
+                    self._say(record.levelno, carried_line(_line(record)).replace("%", "%%"))
+                except BaseException as error:  # noqa: BLE001 - the next line may be said
+                    self._threads.show("log", describe(error))
+                    self.handleError(record)
 
     def _say(self, level: int, line: str) -> None:
         if level >= logging.ERROR:
@@ -59,3 +68,10 @@ class DeviceLog(QueueHandler):
             self._device.warn_stream(line)
         else:
             self._device.info_stream(line)
+
+
+def _line(record: logging.LogRecord) -> str:
+    """Return what a record says: one line; an error may have several, which do not begin as a line does."""
+    if record.levelno < logging.ERROR:
+        return visible(record.getMessage())
+    return visible(record.getMessage(), lines=True).replace("\n", "\n  ")
