@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from donki.policy import OnError
-from donki.priority import DISABLED
+from donki.limits import DISABLED, OnError
 
 
 @dataclass
-class Member:
+class PlayerState:
     """A Player as the sequence sees it.
 
     Attributes
@@ -26,9 +24,9 @@ class Member:
         what its failure means
     set_up
         whether its script's setup was run in this run
-    lost
+    unreachable
         whether it was not there when it was last asked, and has not been found since
-    dropped
+    disabled
         whether it is left out for the rest of the run
     skipped
         how many triggers it missed
@@ -42,15 +40,15 @@ class Member:
     on_error: OnError = OnError.ABORT
     retries: int = 0
     set_up: bool = False
-    lost: bool = False
-    dropped: bool = False
+    unreachable: bool = False
+    disabled: bool = False
     skipped: int = 0
     attempts: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def enabled(self) -> bool:
         """Whether it takes part."""
-        return self.priority != DISABLED and not self.dropped
+        return self.priority != DISABLED and not self.disabled
 
 
 class Task(Enum):
@@ -62,7 +60,7 @@ class Task(Enum):
 
 
 class Outcome(Enum):
-    """What became of a Player's turn at a trigger."""
+    """The result of a Player's turn at a trigger."""
 
     DONE = "done"
     FAILED = "failed"
@@ -100,14 +98,17 @@ class Ask(NamedTuple):
     attempt: int = 1
 
 
-class GiveUp(NamedTuple):
+class Cancel(NamedTuple):
     """Effect: tell these busy Players to give up; their answer to what they do is still awaited."""
 
     players: tuple[str, ...]
 
 
-class Step(NamedTuple):
-    """Effect, for the journal: a Player's turn at a trigger has an outcome; times are ns, monotonic."""
+class Attempt(NamedTuple):
+    """Effect, for the journal: a Player's turn at a trigger has an outcome; times are ns, monotonic.
+
+    ``report`` is what the Player told of what it did, checked; None where it did not answer.
+    """
 
     trigger: int
     player: str
@@ -116,7 +117,7 @@ class Step(NamedTuple):
     sent: int
     done: int
     error: str = ""
-    report: str = ""
+    report: Mapping[str, Any] | None = None
 
 
 class TriggerDone(NamedTuple):
@@ -129,23 +130,44 @@ class TriggerDone(NamedTuple):
     done: int
 
 
-Effect = Ask | GiveUp | Step | TriggerDone
+Effect = Ask | Cancel | Attempt | TriggerDone
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a sequence failed; the trigger is 0 where it failed before the first."""
+    """Why a sequence failed.
+
+    Attributes
+    ----------
+    player
+        whose; in brackets where it was nobody's alone
+    trigger
+        at which; 0 where it failed before the first
+    at_stop
+        whether the Player failed at Stop, after that trigger was complete
+    attempt
+        which attempt at the trigger; 0 where no Player acted
+    """
 
     player: str
     trigger: int
     message: str
+    at_stop: bool = False
+    attempt: int = 0
 
     def __str__(self) -> str:
-        when = f"trigger {self.trigger}" if self.trigger else "set-up"
+        when = f"trigger {self.trigger}" if self.trigger or self.at_stop else "set-up"
+        if self.at_stop:
+            when = f"Stop after {when}"
         return f"Player {self.player}, {when}: {self.message}"
 
-    @classmethod
-    def read(cls, text: str) -> Failure | None:
-        """Return the failure that was written as text; None where it is something else."""
-        found = re.fullmatch(r"Player (.+?), (?:trigger (\d+)|set-up): (.*)", text, re.DOTALL)
-        return cls(found[1], int(found[2] or 0), found[3]) if found else None
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object; the player is null where it was nobody's alone."""
+        player = None if self.player.startswith("(") else self.player
+        return {
+            "player": player,
+            "trigger": self.trigger,
+            "attempt": self.attempt,
+            "reason": self.message,
+            "at_stop": self.at_stop,
+        }

@@ -17,6 +17,10 @@ class State(Enum):
     FAULT = auto()
 
 
+#: The states in which a sequence is in progress.
+IN_PROGRESS = (State.RUNNING, State.ALARM, State.STANDBY)
+
+
 class Command(Enum):
     """What a user may ask of a sequence."""
 
@@ -42,6 +46,25 @@ ALLOWED: dict[Command, frozenset[State]] = {
     Command.CHECK: frozenset({State.ON, State.FAULT}),
     Command.RECOVER: frozenset({State.ON, State.FAULT}),
     Command.RESET: frozenset({State.FAULT}),
+}
+
+
+class Heading(Enum):
+    """Where a sequence goes by a request that has not taken effect yet."""
+
+    PAUSE = auto()
+    END = auto()
+    ENDED = auto()
+
+
+#: What is obeyed in RUNNING and ALARM while such a request stands, so that the same requests in the same
+#: order come to the same, however fast they follow each other. PAUSE: after Pause or Arm, and during Step;
+#: Resume takes it back, Step puts it off. END: after Stop, during the last trigger. ENDED: the Players are
+#: told to stop.
+OBEYED_MEANWHILE: dict[Heading, frozenset[Command]] = {
+    Heading.PAUSE: frozenset({Command.STOP, Command.ABORT, Command.PAUSE, Command.RESUME, Command.STEP}),
+    Heading.END: frozenset({Command.STOP, Command.ABORT}),
+    Heading.ENDED: frozenset({Command.ABORT}),
 }
 
 
@@ -90,14 +113,19 @@ def state_of(phase: Phase, *, failed: bool, troubled: bool) -> State:
             return State.ALARM if troubled else State.RUNNING
 
 
-def check_allowed(command: Command, state: State) -> None:
-    """Refuse a command that the state does not allow.
+def check_allowed(command: Command, state: State, heading: Heading | None = None) -> None:
+    """Refuse a command that the state does not allow, or what was asked before it.
 
     Raises
     ------
     NotAllowedError
         naming the command, the state and the states in which it is allowed
     """
+    if heading and state in (State.RUNNING, State.ALARM):
+        if command in OBEYED_MEANWHILE[heading]:
+            return
+        if heading is not Heading.PAUSE:
+            raise NotAllowedError(f"{command.value} is not allowed: the sequence is already ending")
     if state not in ALLOWED[command]:
         states = " or ".join(sorted(allowed.name for allowed in ALLOWED[command]))
         raise NotAllowedError(

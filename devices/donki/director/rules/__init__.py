@@ -1,0 +1,1 @@
+"""The rules of a sequence: which Player acts when, and what a failure means."""
