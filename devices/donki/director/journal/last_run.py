@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from donki.director.effects import Outcome
-from donki.director.sent_mark import SentMark
+from donki.clock import Anchor
+from donki.director.journal.sent_mark import SentMark
+from donki.director.rules.effects import Outcome
 from donki.run import Run
 
 
@@ -30,6 +31,10 @@ class Interrupted:
         by Player: the highest attempt that it may have been sent so far
     unsure
         how many triggers after the last complete one may have been done without a note
+    last_time
+        the last time that was noted in it, ns since 1970 UTC, or went out as a reference time
+    anchor
+        where its time is fixed; None where that is not known
     failed
         whether it ended in failure: then everything is noted
     """
@@ -42,19 +47,21 @@ class Interrupted:
     first: Mapping[str, Mapping[int, int]]
     sent: Mapping[str, int]
     unsure: int
+    last_time: int
+    anchor: Anchor | None
     failed: bool = False
 
-    def first_attempts(self, player: str, *, lived: bool) -> dict[int, int]:
+    def first_attempts(self, player: str, *, survived: bool) -> dict[int, int]:
         """Return by trigger at which attempt a Player begins, where that is not 1.
 
-        A Player that lived knows what it has done and is sent the same attempt again. One that died may have
-        done any of the triggers that are not noted, and one that was told to give up has failed at one: those
-        are marked by an attempt that it was never sent.
+        A Player that survived knows what it has done and is sent the same attempt again. One that died may
+        have done any of the triggers that are not noted, and one that was told to give up has failed at one:
+        those are marked by an attempt that it was never sent.
         """
         first = self.completed + 1
-        if not lived:
+        if not survived:
             return dict.fromkeys(range(first, first + self.unsure), self.sent.get(player, 1) + 1)
-        # It may have lived only since the run was taken up before.
+        # It may have survived only since the run was taken up before.
         attempts = dict(self.first.get(player, {}))
         if player in self.attempts:
             attempts[first] = max(attempts.get(first, 1), self.attempts[player] + 1)
@@ -64,22 +71,31 @@ class Interrupted:
 def read_interrupted(connection: sqlite3.Connection, director: str, mark: SentMark) -> Interrupted | None:
     """Return a Director's last run if it was interrupted or failed, else None."""
     row = connection.execute(
-        "SELECT key, id, title, metadata, seed, triggers, period, outcome FROM run WHERE director = ?"
+        "SELECT key, id, title, metadata, seed, triggers, period, MAX(began, COALESCE(ended, 0)), outcome"
+        " FROM run WHERE director = ?"
         " ORDER BY key DESC LIMIT 1",
         (director,),
     ).fetchone()
     if row is None or row[-1] not in (None, "failed"):
         return None
-    key, run_id, title, metadata, seed, triggers, period, outcome = row
+    key, run_id, title, metadata, seed, triggers, period, last_time, outcome = row
     completed, last = connection.execute(
         "SELECT COALESCE(MAX(number), 0), COALESCE(MAX(done), 0) FROM trigger WHERE run = ?", (key,)
+    ).fetchone()
+    (noted,) = connection.execute(
+        "SELECT MAX(time) FROM"
+        " (SELECT MAX(done) AS time FROM attempt WHERE run = :run AND trigger > :completed"
+        " UNION ALL SELECT MAX(reference_time) FROM trigger WHERE run = :run"
+        " UNION ALL SELECT MAX(time) FROM remark WHERE run = :run"
+        " UNION ALL SELECT MAX(stopped) FROM job WHERE run = :run)",
+        {"run": key, "completed": completed},
     ).fetchone()
     (recent,) = connection.execute(
         "SELECT COUNT(*) FROM trigger WHERE run = ? AND done > ?", (key, last - 1_000_000_000)
     ).fetchone()
     attempts = connection.execute(
-        "SELECT name, MAX(attempt) FROM step JOIN player ON step.player = player.key"
-        " WHERE step.run = ? AND trigger = ? AND outcome != ? GROUP BY name",
+        "SELECT name, MAX(attempt) FROM attempt JOIN player ON attempt.player = player.key"
+        " WHERE attempt.run = ? AND trigger = ? AND outcome != ? GROUP BY name",
         (key, completed + 1, Outcome.DONE.value),
     )
     sent = connection.execute(
@@ -97,15 +113,27 @@ def read_interrupted(connection: sqlite3.Connection, director: str, mark: SentMa
     unsure = max(mark.last(key) - completed, recent + 1)
     run = Run(run_id, title, json.loads(metadata), seed, director)
     failed = outcome == "failed"
-    return Interrupted(run, triggers, period, completed, dict(attempts), first, dict(sent), unsure, failed)
+    return Interrupted(
+        run,
+        triggers,
+        period,
+        completed,
+        dict(attempts),
+        first,
+        dict(sent),
+        unsure,
+        max(last_time, last, noted or 0, mark.last_reference(key)),
+        mark.anchor(key),
+        failed,
+    )
 
 
 def read_durations(connection: sqlite3.Connection, director: str) -> dict[str, float]:
     """Return by Player what 99 % of its triggers took at most in a Director's last run, in s."""
     rows = connection.execute(
-        "SELECT name, done - sent FROM step JOIN player ON step.player = player.key"
-        " WHERE step.run = (SELECT MAX(key) FROM run WHERE director = ?) AND outcome = 'done'"
-        " AND trigger > (SELECT MAX(number) - 1000 FROM trigger WHERE run = step.run)",
+        "SELECT name, done - sent FROM attempt JOIN player ON attempt.player = player.key"
+        " WHERE attempt.run = (SELECT MAX(key) FROM run WHERE director = ?) AND outcome = 'done'"
+        " AND trigger > (SELECT MAX(number) - 1000 FROM trigger WHERE run = attempt.run)",
         (director,),
     )
     taken: dict[str, list[int]] = {}

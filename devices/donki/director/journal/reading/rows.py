@@ -8,19 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from donki.director.effects import Outcome
+from donki.director.rules.effects import Outcome
+from donki.streams.manifest import WrittenFile
 
 #: A complete trigger; times are ns since 1970 UTC.
 TRIGGER = np.dtype(
     [(name, np.int64) for name in ("trigger", "reference_time", "due", "sent", "done")],
 )
 
-#: The outcomes of a step by their number in `STEP`.
+#: The outcomes of an attempt by their number in `ATTEMPT`.
 OUTCOMES = dict(enumerate(Outcome))
 
 #: A Player's turn at a trigger: ``player`` is its key, ``outcome`` a number of `OUTCOMES`, ``sent`` and
 #: ``done`` are ns since 1970 UTC, ``duration`` is s at the Player, NaN where it did not answer.
-STEP = np.dtype(
+ATTEMPT = np.dtype(
     [
         *((name, np.int64) for name in ("trigger", "player", "attempt")),
         ("outcome", np.int8),
@@ -80,10 +81,12 @@ class RecordedPlayer:
     ----------
     key
         its number in the journal
-    name, device, priority, timeout, on_error, retries, script, script_hash, parameters
-        as the Player said; the timeout in s, the parameters a JSON object
+    name, device, priority, timeout, on_error, retries, script, script_hash, parameters, faults
+        as the Player said; the timeout in s, the parameters a JSON object, the faults a JSON list
     files
         paths of the files that it wrote
+    written
+        those that are finished, with size and checksum
     """
 
     key: int
@@ -96,7 +99,9 @@ class RecordedPlayer:
     script: str
     script_hash: str
     parameters: str
+    faults: str
     files: tuple[str, ...]
+    written: tuple[WrittenFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ class RecordedStream:
     player
         the key of the Player
     topic, source
-        where its messages are in Kafka; the source is their key
+        where its messages are in Kafka; the source is their key. A value's rows in files have no topic
     brokers
         ``host:port, ...`` of the cluster
     """
@@ -126,7 +131,9 @@ class Delivery(NamedTuple):
     """What one stream delivered at a trigger, or outside of triggers, where the trigger is 0.
 
     ``size`` is in bytes, ``largest`` the most events in one message; ``checksums`` are the CRC-32C of its
-    messages, little-endian uint32.
+    messages, little-endian uint32. Where ``is_left``, the attempt failed, and what it sent is left over.
+    ``partition``, ``offsets`` and ``stamps`` tell where the messages are in Kafka, and their time stamps, as
+    in a manifest.
     """
 
     trigger: int
@@ -134,6 +141,11 @@ class Delivery(NamedTuple):
     size: int
     largest: int
     checksums: bytes
+    attempt: int = 1
+    is_left: bool = False
+    partition: int = -1
+    offsets: bytes = b""
+    stamps: bytes = b""
 
 
 class Totals(NamedTuple):
@@ -159,20 +171,35 @@ class Job:
         of the run that it is for
     ended
         when that run ended, ns since 1970 UTC; None as for `RecordedRun.ended`
+    last
+        when it did something last, likewise
     """
 
     id: str
     topic: str
     run_id: str
     ended: int | None
+    last: int
 
 
 @dataclass(frozen=True)
-class Mishap:
-    """A step that was not done: which, what became of it, and what was said."""
+class FailedAttempt:
+    """An attempt that was not done: which, its outcome, and what was said."""
 
     trigger: int
     player: str
     attempt: int
     outcome: str
     error: str
+
+
+class PastActions(NamedTuple):
+    """What a Player did in a run.
+
+    ``parameters`` are a JSON object. Of each of its last actions, in order: how long it took, in ns, from the
+    trigger to the Player's answer; the events and the bytes that it sent.
+    """
+
+    run_id: str
+    parameters: str
+    actions: tuple[tuple[int, int, int], ...]

@@ -1,0 +1,1 @@
+"""The journal as others read it: runs, Players, attempts, what was delivered."""
