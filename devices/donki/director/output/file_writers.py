@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from donki.director.journal import Journal
-from donki.director.journal_reader import JournalReader
-from donki.director.run_messages import run_start, run_stop
+from donki import clock
+from donki.director.journal.reading.reader import JournalReader
+from donki.director.journal.writer import Journal
+from donki.director.output.run_messages import run_start, run_stop
 from donki.errors import BrokerError
 from donki.run import Run
-from donki.streams.kafka import KafkaSink
-from donki.streams.outlet import Stream
+from donki.streams.kafka.sink import KafkaSink
+from donki.streams.listing import Stream
 
 #: How long a broker may take for a message, in s.
 PATIENCE = 5.0
@@ -22,7 +23,7 @@ LIMIT = 60.0
 INTERVAL = 1.0
 
 
-class Announcement:
+class FileWriterJob:
     """Tells of one run: that it began, once its Players are set up, and that it has ended.
 
     A run that is taken up is a further job of the file writers, with a file of its own: whether they go on
@@ -34,12 +35,12 @@ class Announcement:
         which run
     topic
         where the file writers listen
-    brokers
-        ``host:port`` of the Kafka brokers
     make_sink
-        makes a sink for them
+        makes a sink for the Kafka brokers
     journal
         keeps the jobs
+    epoch
+        ns since 1970 UTC at the zero of the monotonic clock, in this run
 
     Raises
     ------
@@ -51,18 +52,19 @@ class Announcement:
         self,
         run: Run,
         topic: str,
-        brokers: Sequence[str],
         make_sink: Callable[[], KafkaSink],
         journal: Journal,
+        epoch: int,
     ) -> None:
         self._run = run
         self._topic = topic
-        self._brokers = brokers
         self._make_sink = make_sink
         self._journal = journal
         self._job = ""
-        self._began = time.time_ns()
+        self._epoch = epoch
+        self._began = clock.at(epoch)
         self._opened: KafkaSink | None = self._open(topic)
+        self._brokers = self._opened.brokers
 
     def start(self, streams: Iterable[Stream]) -> None:
         """Stop the jobs that were left behind, and start one for this run.
@@ -84,8 +86,9 @@ class Announcement:
             left = reader.open_jobs(self._journal.director)
             parts = len(reader.jobs(reader.run(self._run.id)))
         for job in left:
-            self._send(job.topic, run_stop(job.run_id, job.id, job.ended or self._began), LIMIT)
-            self._journal.job_stopped(job.id)
+            stopped = job.ended or max(self._began, job.last)
+            self._send(job.topic, run_stop(job.run_id, job.id, stopped), LIMIT)
+            self._journal.job_stopped(job.id, stopped)
         # Noted first: a job that no file writer knows is stopped in vain, one that nobody noted never is.
         self._job = str(uuid.uuid4())
         self._journal.job(self._run.id, self._job, self._topic)
@@ -97,7 +100,7 @@ class Announcement:
             filename=f"{self._run.id}_filewriter{suffix}.nxs",
             start_time=self._began,
             topic=self._topic,
-            brokers=self._brokers,
+            brokers=self._brokers.split(", "),
             streams=streams,
         )
         self._send(self._topic, message, LIMIT)
@@ -120,7 +123,7 @@ class Announcement:
         self.close()
         if self._job:
             self._send(self._topic, run_stop(self._run.id, self._job, ended), limit)
-            self._journal.job_stopped(self._job)
+            self._journal.job_stopped(self._job, clock.at(self._epoch))
             self._job = ""
 
     def close(self) -> None:
@@ -137,7 +140,7 @@ class Announcement:
                 self._opened = None
                 try:
                     sink.open_topic(topic)
-                    sink.send(topic, self._run.id, message, time.time_ns())
+                    sink.send(topic, self._run.id, message, clock.at(self._epoch))
                     sink.deliver(PATIENCE)
                 finally:
                     sink.close()

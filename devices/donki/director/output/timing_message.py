@@ -10,9 +10,9 @@ from numpy.typing import DTypeLike, NDArray
 from streaming_data_types import serialise_da00
 from streaming_data_types.dataarray_da00 import Variable
 
-from donki.director.effects import Step, TriggerDone
-from donki.director.pace import SECOND
-from donki.director.recorded import OUTCOMES
+from donki.director.journal.reading.rows import OUTCOMES
+from donki.director.rules.effects import Attempt, TriggerDone
+from donki.director.rules.pace import SECOND
 
 _NUMBERS = {outcome: number for number, outcome in OUTCOMES.items()}
 _TIME = "datetime64[ns]"
@@ -90,14 +90,14 @@ class TimingEncoder:
         self._scalars = [view(patterns[name], np.int64) for name in _SCALARS]
         self._by_player = {name: view(patterns[name], dtype) for name, (dtype, _, _) in _BY_PLAYER.items()}
 
-    def encode(self, done: TriggerDone, steps: Mapping[str, Step]) -> bytes:
+    def encode(self, done: TriggerDone, attempts: Mapping[str, Attempt]) -> bytes:
         """Return the message of a complete trigger.
 
         Parameters
         ----------
         done
             the trigger
-        steps
+        attempts
             by Player: its last attempt
         """
         self._stamp[0] = done.reference_time
@@ -108,11 +108,11 @@ class TimingEncoder:
         for name, nothing in (("signal", np.nan), ("player_sent", 0), ("player_done", 0), ("attempt", 0)):
             table[name][:] = nothing
         table["outcome"][:] = -1
-        for step in steps.values():
-            column = self._columns[step.player]
-            table["signal"][column] = (step.done - step.sent) / SECOND
-            table["player_sent"][column] = step.sent + self._epoch
-            table["player_done"][column] = step.done + self._epoch
-            table["attempt"][column] = step.attempt
-            table["outcome"][column] = _NUMBERS[step.outcome]
+        for last in attempts.values():
+            column = self._columns[last.player]
+            table["signal"][column] = (last.done - last.sent) / SECOND
+            table["player_sent"][column] = last.sent + self._epoch
+            table["player_done"][column] = last.done + self._epoch
+            table["attempt"][column] = last.attempt
+            table["outcome"][column] = _NUMBERS[last.outcome]
         return bytes(self._buffer)

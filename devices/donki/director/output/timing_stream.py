@@ -8,10 +8,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from donki.director.effects import Step, TriggerDone
-from donki.director.timing_message import TimingEncoder
+from donki.director.output.timing_message import TimingEncoder
+from donki.director.rules.effects import Attempt, TriggerDone
 from donki.errors import BrokerError
-from donki.streams.kafka import KafkaSink
+from donki.streams.kafka.sink import KafkaSink
+from donki.threads import Threads
 
 #: How often the times are sent, in s.
 GROUP = 0.1
@@ -44,6 +45,8 @@ class TimingStream:
         of the messages
     remark
         takes what happened, for the journal
+    threads
+        where what goes wrong in its thread is said
 
     Attributes
     ----------
@@ -58,6 +61,7 @@ class TimingStream:
         sink: KafkaSink,
         encoder: TimingEncoder,
         remark: Callable[[str], None],
+        threads: Threads,
     ) -> None:
         self.problem = ""
         self._topic = topic
@@ -65,16 +69,17 @@ class TimingStream:
         self._sink = sink
         self._encoder = encoder
         self._remark = remark
-        self._notes: queue.SimpleQueue[Step | TriggerDone] = queue.SimpleQueue()
-        self._steps: dict[str, Step] = {}
+        self._notes: queue.SimpleQueue[Attempt | TriggerDone] = queue.SimpleQueue()
+        self._attempts: dict[str, Attempt] = {}
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._lost = 0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"timing to {topic}", daemon=True)
-        self._thread.start()
+        self._threads = threads
+        self._name = f"timing to {topic}"
+        self._thread = threads.start(self._name, self._run)
 
-    def note(self, effect: Step | TriggerDone) -> None:
-        """Take a step or a complete trigger; returns at once."""
+    def note(self, effect: Attempt | TriggerDone) -> None:
+        """Take an attempt or a complete trigger; returns at once."""
         self._notes.put(effect)
 
     def end(self) -> None:
@@ -91,7 +96,8 @@ class TimingStream:
         limit = time.monotonic() + GRACE
         while not self._send() and time.monotonic() < limit:
             time.sleep(GROUP)
-        self._sink.close()
+        with self._threads.guard(self._name):
+            self._sink.close()
         self._lost += len(self._backlog)
         if self._lost:
             self._remark(f"the times of {self._lost} triggers were not sent to topic {self._topic}")
@@ -112,6 +118,12 @@ class TimingStream:
             self.problem = str(error)
             self._sink.discard()
             return False
+        except BaseException as error:  # noqa: BLE001 - the same messages would fail again
+            self.problem = self._threads.caught(self._name, error)
+            self._lost += len(self._backlog)
+            self._backlog.clear()
+            self._sink.discard()
+            return True
         self.problem = ""
         self._backlog.clear()
         return True
@@ -122,11 +134,14 @@ class TimingStream:
                 effect = self._notes.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(effect, Step):
-                self._steps[effect.player] = effect
+            if isinstance(effect, Attempt):
+                self._attempts[effect.player] = effect
                 continue
-            self._backlog.append((effect.reference_time, self._encoder.encode(effect, self._steps)))
-            self._steps.clear()
+            self._lost += 1
+            with self._threads.guard(self._name):
+                self._backlog.append((effect.reference_time, self._encoder.encode(effect, self._attempts)))
+                self._lost -= 1
+            self._attempts.clear()
             if len(self._backlog) > BACKLOG:
                 self._backlog.popleft()
                 self._lost += 1
