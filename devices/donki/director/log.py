@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from donki.director.effects import Effect, Outcome, Step
-from donki.director.roster import Entry
-from donki.director.sequence import ENDLESS, Sequence
+from donki.director.players.entry import RosterEntry
+from donki.director.rules.effects import Attempt, Effect, Outcome
+from donki.director.rules.sequence import Sequence
+from donki.director.rules.sequence_state import ENDLESS
 from donki.run import Run
 
 _WORDS = {
@@ -31,7 +32,7 @@ class RunLog:
         self._states: dict[str, str] = {}
         self._problem = ""
 
-    def begun(self, run: Run, sequence: Sequence, entries: Iterable[Entry], remark: str) -> None:
+    def begun(self, run: Run, sequence: Sequence, entries: Iterable[RosterEntry], remark: str) -> None:
         """Say that a run begins, or is taken up, which the remark tells."""
         many = "triggers until Stop" if sequence.triggers == ENDLESS else f"{sequence.triggers} triggers"
         names = ", ".join(entry.name for entry in entries if sequence.members[entry.name].enabled)
@@ -52,7 +53,7 @@ class RunLog:
 
     def note(self, effect: Effect) -> None:
         """Say what went wrong at a Player's turn."""
-        if isinstance(effect, Step) and effect.outcome in _WORDS:
+        if isinstance(effect, Attempt) and effect.outcome in _WORDS:
             self._log.warning(
                 "Player %s, trigger %s, attempt %s %s: %s",
                 effect.player,
@@ -62,7 +63,7 @@ class RunLog:
                 effect.error,
             )
 
-    def seen(self, entries: Iterable[Entry], problem: str = "") -> None:
+    def seen(self, entries: Iterable[RosterEntry], problem: str = "") -> None:
         """Say which Players were lost and found since the last call, and why none could be looked for."""
         if problem != self._problem:
             if problem:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-from donki.director.pace import check_period
-from donki.director.sequence import check_step, check_triggers
+from donki.director.rules.pace import check_period
+from donki.director.rules.sequence_state import check_step, check_triggers
 from donki.errors import InputError
-from donki.json_text import parse_json
+from donki.json_text import parse_object
+from donki.numeric import read_number, read_whole
+
+#: The most characters of a run's title.
+MOST_TITLE = 10_000
 
 
 class Settings:
@@ -39,6 +44,14 @@ class Settings:
         self.metadata = "{}"
         self.seed = -1
 
+    @property
+    def from_text(self) -> dict[str, Callable[[str], None]]:
+        """By memorized attribute: what takes up its text, or raises an InputError."""
+        return {
+            "Triggers": lambda text: self.set_triggers(read_whole(text)),
+            "Period": lambda text: self.set_period(read_number(text)),
+        }
+
     def set_triggers(self, triggers: int) -> None:
         """Set how many triggers a sequence has; InputError unless from 1, or -1."""
         self.triggers = check_triggers(triggers)
@@ -52,14 +65,15 @@ class Settings:
         self.period_ns = check_period(period)
         self.period = period
 
+    def set_title(self, title: str) -> None:
+        """Set the title; InputError where it is longer than `MOST_TITLE`."""
+        if len(title) > MOST_TITLE:
+            raise InputError(f"RunTitle: at most {MOST_TITLE} characters; got {len(title)}")
+        self.title = title
+
     def set_metadata(self, text: str) -> None:
-        """Set the metadata; InputError unless it is a JSON object."""
-        try:
-            metadata = parse_json(text)
-        except ValueError:
-            metadata = None
-        if not isinstance(metadata, dict):
-            raise InputError(f'RunMetadata: a JSON object, as {{"sample": "ice"}}; got {text!r:.200}')
+        """Set the metadata; InputError unless it is a JSON object that `parse_json` takes."""
+        parse_object("RunMetadata", text, '{"sample": "ice"}')
         self.metadata = text
 
     def set_seed(self, seed: int) -> None:

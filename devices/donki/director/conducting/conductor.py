@@ -13,19 +13,21 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
-from donki.director.durations import Durations
-from donki.director.effects import Ask, Effect, GiveUp, Member, Outcome, Step, Task
-from donki.director.pace import SECOND
-from donki.director.part import Answer, Part
-from donki.director.roster import Entry
-from donki.director.run_log import RunLog
-from donki.director.run_record import RunRecord
-from donki.director.sequence import Sequence
-from donki.director.states import Command, Phase
+from donki.director.conducting.durations import Durations
+from donki.director.conducting.player_worker import Answer, PlayerWorker
+from donki.director.log import RunLog
+from donki.director.output.run_record import RunRecord
+from donki.director.players.entry import RosterEntry
+from donki.director.rules.effects import Ask, Attempt, Cancel, Effect, Outcome, PlayerState, Task
+from donki.director.rules.pace import SECOND
+from donki.director.rules.sequence import Sequence
+from donki.director.rules.states import IN_PROGRESS, Command, Phase
 from donki.errors import DonkiError, NotAllowedError
 from donki.run import Run
+from donki.threads import Threads
 
 #: Who misses a deadline by more than this, in ns, was itself stopped: a laptop asleep, a virtual machine that
 #: moves. For as long as HEARING, in ns, it hears what the Players answered meanwhile before it blames any.
@@ -33,15 +35,12 @@ STALL = 100_000_000
 HEARING = 200_000_000
 
 
-def epoch() -> int:
-    """Return ns since 1970 UTC at the zero of the monotonic clock."""
-    return time.time_ns() - time.monotonic_ns()
-
-
-def member_of(entry: Entry, attempts: Mapping[int, int] | None = None) -> Member:
+def member_of(entry: RosterEntry, attempts: Mapping[int, int] | None = None) -> PlayerState:
     """Return a Player of the roster as the sequence sees it."""
     timeout = round(entry.timeout * SECOND)
-    return Member(entry.name, entry.priority, timeout, entry.on_error, entry.retries, attempts=attempts or {})
+    return PlayerState(
+        entry.name, entry.priority, timeout, entry.on_error, entry.retries, attempts=attempts or {}
+    )
 
 
 @dataclass(frozen=True)
@@ -69,44 +68,54 @@ class Conductor:
         says what happens
     ended
         called in the conducting thread when the run has ended
+    threads
+        where what goes wrong in its threads is said
+    changed
+        is called when the sequence has changed
 
     Attributes
     ----------
-    run, sequence
+    run, sequence, record
         as given; while it conducts, no other thread changes the sequence
     """
 
     def __init__(
         self,
         run: Run,
-        entries: Iterable[Entry],
+        entries: Iterable[RosterEntry],
         sequence: Sequence,
         record: RunRecord,
         log: RunLog,
         ended: Callable[[], None],
+        threads: Threads,
+        changed: Callable[[], None],
     ) -> None:
+        self._changed = changed
         self.run = run
         self.sequence = sequence
-        self._record = record
+        self.record = record
         self._log = log
+        self._run_id = json.dumps(run.id)
         self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
-        self._parts = {entry.name: Part(entry, run, self._inbox.put, record) for entry in entries}
-        self._durations = {player: Durations() for player in self._parts}
+        self._workers = {
+            entry.name: PlayerWorker(entry, run, self._inbox.put, record, threads) for entry in entries
+        }
+        self._durations = {player: Durations() for player in self._workers}
         self._ended = ended
         self._heard_until = 0
         self._armed = threading.Event()
         self._over = threading.Event()
         self._first = self.sequence.begin(time.monotonic_ns())
-        self._thread = threading.Thread(target=self._conduct, name="conductor", daemon=True)
+        self._threads = threads
 
-    def conducts(self, entry: Entry) -> bool:
+    def conducts(self, entry: RosterEntry) -> bool:
         """Return whether that device plays in this run, and not another of its name."""
-        part = self._parts.get(entry.name)
-        return part is not None and part.entry.device == entry.device
+        worker = self._workers.get(entry.name)
+        return worker is not None and worker.entry.device == entry.device
 
     def start(self) -> None:
         """Begin to conduct."""
-        self._thread.start()
+        self._threads.start("conductor", self._conduct, self._break_off)
 
     def wait_armed(self, seconds: float) -> bool:
         """Wait until the Players are set up or could not be; return False where that takes longer."""
@@ -133,6 +142,13 @@ class Conductor:
 
         self._carry_out(carry_out)
 
+    def change_if_in_progress(self, change: Callable[[Sequence], None]) -> None:
+        """Change the rules of the sequence if it is in progress; else there is nothing to change."""
+        if self.sequence.state in IN_PROGRESS:
+            # It may end at this very moment.
+            with suppress(NotAllowedError):
+                self.change(change)
+
     def times(self, player: str) -> tuple[float, float]:
         """Return the median and the 99 % time of a Player's last triggers in s; NaN before the first."""
         return self._durations[player].median_and_p99() if player in self._durations else (math.nan, math.nan)
@@ -148,22 +164,33 @@ class Conductor:
             raise DonkiError("the conducting thread does not answer; see the Director's log") from None
 
     def _conduct(self) -> None:
-        try:
-            self._perform(self._first)
-            while self.sequence.phase is not Phase.ENDED:
-                self._perform(self._next())
-                if not self._armed.is_set() and self.sequence.phase not in (Phase.SETTING_UP, Phase.ENDING):
-                    self._record.armed()
-                    self._armed.set()
-        finally:
-            self.sequence.break_off("the conducting thread failed; see the Director's log")
-            for part in self._parts.values():
-                part.end()
-            # Whoever waited for the end finds it in the journal.
+        self._perform(self._first)
+        while self.sequence.phase is not Phase.ENDED:
+            self._perform(self._next())
+            self._changed()
+            if not self._armed.is_set() and self.sequence.phase not in (Phase.SETTING_UP, Phase.ENDING):
+                self.record.armed()
+                self._armed.set()
+        self._leave()
+
+    def _break_off(self, problem: str) -> None:
+        """End the run where the conducting thread failed: whoever plays is told to give up."""
+        self.sequence.break_off(f"the conducting thread failed: {problem}; see the Director's log")
+        for name, worker in self._workers.items():
+            if self.sequence.members[name].set_up or name in self.sequence.acting:
+                self._workers[name] = worker.give_up()
+        self._leave()
+
+    def _leave(self) -> None:
+        for worker in self._workers.values():
+            worker.end()
+        # Whoever waited for the end finds it in the journal.
+        with self._threads.guard("end of the run"):
             self._ended()
-            self._over.set()
-            self._refuse_the_rest()
-            self._armed.set()
+        self._over.set()
+        self._refuse_the_rest()
+        self._armed.set()
+        self._changed()
 
     def _refuse_the_rest(self) -> None:
         while True:
@@ -189,14 +216,17 @@ class Conductor:
                 return []
             return self.sequence.tick(now)
         if isinstance(event, Answer):
-            player, ticket, error, lost, report = event
+            player, ticket, error, unreachable, report = event
             now = time.monotonic_ns()
-            return self.sequence.replied(player, ticket, now, error, lost=lost, report=report)
+            return self.sequence.replied(player, ticket, now, error, unreachable=unreachable, report=report)
         try:
             effects = event.carry_out(time.monotonic_ns())
         except DonkiError as error:
             event.taken.set_exception(error)
             return []
+        except BaseException:
+            event.taken.set_exception(DonkiError("the conducting thread failed; see the Director's log"))
+            raise
         event.taken.set_result(None)
         return effects
 
@@ -204,27 +234,25 @@ class Conductor:
         for effect in effects:
             match effect:
                 case Ask(task=Task.TRIGGER):
-                    self._record.sending(effect.trigger)
+                    self.record.sending(effect.trigger, effect.reference_time)
                     argument = self._argument(effect)
                     for player in effect.players:
-                        self._parts[player].ask(effect, argument)
+                        self._workers[player].ask(effect, argument)
                 case Ask():
                     for player in effect.players:
-                        self._parts[player].ask(effect)
-                case GiveUp():
+                        self._workers[player].ask(effect)
+                case Cancel():
                     for player in effect.players:
-                        self._parts[player] = self._parts[player].give_up()
+                        self._workers[player] = self._workers[player].give_up()
                 case _:
-                    if isinstance(effect, Step) and effect.outcome is Outcome.DONE:
+                    if isinstance(effect, Attempt) and effect.outcome is Outcome.DONE:
                         self._durations[effect.player].add((effect.done - effect.sent) / SECOND)
-                    self._record.note(effect)
+                    self.record.note(effect)
                     self._log.note(effect)
 
     def _argument(self, ask: Ask) -> str:
-        trigger = {
-            "run": self.run.id,
-            "trigger": ask.trigger,
-            "reference_time": ask.reference_time,
-            "attempt": ask.attempt,
-        }
-        return json.dumps(trigger)
+        # A sixth of what json.dumps takes for whole numbers, at every trigger.
+        return (
+            f'{{"run": {self._run_id}, "trigger": {ask.trigger}, '
+            f'"reference_time": {ask.reference_time}, "attempt": {ask.attempt}}}'
+        )

@@ -16,7 +16,7 @@ THREADS = 128
 class Inquiry(Generic[Answer]):
     """Asks many the same question, and waits for no one longer than a limit.
 
-    Who has not answered an earlier question is not asked again before that one has ended, so that however
+    Whoever has not answered an earlier question is not asked again before that one has ended, so that however
     often it is asked, a silent one keeps one thread and delays nobody.
 
     Parameters

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import threading
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import tango
 
-from donki.devfailed import is_lost, message_of, timed_out
-from donki.director.inquiry import Inquiry
-from donki.director.proxies import (
+from donki.device.calls import (
     open_proxy,
     players_in_database,
     read_attributes,
     remember_attribute,
+    tell,
     write_attribute,
 )
-from donki.errors import DonkiError, InputError
-from donki.policy import OnError
-from donki.priority import check_priority
-
-ASKED = [
-    *("Priority", "Timeout", "OnError", "Retries", "Script", "ScriptHash", "Parameters"),
-    *("Run", "State", "Status"),
-]
+from donki.device.errors import is_unreachable, message_of, timed_out
+from donki.director.players.answers import read_lines
+from donki.director.players.entry import ASKED, MISSING, RosterEntry, entry_from, short_name
+from donki.director.players.inquiry import Inquiry
+from donki.errors import AnswerError, DonkiError, InputError
+from donki.limits import check_priority
+from donki.threads import Threads
 
 PLAYER_CLASS = "DonkiPlayer"
 
@@ -39,41 +36,6 @@ CHECK_PATIENCE = 2.3
 _SILENT = "does not answer (timed out)"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A Player on the roster.
-
-    Attributes
-    ----------
-    name
-        the last part of the device name
-    device
-        the device name, as a proxy is opened with it
-    priority, timeout, on_error, retries, script, script_hash, parameters
-        as the Player last said; the timeout in s
-    run_id, director
-        the run that it plays, or played last, and the device name of the Director that conducts it
-    state
-        Tango's name of the Player's state; UNKNOWN where it does not answer
-    status
-        what the state means, or why the Player does not answer
-    """
-
-    name: str
-    device: str
-    priority: int = 0
-    timeout: float = 60.0
-    on_error: OnError = OnError.ABORT
-    retries: int = 0
-    script: str = ""
-    script_hash: str = ""
-    parameters: str = "{}"
-    run_id: str = ""
-    director: str = ""
-    state: str = "UNKNOWN"
-    status: str = ""
-
-
 class Roster:
     """Finds the Players in the Tango database, or by their full names without one, and asks them.
 
@@ -82,11 +44,14 @@ class Roster:
     patterns
         names or patterns (``donki/player/*``) of devices of class DonkiPlayer in the Tango database, or full
         names ``tango://host:port/a/b/c#dbase=no``
+    threads
+        where what goes wrong in threads is said
     """
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(self, patterns: Sequence[str], threads: Threads) -> None:
+        self._threads = threads
         self._patterns = [pattern.strip() for pattern in patterns if pattern.strip()]
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, RosterEntry] = {}
         self._proxies: dict[str, tango.DeviceProxy] = {}
         self._refreshing = threading.Lock()
         self._changing = threading.Lock()
@@ -96,11 +61,11 @@ class Roster:
         self._checked = Inquiry(_check, CHECK_PATIENCE)
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[RosterEntry]:
         """The Players as they were when they were last asked, by name."""
         return sorted(self._entries.values(), key=lambda entry: (entry.name, entry.device))
 
-    def refresh(self) -> list[Entry]:
+    def refresh(self) -> list[RosterEntry]:
         """Find the Players, ask each of them and return the roster.
 
         A Player that does not answer in time stays on the roster with the state UNKNOWN. Takes no longer than
@@ -127,19 +92,19 @@ class Roster:
                 del self._proxies[gone]
         return self.entries
 
-    def lived_through(self, run_id: str) -> set[str]:
+    def survivors_of(self, run_id: str) -> set[str]:
         """Return the names of the Players that played a run and know what they have done in it."""
         return {entry.name for entry in self.entries if entry.state != "UNKNOWN" and entry.run_id == run_id}
 
     def check(self, names: Container[str]) -> list[str]:
-        """Ask these Players what stands in their way, all at once; one line a finding."""
+        """Ask these Players what prevents their start, all at once; one finding per line."""
         entries = [entry for entry in self.entries if entry.name in names]
         found = self._checked(entry.device for entry in entries)
         return [
             f"Player {entry.name}: {line}" for entry in entries for line in found.get(entry.device, [_SILENT])
         ]
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> RosterEntry:
         """Return the Player of that name or device name.
 
         Raises
@@ -158,11 +123,11 @@ class Roster:
             raise InputError(f"Player {name}: there are several, {devices}; give the device name")
         raise InputError(f"Player {name:.80}: unknown; the Players found are: {known}")
 
-    def latest(self, entry: Entry) -> Entry:
+    def latest(self, entry: RosterEntry) -> RosterEntry:
         """Return what a Player said last; it may be on the roster no more."""
         return self._entries.get(entry.device, entry)
 
-    def set_priority(self, name: str, priority: int) -> Entry:
+    def set_priority(self, name: str, priority: int) -> RosterEntry:
         """Write a Player's priority; one that is not running finds it in the database when it starts.
 
         Raises
@@ -185,6 +150,21 @@ class Roster:
             self._entries = {**self._entries, entry.device: changed}
             self._new_priorities[entry.device] = priority
         return changed
+
+    def tell(self, entry: RosterEntry, command: str, argument: str) -> None:
+        """Call a command of a Player that takes a string and is answered at once.
+
+        Raises
+        ------
+        DonkiError
+            what the Player says, or why it does not answer
+        """
+        try:
+            tell(self._proxy(entry.device), command, argument)
+        except tango.DevFailed as error:
+            said, name = message_of(error), f"Player {entry.name}"
+            # A Player of ours may name itself.
+            raise DonkiError(said if said.startswith(name) else f"{name}: {said}") from None
 
     def close(self) -> None:
         """Ask nobody any more."""
@@ -211,42 +191,41 @@ class Roster:
             self._proxies[device] = open_proxy(device, PATIENCE)
         return self._proxies[device]
 
-    def _known(self, device: str) -> Entry:
-        return self._entries.get(device) or Entry(_short_name(device), device)
+    def _known(self, device: str) -> RosterEntry:
+        return self._entries.get(device) or RosterEntry(short_name(device), device)
 
-    def _silent(self, device: str) -> Entry:
+    def _silent(self, device: str) -> RosterEntry:
         return replace(self._known(device), state="UNKNOWN", status=_SILENT)
 
-    def _ask(self, device: str) -> Entry:
+    def _ask(self, device: str) -> RosterEntry:
         with tango.EnsureOmniThread():
+            was_known = device in self._proxies
             try:
-                said = dict(zip(ASKED, read_attributes(self._proxy(device), ASKED), strict=True))
+                try:
+                    return self._read(device)
+                except tango.DevFailed as error:
+                    self._proxies.pop(device, None)
+                    if not was_known or not is_unreachable(error) or timed_out(error):
+                        raise
+                    # Its server may have been started again since.
+                    return self._read(device)
             except tango.DevFailed as error:
                 self._proxies.pop(device, None)
-                return replace(self._known(device), state="UNKNOWN", status=message_of(error))
-        run = json.loads(said["Run"])
-        return Entry(
-            _short_name(device),
-            device,
-            priority=int(said["Priority"]),
-            timeout=float(said["Timeout"]),
-            on_error=OnError(said["OnError"]),
-            retries=int(said["Retries"]),
-            script=said["Script"],
-            script_hash=said["ScriptHash"],
-            parameters=said["Parameters"],
-            run_id=run["id"],
-            director=run["director"],
-            state=str(said["State"]),
-            status=said["Status"],
-        )
+                why = message_of(error)
+            except BaseException as error:  # noqa: BLE001 - of this Player, and of no other
+                why = f"the Director failed at it: {self._threads.caught(f'roster, {device}', error)}"
+            return replace(self._known(device), state="UNKNOWN", status=why)
 
-    def _write_priority(self, entry: Entry, priority: int) -> None:
+    def _read(self, device: str) -> RosterEntry:
+        told = read_attributes(self._proxy(device), ASKED, MISSING)
+        return entry_from(self._known(device), told)
+
+    def _write_priority(self, entry: RosterEntry, priority: int) -> None:
         try:
             write_attribute(self._proxy(entry.device), "Priority", priority)
         except tango.DevFailed as error:
             self._proxies.pop(entry.device, None)
-            runs = not is_lost(error) or timed_out(error)
+            runs = not is_unreachable(error) or timed_out(error)
             if runs or "://" in entry.device:
                 raise
             # One that does not run takes up its memorized priority when it starts.
@@ -256,10 +235,8 @@ class Roster:
 def _check(device: str) -> list[str]:
     with tango.EnsureOmniThread():
         try:
-            return list(open_proxy(device, CHECK_PATIENCE).command_inout("Check"))
+            return read_lines(open_proxy(device, CHECK_PATIENCE).command_inout("Check"))
         except tango.DevFailed as error:
             return [message_of(error)]
-
-
-def _short_name(device: str) -> str:
-    return device.partition("#")[0].rpartition("/")[2]
+        except AnswerError as error:
+            return [str(error)]

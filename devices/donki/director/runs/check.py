@@ -1,26 +1,31 @@
-"""What stands in the way of a sequence, found before the first trigger."""
+"""What prevents a sequence, found before the first trigger."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
-from donki.director.pace import SECOND
-from donki.director.roster import Entry
-from donki.priority import DISABLED
+from donki.busy import remedy
+from donki.director.players.entry import RosterEntry
+from donki.director.players.roster import Roster
+from donki.director.rules.pace import SECOND
+from donki.limits import DISABLED
+from donki.run import name_for
 
 
-def findings(entries: Sequence[Entry], director: str, lived: Container[str] = ()) -> list[str]:
+def findings(entries: Sequence[RosterEntry], director: str, survivors: Container[str] = ()) -> list[str]:
     """Return one line for each thing that must be mended before Start, with its remedy; empty is ready.
+
+    What a Player knows of itself, as why it is in FAULT, its own Check says.
 
     Parameters
     ----------
     entries
         the Players
     director
-        who is to conduct them
-    lived
-        names of the Players that lived through an interrupted run: they may still act at its trigger
+        who is to conduct them, as in `donki.run.Run`
+    survivors
+        names of the Players that survived an interrupted run: they may still act at its trigger
     """
     enabled = [entry for entry in entries if entry.priority != DISABLED]
     if not entries:
@@ -41,19 +46,31 @@ def findings(entries: Sequence[Entry], director: str, lived: Container[str] = ()
                 f"Player {entry.name}: {entry.status}; "
                 f"start its server again, or leave it out (priority[{entry.name}]=-1)"
             )
-        elif entry.state == "FAULT":
-            lines.append(f"Player {entry.name}: {entry.status} - mend the script and Reload")
         elif entry.state in ("STANDBY", "RUNNING") and entry.director not in ("", director):
             lines.append(
-                f"Player {entry.name}: plays run {entry.run_id} of {entry.director}; Stop it there, "
+                f"Player {entry.name}: plays run {entry.run_id} of "
+                f"{name_for(entry.director, director)}; Stop it there, "
                 "or Stop this Player where that Director is gone"
             )
-        elif entry.state == "RUNNING" and entry.name not in lived:
-            lines.append(f"Player {entry.name}: busy, {entry.status} - wait, or Abort it")
+        elif entry.state == "RUNNING" and entry.name not in survivors:
+            lines.append(f"Player {entry.name}: busy, {entry.status} - {remedy(entry.status)}")
     return lines
 
 
-def too_short(period: int, entries: Sequence[Entry], durations: Mapping[str, float]) -> list[str]:
+def all_findings(
+    roster: Roster, entries: Sequence[RosterEntry], director: str, survivors: Container[str] = ()
+) -> list[str]:
+    """Return what prevents a sequence: first what the Director sees, then what the Players themselves say.
+
+    Parameters and lines are those of `findings`; the roster asks the Players.
+    """
+    enabled = [entry for entry in entries if entry.priority != DISABLED]
+    faulty = {entry.name for entry in enabled if entry.state == "FAULT"}
+    found = [*findings(entries, director, survivors), *roster.check(faulty)]
+    return found or roster.check({entry.name for entry in enabled if entry.name not in survivors})
+
+
+def too_short(period: int, entries: Sequence[RosterEntry], durations: Mapping[str, float]) -> list[str]:
     """Warn of a period in which the Players cannot do what they did in the last run.
 
     Parameters
@@ -77,3 +94,9 @@ def too_short(period: int, entries: Sequence[Entry], durations: Mapping[str, flo
         f"warning: a Period of {period / SECOND:g} s is shorter than the {needed:.3g} s that the Players "
         "took for a trigger in the last run (99 %); triggers will start late, lengthen it"
     ]
+
+
+def of_one_name(entries: list[RosterEntry]) -> list[RosterEntry]:
+    """Leave out the disabled Players that share their name with an enabled one."""
+    enabled = {entry.name for entry in entries if entry.priority != DISABLED}
+    return [entry for entry in entries if entry.priority != DISABLED or entry.name not in enabled]

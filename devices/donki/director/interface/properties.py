@@ -1,0 +1,45 @@
+"""How a Director is configured: its properties in the Tango database."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tango.server import device_property
+
+from donki.device.base import DonkiDevice
+from donki.device.properties.kafka import KafkaProperties
+from donki.device.properties.rules import check_optional_topic, read_folder
+
+
+class DirectorProperties(KafkaProperties, DonkiDevice):
+    """The properties of a Director."""
+
+    PlayerDevices = device_property(
+        dtype=(str,),
+        default_value=["donki/player/*"],
+        doc="Names or patterns of devices of class DonkiPlayer in the Tango database, or full names "
+        "tango://host:port/domain/family/member#dbase=no.",
+    )
+    RunDirectory = device_property(
+        dtype=str,
+        default_value="",
+        doc="Folder of the journal of all runs and of the master file of each; empty: donkiorchestra/runs "
+        "under XDG_DATA_HOME (~/.local/share).",
+    )
+    RunTopic = device_property(
+        dtype=str,
+        default_value="",
+        doc="Kafka topic on which ESS file writers are told of each run (pl72, 6s4t); empty: nowhere.",
+    )
+    TimingTopic = device_property(
+        dtype=str,
+        default_value="",
+        doc="Kafka topic to which it is sent when each trigger was (da00); empty: nowhere.",
+    )
+
+    rules: ClassVar = {
+        **KafkaProperties.rules,
+        "RunDirectory": read_folder,
+        "RunTopic": check_optional_topic,
+        "TimingTopic": check_optional_topic,
+    }

@@ -1,0 +1,94 @@
+"""The Director's attributes of its sequence: what it is to do, and how far it is."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from donki.device.set_points import MEMORIZED
+from donki.director.interface.declaring import of_sequence, run_setting
+from donki.director.settings import Settings
+
+
+class SequenceAttributes:
+    """Stands before the device among the bases of its class."""
+
+    Triggers = run_setting(
+        "Triggers",
+        lambda director: director.runs.triggers,
+        Settings.set_triggers,
+        lambda sequence, settings: setattr(sequence, "triggers", settings.triggers),
+        dtype=int,
+        label="Triggers",
+        min_value=-1,
+        doc="Triggers in a sequence, from 1; -1: until Stop, as reads one begun by Arm. A change reaches the "
+        "sequence in progress.",
+        **MEMORIZED,
+    )
+    StepTriggers = run_setting(
+        "StepTriggers",
+        lambda director: director.run_settings.step,
+        Settings.set_step,
+        lambda sequence, settings: setattr(sequence, "step", settings.step),
+        dtype=int,
+        label="Triggers of a step",
+        min_value=1,
+        doc="Triggers that one Step sends, from 1, at the Period; then the sequence is paused again.",
+    )
+    Period = run_setting(
+        "Period",
+        lambda director: director.run_settings.period,
+        Settings.set_period,
+        lambda sequence, settings: sequence.pace.change(settings.period_ns),
+        dtype=float,
+        label="Period",
+        min_value=0,
+        max_value=86_400,
+        unit="s",
+        format="%13.9f",
+        doc="From trigger to trigger, kept to the ns; 0: as fast as the Players answer.",
+        **MEMORIZED,
+    )
+    CurrentTrigger = of_sequence(
+        lambda sequence: sequence.trigger,
+        0,
+        dtype=int,
+        label="Current trigger",
+        doc="The trigger in progress or last done, from 1; 0 before the first.",
+    )
+    Progress = of_sequence(
+        lambda sequence: sequence.progress,
+        0.0,
+        dtype=float,
+        label="Progress",
+        unit="%",
+        min_value=0,
+        max_value=100,
+        format="%.1f",
+        doc="How much of the sequence is done; 0 for an endless one.",
+    )
+    RemainingTime = of_sequence(
+        lambda sequence: sequence.remaining,
+        math.nan,
+        dtype=float,
+        label="Remaining time",
+        unit="s",
+        format="%.1f",
+        doc="Time left, learned from this sequence's own triggers; NaN until known.",
+    )
+    TriggerRate = of_sequence(
+        lambda sequence: sequence.pace.rate(time.monotonic_ns()),
+        0.0,
+        dtype=float,
+        label="Trigger rate",
+        unit="Hz",
+        format="%.1f",
+        doc="Triggers in the last second.",
+    )
+    Overruns = of_sequence(
+        lambda sequence: sequence.pace.overruns,
+        0,
+        dtype=int,
+        label="Late triggers",
+        doc="Triggers that started late by more than 10 % of Period.",
+    )

@@ -1,0 +1,1 @@
+"""The Players as the Director knows them: who is there, what they say of themselves and what they answer."""
