@@ -1,4 +1,4 @@
-"""A fault that was put into the data."""
+"""A fault that was injected."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """What befell one message.
+    """What was done to one message.
 
     Attributes
     ----------
     trigger
         at which the stream sent it
     kind
-        of the fault, as `donki.streams.faults.rule.KINDS` has it
+        of the fault, as `donki.streams.faults.kind.KINDS` has it
     topic, source
         the stream
     message

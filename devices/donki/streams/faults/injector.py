@@ -1,4 +1,4 @@
-"""The layer between the streams of a Player and Kafka that puts faults in."""
+"""The layer between the streams of a Player and Kafka that injects faults."""
 
 from __future__ import annotations
 
@@ -9,67 +9,29 @@ from hashlib import blake2b
 import numpy as np
 from crc32c import crc32c
 
-from donki.streams.faults import damage
 from donki.streams.faults.fault import Fault
-from donki.streams.faults.rule import KINDS, LOSS, Rule
-from donki.streams.flatbuffer import schema
+from donki.streams.faults.kind import FaultKind, Occasion, Stage
+from donki.streams.faults.kinds import KINDS
+from donki.streams.faults.message import StreamMessage
+from donki.streams.faults.rule import Rule
 from donki.streams.sink import Sink
 
-_NS = 1_000_000_000
-_OF_EVENTS = frozenset({"pixel_ids", "times_of_flight"})
-_LASTING = frozenset({"silence", "burst"})
-
 
 @dataclass(frozen=True)
-class _Message:
-    """A message on its way.
-
-    Attributes
-    ----------
-    topic, key, payload, timestamp, events
-        as a sink takes them
-    number
-        of the message in its stream at this trigger, from 1
-    copies
-        how many times it is sent
-    due
-        the trigger before which it is held back; 0: it is not; None: until the next of its stream has passed
-    """
-
-    topic: str
-    key: str
-    payload: bytearray
-    timestamp: int
-    events: int
-    number: int
-    copies: int = 1
-    due: int | None = 0
-
-
-@dataclass(frozen=True)
-class _Threat:
-    """A rule for one stream at one trigger.
-
-    Attributes
-    ----------
-    rule
-        the rule
-    last
-        of silence and burst: the last trigger of the one that goes on now; 0 if none does
-    shift
-        of the clock, ns
-    """
+class _ActiveRule:
+    """A rule for one stream at one trigger, and its kind; `last` and `total` as an `Occasion` has them."""
 
     rule: Rule
+    kind: FaultKind
     last: int = 0
-    shift: int = 0
+    total: int = 1
 
 
 @dataclass
 class _Turn:
-    """One stream at one trigger: what threatens it, and how many messages it has sent."""
+    """One stream at one trigger: the rules that concern it, and how many messages it has sent."""
 
-    threats: tuple[_Threat, ...]
+    rules: tuple[_ActiveRule, ...]
     messages: int = 0
 
 
@@ -80,8 +42,9 @@ class FaultInjector:
     number of the message at that trigger: it does not depend on time, and is the same when a trigger is done
     again. The random numbers that a script gets are others.
 
-    Faults are put in while a trigger is acted at; what a script sends in its setup and stop passes untouched.
-    A message that is held back beyond its trigger is sent with a later one, and at the latest at `release`.
+    Faults are injected while a trigger is acted at; what a script sends in its setup and stop passes as it
+    is. A message that is held back beyond its trigger is sent with a later one, or at the latest at
+    `release`.
 
     Parameters
     ----------
@@ -102,15 +65,17 @@ class FaultInjector:
     ) -> None:
         self._sink = sink
         # What is damaged is whole before, and what is held back is damaged already.
-        self._rules = sorted(rules, key=lambda rule: list(KINDS).index(rule.kind))
+        names = list(KINDS)
+        kinds = [(rule, kind(rule.settings)) for rule in rules if (kind := KINDS.find(rule.kind))]
+        self._rules = sorted(kinds, key=lambda rule: (rule[1].stage, names.index(rule[1].name)))
         self._seed = seed
         self._player = player
         self._note = note
         self._trigger = 0
         self._turns: dict[tuple[str, str], _Turn] = {}
-        self._held: list[_Message] = []
-        self._held_at_commit: list[_Message] = []
-        self._jumps: dict[tuple[Rule, str, str], tuple[int, int]] = {}
+        self._held: list[StreamMessage] = []
+        self._held_at_commit: list[StreamMessage] = []
+        self._counts: dict[tuple[Rule, str, str], tuple[int, int]] = {}
 
     def begin(self, trigger: int) -> None:
         """Begin a trigger, or its next attempt; send what was held back until then.
@@ -130,11 +95,11 @@ class FaultInjector:
         """Take a message, and pass on what is left of it."""
         turn = self._turns.get((topic, key))
         if turn is None:
-            turn = self._turns[topic, key] = _Turn(tuple(self._threats(topic, key)))
+            turn = self._turns[topic, key] = _Turn(tuple(self._active_rules(topic, key)))
         turn.messages += 1
-        if turn.threats:
-            whole = _Message(topic, key, bytearray(message), timestamp, events, turn.messages)
-            self._expose(turn.threats, whole)
+        if turn.rules:
+            whole = StreamMessage(topic, key, bytearray(message), timestamp, events, turn.messages)
+            self._inject(turn.rules, whole)
         else:
             self._sink.send(topic, key, message, timestamp, events)
             self._let_follow(topic, key)
@@ -145,7 +110,7 @@ class FaultInjector:
         self._trigger = 0
         self._turns.clear()
 
-    def rollback(self) -> None:
+    def discard(self) -> None:
         """Take that the trigger failed: what was held back before is held back again."""
         self._held = list(self._held_at_commit)
         self._trigger = 0
@@ -161,32 +126,32 @@ class FaultInjector:
         """
         self._release(lambda _held: True)
 
-    def _threats(self, topic: str, key: str) -> Iterable[_Threat]:
+    def _active_rules(self, topic: str, key: str) -> Iterable[_ActiveRule]:
         if not self._trigger:
             return
-        for rule in self._rules:
+        for rule, kind in self._rules:
             if not rule.concerns(topic, key):
                 continue
-            if rule.kind in _LASTING:
+            if kind.lasts:
                 if last := self._last_trigger(rule, key):
-                    yield _Threat(rule, last=last)
-            elif rule.kind == "clock_jump":
-                if jumps := self._count_jumps(rule, topic, key):
-                    yield _Threat(rule, shift=round(jumps * rule.settings["offset"] * _NS))
+                    yield _ActiveRule(rule, kind, last=last)
+            elif kind.adds_up:
+                if total := self._count(rule, topic, key):
+                    yield _ActiveRule(rule, kind, total=total)
             elif rule.allows(self._trigger):
-                yield _Threat(rule, shift=round(rule.settings.get("offset", 0) * _NS))
+                yield _ActiveRule(rule, kind)
 
-    def _expose(self, threats: Iterable[_Threat], message: _Message) -> None:
-        struck = [threat for threat in threats if self._strikes(threat.rule, message)]
-        if struck and struck[0].rule.kind in LOSS:
-            self._record(struck[0].rule, message, "not sent")
+    def _inject(self, rules: Iterable[_ActiveRule], message: StreamMessage) -> None:
+        hits = [active for active in rules if self._hits(active, message)]
+        if hits and hits[0].kind.stage is Stage.LOSS:
+            self._record(hits[0].rule, message, "not sent")
             return
-        told = []
-        for threat in struck:
-            message, detail = self._apply(threat, message)
+        injected = []
+        for active in hits:
+            message, detail = self._apply(active, message)
             if detail:
-                told.append((threat.rule, detail))
-        for rule, detail in told:
+                injected.append((active.rule, detail))
+        for rule, detail in injected:
             self._record(rule, message, detail)
         if message.due == 0:
             self._emit(message)
@@ -194,59 +159,26 @@ class FaultInjector:
         else:
             self._held.append(message)
 
-    def _strikes(self, rule: Rule, message: _Message) -> bool:
-        if rule.kind in _OF_EVENTS and not (message.events and schema(message.payload) == "ev44"):
+    def _hits(self, active: _ActiveRule, message: StreamMessage) -> bool:
+        kind = active.kind
+        if kind.of_events and not message.events:
             return False
         # Of what lasts, only the beginning was left to chance.
-        return (
-            rule.kind in _LASTING
-            or rule.kind == "clock_jump"
-            or self._happens(rule, message.key, self._trigger, message.number)
-        )
+        was_drawn = kind.lasts or kind.adds_up
+        return was_drawn or self._happens(active.rule, message.key, self._trigger, message.number)
 
-    def _apply(self, threat: _Threat, message: _Message) -> tuple[_Message, str]:
+    def _apply(self, active: _ActiveRule, message: StreamMessage) -> tuple[StreamMessage, str]:
         """Return what a rule makes of a message, and what that was; empty where it was nothing."""
-        payload, events, settings = message.payload, message.events, threat.rule.settings
-        digest = self._digest(threat.rule, message.key, self._trigger, message.number)
-        rng = np.random.default_rng(int.from_bytes(digest))
-        match threat.rule.kind:
-            case "pixel_ids":
-                payload, detail = damage.wrong_pixel_ids(payload, events, settings["share"], rng)
-            case "times_of_flight":
-                payload, detail = damage.wrong_times_of_flight(payload, events, settings["share"], rng)
-            case "clock_offset" | "clock_jump":
-                payload, detail = damage.shift_clock(payload, threat.shift)
-                message = replace(message, timestamp=max(message.timestamp + threat.shift, 0))
-            case "corrupt":
-                payload, detail = damage.corrupt(payload, int(settings["bytes"]), rng)
-                events = 0
-            case "truncate":
-                payload, detail = damage.truncate(payload, rng)
-                events = 0
-            case "burst":
-                return self._hold(message, threat.last)
-            case "delay":
-                return self._hold(message, self._trigger + int(settings["length"]))
-            case "reorder":
-                return self._let_pass(message)
-            case _:
-                message = replace(message, copies=message.copies + int(settings["copies"]))
-                detail = f"sent {message.copies} times"
-        return replace(message, payload=payload, events=events), detail
-
-    def _hold(self, message: _Message, due: int) -> tuple[_Message, str]:
-        """Hold a message back until a later trigger."""
-        if due <= max(self._trigger, message.due or 0):
-            return message, ""
-        return replace(message, due=due), f"held back until trigger {due}"
-
-    def _let_pass(self, message: _Message) -> tuple[_Message, str]:
-        """Hold a message back until the next of its stream has passed, unless it is that next one itself."""
-        stream = message.topic, message.key
-        passes = any(held.due is None and (held.topic, held.key) == stream for held in self._held)
-        if passes or message.due != 0:
-            return message, ""
-        return replace(message, due=None), "sent after the next one"
+        digest = self._digest(active.rule, message.key, self._trigger, message.number)
+        occasion = Occasion(
+            self._trigger,
+            np.random.default_rng(int.from_bytes(digest)),
+            active.last,
+            active.total,
+            self._held,
+        )
+        message, detail = active.kind.apply(message, occasion)
+        return (replace(message, events=0) if active.kind.stage is Stage.DAMAGE else message), detail
 
     def _let_follow(self, topic: str, key: str) -> None:
         """Send what was held back until a message of its stream had passed."""
@@ -260,34 +192,34 @@ class FaultInjector:
                 return first + length - 1
         return 0
 
-    def _count_jumps(self, rule: Rule, topic: str, key: str) -> int:
-        """Return how many times the clock of a stream has jumped, up to this trigger."""
-        last, jumps = self._jumps.get((rule, topic, key), (0, 0))
+    def _count(self, rule: Rule, topic: str, key: str) -> int:
+        """Return how often what adds up has happened to a stream, up to this trigger."""
+        last, count = self._counts.get((rule, topic, key), (0, 0))
         if last > self._trigger:
-            last, jumps = 0, 0
+            last, count = 0, 0
         for trigger in range(last + 1, self._trigger + 1):
-            jumps += self._happens(rule, key, trigger)
-        self._jumps[rule, topic, key] = self._trigger, jumps
-        return jumps
+            count += self._happens(rule, key, trigger)
+        self._counts[rule, topic, key] = self._trigger, count
+        return count
 
     def _happens(self, rule: Rule, key: str, trigger: int, message: int = 0) -> bool:
-        """Draw whether a fault befalls a message, or the stream where it is 0."""
+        """Draw whether a fault hits a message, or the stream where it is 0."""
         if not rule.allows(trigger):
             return False
         digest = self._digest(rule, key, trigger, message)
         return rule.rate == 1 or int.from_bytes(digest[:8]) < rule.rate * 2**64
 
     def _digest(self, rule: Rule, *what: object) -> bytes:
-        told = "\0".join(map(str, (self._seed, self._player, rule.kind, rule.number, *what)))
-        return blake2b(told.encode(), digest_size=16).digest()
+        seed = "\0".join(map(str, (self._seed, self._player, rule.kind, rule.number, *what)))
+        return blake2b(seed.encode(), digest_size=16).digest()
 
-    def _record(self, rule: Rule, message: _Message, detail: str) -> None:
+    def _record(self, rule: Rule, message: StreamMessage, detail: str) -> None:
         checksum = int(crc32c(message.payload))
         self._note(
             Fault(self._trigger, rule.kind, message.topic, message.key, message.number, detail, checksum)
         )
 
-    def _release(self, is_due: Callable[[_Message], bool]) -> None:
+    def _release(self, is_due: Callable[[StreamMessage], bool]) -> None:
         if not self._held:
             return
         due = [held for held in self._held if is_due(held)]
@@ -295,7 +227,7 @@ class FaultInjector:
         for message in due:
             self._emit(message)
 
-    def _emit(self, message: _Message) -> None:
+    def _emit(self, message: StreamMessage) -> None:
         payload = bytes(message.payload)
         for _ in range(message.copies):
             self._sink.send(message.topic, message.key, payload, message.timestamp, message.events)

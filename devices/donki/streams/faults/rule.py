@@ -1,4 +1,4 @@
-"""Which faults are put into the data, as a tester writes them.
+"""Which faults are injected, as a tester writes them.
 
 A list of rules, each a JSON object::
 
@@ -10,85 +10,16 @@ A list of rules, each a JSON object::
 from __future__ import annotations
 
 import difflib
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from donki.errors import InputError
+from donki.streams.faults.kind import MOST_TRIGGERS, is_number
+from donki.streams.faults.kinds import KINDS
 
 MOST_RULES = 100
 """Most rules of one Player."""
-
-MOST_TRIGGERS = 1000
-"""Most triggers that a fault lasts."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a rule of some kind says besides when and where.
-
-    Attributes
-    ----------
-    expected
-        what is accepted, in words
-    accepts
-        whether a value is
-    default
-        the value where none is given; None: it has to be given
-    """
-
-    expected: str
-    accepts: Callable[[object], bool]
-    default: float | None
-
-
-def _whole(low: int, high: int, default: int) -> Setting:
-    def accepts(value: object) -> bool:
-        return type(value) is int and low <= value <= high
-
-    return Setting(f"a whole number from {low} to {high}", accepts, default)
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
-
-
-_SHARE = Setting(
-    "a number above 0 and at most 1",
-    lambda value: _is_number(value) and 0 < value <= 1,  # type: ignore[operator]
-    0.01,
-)
-_OFFSET = Setting(
-    "a number of s from -86400 to 86400, not 0",
-    lambda value: _is_number(value) and 0 < abs(value) <= 86_400,  # type: ignore[arg-type]
-    None,
-)
-
-KINDS: Mapping[str, Mapping[str, Setting]] = {
-    "drop": {},
-    "silence": {"length": _whole(1, MOST_TRIGGERS, 1)},
-    "pixel_ids": {"share": _SHARE},
-    "times_of_flight": {"share": _SHARE},
-    "clock_offset": {"offset": _OFFSET},
-    "clock_jump": {"offset": _OFFSET},
-    "corrupt": {"bytes": _whole(1, 1000, 1)},
-    "truncate": {},
-    "burst": {"length": _whole(2, MOST_TRIGGERS, 2)},
-    "delay": {"length": _whole(1, MOST_TRIGGERS, 1)},
-    "reorder": {},
-    "duplicate": {"copies": _whole(1, 100, 1)},
-}
-"""The kinds of faults in the order in which they befall a message, and the settings of each."""
-
-LOSS = frozenset({"drop", "silence"})
-"""The kinds that keep a message from Kafka."""
-
-HELD_BACK = frozenset({"delay", "burst", "reorder"})
-"""The kinds that send a message later."""
-
-UNREADABLE = frozenset({"corrupt", "truncate"})
-"""The kinds that leave a message which no schema reads."""
 
 COMMON = ("kind", "rate", "triggers", "topic", "source")
 """What every rule may say."""
@@ -98,12 +29,12 @@ _SPAN = re.compile(r"(\d{1,18})\s*-\s*(\d{1,18})")
 
 @dataclass(frozen=True)
 class Rule:
-    """When and where faults of one kind are put in.
+    """When and where faults of one kind are injected.
 
     Attributes
     ----------
     kind
-        of `KINDS`
+        the name of one in `KINDS`
     number
         which of the rules of its kind, from 0
     rate
@@ -113,7 +44,7 @@ class Rule:
     topic, source
         the streams that it concerns; empty: all
     settings
-        by name, as `KINDS` has them
+        by name, as its kind accepts them
     """
 
     kind: str
@@ -139,7 +70,7 @@ def read_rules(said: object) -> tuple[Rule, ...]:
     Parameters
     ----------
     said
-        what stands under the key ``faults`` of its Parameters: a list of objects; None for no faults
+        what its attribute Faults says: a list of objects; None for no faults
 
     Raises
     ------
@@ -165,36 +96,37 @@ def _read_rule(where: str, said: object) -> Rule:
     if not isinstance(said, Mapping):
         raise InputError(f'{where}: an object, as {{"kind": "drop", "rate": 0.01}}; got {said!r:.80}')
     kind = said.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
+    its = KINDS.find(kind) if isinstance(kind, str) else None
+    if its is None:
         got = f"got {kind!r:.80}" if "kind" in said else "it is missing"
         raise InputError(f"{where}.kind: one of {', '.join(KINDS)}; {got}{_meant(kind, KINDS)}")
-    accepted = (*COMMON, *KINDS[kind])
+    accepted = (*COMMON, *its.accepted)
     for key in said:
         if key not in accepted:
             raise InputError(
                 f"{where}.{key!s:.80}: unknown; a fault of kind {kind} has the keys {', '.join(accepted)}"
                 f"{_meant(key, accepted)}"
             )
-    if "rate" not in said and "triggers" not in said and kind != "clock_offset":
+    if "rate" not in said and "triggers" not in said and not its.may_be_constant:
         raise InputError(
             f"{where}: says neither rate nor triggers; give the probability, as rate: 0.01,"
             " or the triggers, as triggers: [40]"
         )
     rate = said.get("rate", 1)
-    if not (_is_number(rate) and 0 < rate <= 1):
+    if not (is_number(rate) and 0 < rate <= 1):
         raise InputError(f"{where}.rate: a probability above 0 and at most 1; got {rate!r:.80}")
     for key in ("topic", "source"):
         if key in said and not (isinstance(said[key], str) and said[key]):
             raise InputError(f"{where}.{key}: the name of a {key}; got {said[key]!r:.80}")
     settings = {}
-    for name, setting in KINDS[kind].items():
+    for name, setting in its.accepted.items():
         value = said.get(name, setting.default)
         if not setting.accepts(value):
             got = f"got {value!r:.80}" if name in said else "it is missing"
             raise InputError(f"{where}.{name}: {setting.expected}; {got}")
         settings[name] = value
     return Rule(
-        kind,
+        its.name,
         rate=float(rate),
         spans=_read_triggers(f"{where}.triggers", said["triggers"]) if "triggers" in said else (),
         topic=said.get("topic", ""),

@@ -1,12 +1,12 @@
-"""The faults of a trigger, kept for who asks and in the Player's file."""
+"""The faults of a trigger, for the manifest and the Player's file."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from donki.streams.faults.fault import Fault
-from donki.streams.nexus import NexusFile
-from donki.streams.row_group import Layout
+from donki.streams.nexus.file import NexusFile
+from donki.streams.nexus.row_group import Layout
 
 NAME = "faults"
 """The group in the file's instrument."""
