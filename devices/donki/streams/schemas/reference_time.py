@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from operator import index
-from typing import Protocol, SupportsIndex
+from typing import Protocol
 
-from donki.errors import InputError
+from donki.errors import InputError, shown
+from donki.numeric import whole_number
 
 
 class Timed(Protocol):
@@ -37,8 +37,9 @@ def as_reference_time(trigger: Timed, given: int | None, stream: object) -> int:
     if type(time) is int and 0 <= time < 2**63:
         return time
     # What else counts as an integer is found out more slowly than a message is sent.
-    if not isinstance(time, SupportsIndex) or not 0 <= index(time) < 2**63:
+    whole = whole_number(time)
+    if whole is None or not 0 <= whole < 2**63:
         raise InputError(
-            f"{stream}: a reference time is an integer, ns since 1970 UTC, below 2**63; got {time!r}"
+            f"{stream}: a reference time is an integer, ns since 1970 UTC, below 2**63; got {shown(time)}"
         )
-    return index(time)
+    return whole

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from streaming_data_types import serialise_ad00
 
-from donki.streams.flatbuffer import fields, target
+from donki.streams.schemas.encoding.flatbuffer import fields, target
 
 
 class Ad00Encoder:

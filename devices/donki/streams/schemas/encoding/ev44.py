@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import struct
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from streaming_data_types import serialise_ev44
 
 from donki.errors import InputError
-from donki.streams.flatbuffer import fields, target
+from donki.numeric import highest, lowest
+from donki.streams.inputs import as_array
+from donki.streams.schemas.encoding.flatbuffer import fields, target
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 EVENTS_PER_MESSAGE = 12_400
 """Most events the ESS event formation unit puts into one ev44 message, about 100 kB."""
 
-_INT32 = np.iinfo(np.int32)
-_INT64 = struct.Struct("<q")
+_INT32 = np.dtype(np.int32)
+_MOST = np.iinfo(np.int32)
 _NONE = np.empty(0, np.int32)
 
 
@@ -36,12 +38,14 @@ def int32_column(values: ArrayLike, name: str) -> NDArray[np.int32]:
     Raises
     ------
     InputError
-        when the values are not one-dimensional, not integers, or do not fit into 32 bits
+        when the values are not one-dimensional, not integers, masked, or do not fit into 32 bits
     """
-    column = np.asarray(values)
+    if type(values) is np.ndarray and values.dtype == _INT32 and values.ndim == 1:
+        return values
+    column = as_array(values, name)
     if column.ndim != 1:
         raise InputError(f"{name} must be one-dimensional, got an array of shape {column.shape}")
-    if column.dtype == np.int32:
+    if column.dtype == _INT32:
         return column
     if column.size == 0:
         return _NONE
@@ -50,32 +54,10 @@ def int32_column(values: ArrayLike, name: str) -> NDArray[np.int32]:
             f"{name} must be integers, got {column.dtype}; round floats first: np.rint(x).astype(np.int32)"
         )
     if column.dtype.itemsize >= 4:
-        low, high = int(column.min()), int(column.max())
-        if low < _INT32.min or high > _INT32.max:
-            raise InputError(
-                f"{name} from {low} to {high} do not fit into int32, {_INT32.min} to {_INT32.max}"
-            )
+        low, high = lowest(column), highest(column)
+        if low < _MOST.min or high > _MOST.max:
+            raise InputError(f"{name} from {low} to {high} do not fit into int32, {_MOST.min} to {_MOST.max}")
     return column.astype(np.int32)
-
-
-class Ev44Summary(NamedTuple):
-    """What an ev44 message says without its columns; the reference time in ns since 1970 UTC."""
-
-    events: int
-    reference_time: int
-
-
-def summary(message: bytes) -> Ev44Summary | None:
-    """Return how many events an ev44 message has, and when; None where it cannot be read, or is another's."""
-    if message[4:8] != b"ev44":
-        return None
-    try:
-        _, _, times, _, tof, *_ = fields(message)
-        (events,) = struct.unpack_from("<I", message, target(message, tof))
-        (time,) = struct.unpack_from("<q", message, target(message, times) + 4)
-    except (struct.error, ValueError):
-        return None
-    return Ev44Summary(events, time)
 
 
 class Ev44Encoder:
@@ -145,10 +127,10 @@ class Ev44Encoder:
         size = len(time_of_flight)
         if size != self._size:
             self._lay_out(size)
-        self._pixels[:] = pixel_id
-        self._times[:] = time_of_flight
-        _INT64.pack_into(self._buffer, self._id, message_id)
-        _INT64.pack_into(self._buffer, self._time_start + 8 * size, reference_time)
+        self._pixels[...] = pixel_id
+        self._times[...] = time_of_flight
+        self._number[0] = message_id
+        self._reference_time[0] = reference_time
         return self._message
 
     def _lay_out(self, size: int) -> None:
@@ -163,5 +145,7 @@ class Ev44Encoder:
         self._buffer[tof_start + 4 * size : end] = self._tail
         self._pixels = np.frombuffer(self._buffer, "<i4", size, self._pixel_start)
         self._times = np.frombuffer(self._buffer, "<i4", size, tof_start)
+        self._number = np.frombuffer(self._buffer, "<i8", 1, self._id)
+        self._reference_time = np.frombuffer(self._buffer, "<i8", 1, self._time_start + 8 * size)
         self._message = self._view[:end]
         self._size = size

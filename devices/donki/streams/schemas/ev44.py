@@ -1,0 +1,249 @@
+"""A stream of neutron events from one source, pulse by pulse."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from donki.errors import InputError, shown
+from donki.numeric import highest, lowest, whole_number
+from donki.streams.inputs import as_array, as_flag
+from donki.streams.kafka.producer import MOST_PAYLOAD
+from donki.streams.nexus.file import NexusFile
+from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
+from donki.streams.schemas.encoding.flatbuffer import TimeField, fields, target, vector
+from donki.streams.schemas.reference_time import Timed, as_reference_time
+from donki.streams.schemas.stored import StoredMessage
+from donki.streams.schemas.stream import EventCount, Route, SourceStream, StoredCount
+from donki.streams.schemas.structure import group as structure
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+MOST_EVENTS = MOST_PAYLOAD // 8
+"""Most events in a message that Kafka is given."""
+
+#: How many events and pulses of a file are held in memory at once, beyond a single pulse.
+_EVENTS_AT_ONCE = 2_000_000
+_PULSES_AT_ONCE = 4096
+
+_ANY_PIXEL = np.array([0, 2**31 - 1], np.int32)
+
+
+class EventStream(SourceStream):
+    """Sends the pulses of one source to Kafka as ev44, and to the Player's file if there is one.
+
+    Parameters
+    ----------
+    route
+        as `SourceStream` takes it
+    events_per_message
+        most events in a message; a pulse that has more is split
+    empty_pulses
+        whether a pulse without events is sent, or left out
+    detector_number
+        the pixels of the detector, integers of any shape; without it the file's detector reaches from the
+        smallest pixel id that was sent to the largest
+
+    Raises
+    ------
+    InputError
+        when one of these is not what it should be
+    """
+
+    schema = "ev44"
+    method = "events"
+    what = "events"
+    takes = "times of flight in ns, pixel ids"
+    kept = "``/entry/instrument/SOURCE/SOURCE_events`` (NXevent_data) and ``SOURCE/detector_number``"
+    time = TimeField(2, is_vector=True)
+    has_events = True
+    nx_class = "NXdetector"
+
+    def __init__(
+        self,
+        route: Route,
+        *,
+        events_per_message: int = EVENTS_PER_MESSAGE,
+        empty_pulses: bool = True,
+        detector_number: ArrayLike | None = None,
+    ) -> None:
+        super().__init__(route)
+        whole = whole_number(events_per_message) or 0
+        if not 0 < whole <= MOST_EVENTS:
+            raise InputError(
+                f"{self}: events_per_message is an integer from 1 to {MOST_EVENTS};"
+                f" got {shown(events_per_message)}"
+            )
+        self._events_per_message = whole
+        self._empty_pulses = as_flag(empty_pulses, f"{self}: empty_pulses")
+        self._pixels = None if detector_number is None else _as_pixels(detector_number, self)
+        pixels = _ANY_PIXEL if self._pixels is None else self._pixels
+        self._lowest, self._highest = int(pixels.min()), int(pixels.max())
+        self._tof_name, self._pixel_name = f"{self}: time of flight", f"{self}: pixel ids"
+        self._encoder = Ev44Encoder(self.source, whole)
+
+    @classmethod
+    def count_events(cls, message: bytes) -> EventCount | None:
+        """Return how many events a message has, and when; None where it cannot be read."""
+        try:
+            _, _, times, _, tof, *_ = fields(message)
+            (events,) = struct.unpack_from("<I", message, target(message, tof))
+            (time,) = struct.unpack_from("<q", message, target(message, times) + 4)
+        except (struct.error, ValueError):
+            return None
+        return EventCount(events, time)
+
+    @classmethod
+    def event_columns(cls, message: bytearray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the times of flight and the pixel ids of a message, as views of it."""
+        _, _, _, _, times_of_flight, pixel_ids = fields(message)
+        return vector(message, times_of_flight, np.int32), vector(message, pixel_ids, np.int32)
+
+    @classmethod
+    def file_writer_group(
+        cls,
+        name: str,
+        config: Mapping[str, str],
+        layout: Mapping[str, Any] | None,  # noqa: ARG003 - there is none
+    ) -> dict[str, Any]:
+        """Return the detector, in which the file writer makes the group of the events."""
+        module = {"module": cls.schema, "config": dict(config)}
+        return structure(name, cls.nx_class, [structure(f"{name}_events", "NXevent_data", [module])])
+
+    @classmethod
+    def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:
+        """Yield the messages that a Player's file tells of."""
+        encoder = Ev44Encoder(source, most_events)
+        for time, times, pixels in _pulses(group[f"{source}_events"]):
+            for start in range(0, max(1, len(times)), most_events):
+                columns = times[start : start + most_events], pixels[start : start + most_events]
+                yield StoredMessage(time, partial(_encode, encoder, time, *columns), is_numbered=True)
+
+    @classmethod
+    def count_stored(cls, source: str, group: h5py.Group) -> StoredCount:
+        """Return how many pulses and events a Player's file holds."""
+        events = group[f"{source}_events"]
+        return StoredCount(pulses=len(events["event_time_zero"]), events=len(events["event_id"]))
+
+    def send(
+        self,
+        trigger: Timed,
+        time_of_flight: ArrayLike,
+        pixel_id: ArrayLike,
+        *,
+        reference_time: int | None = None,
+    ) -> None:
+        """Send one pulse; it has arrived when the Player's trigger is done.
+
+        A pulse of more than `events_per_message` (12,400) events is split over messages, as the ESS event
+        formation unit does; one without events is a message without events that has its reference time, or
+        nothing where `empty_pulses` is false. Message ids count up by source. It waits while too much is
+        in flight to the broker.
+
+        Parameters
+        ----------
+        trigger
+            whose reference time is the pulse's
+        time_of_flight
+            integers, ns since the reference time, shape (n,)
+        pixel_id
+            integers from 0, shape (n,)
+        reference_time
+            of the pulse, ns since 1970 UTC, where it is not the trigger's
+
+        Raises
+        ------
+        InputError
+            when the arrays differ in length, are not integers, are masked or do not fit into 32 bits, or a
+            pixel id is below 0 or outside the range of `detector_number`; nothing is sent
+        BrokerError, FileError
+            when this pulse or an earlier one could not be delivered or written
+        """
+        time = as_reference_time(trigger, reference_time, self)
+        tof = int32_column(time_of_flight, self._tof_name)
+        pixel = int32_column(pixel_id, self._pixel_name)
+        if len(tof) != len(pixel):
+            raise InputError(
+                f"{self}: {len(tof)} times of flight, but {len(pixel)} pixel ids; each event has both"
+            )
+        if not len(tof) and not self._empty_pulses:
+            return
+        pixel_range = self._checked_range(pixel) if len(pixel) else None
+        most = self._events_per_message
+        with self._transaction:
+            if len(tof) <= most:
+                self._send_part(time, tof, pixel)
+            else:
+                for first in range(0, len(tof), most):
+                    self._send_part(time, tof[first : first + most], pixel[first : first + most])
+            if self._file is not None:
+                self._file.append_events(self.source, time, tof, pixel, pixel_range)
+
+    def _open_in(self, file: NexusFile) -> None:
+        file.open_events(self.source, self._pixels)
+
+    def _send_part(self, time: int, tof: NDArray[np.int32], pixel: NDArray[np.int32]) -> None:
+        message = self._encoder.encode(self._message_id, time, tof, pixel)
+        self._sink.send(self.topic, self.source, message, time, len(tof))
+        self._message_id += 1
+
+    def _checked_range(self, pixel: NDArray[np.int32]) -> tuple[int, int]:
+        """Refuse what is not a pixel, or what readers of the file would silently drop.
+
+        Return the smallest pixel id and the largest; the highest there is where nobody needs the largest.
+        """
+        low = lowest(pixel)
+        is_any = self._pixels is None
+        high = self._highest if is_any and self._file is None else highest(pixel)
+        if low < self._lowest or high > self._highest:
+            expected = "each is from 0" if is_any else f"detector_number is from {self._lowest}"
+            raise InputError(
+                f"{self}: pixel ids from {low} to {pixel.max()}, but {expected} to {self._highest}"
+            )
+        return low, high
+
+
+def _as_pixels(numbers: ArrayLike, stream: EventStream) -> NDArray[np.int32]:
+    name = f"{stream}: detector_number"
+    array = as_array(numbers, name)
+    pixels = int32_column(array.ravel(), name).reshape(array.shape)
+    if pixels.size == 0 or np.unique(pixels).size != pixels.size:
+        raise InputError(f"{name} names each pixel once, and at least one pixel")
+    if pixels.min() < 0:
+        raise InputError(f"{name} is of pixels from 0; got {pixels.min()}")
+    return pixels
+
+
+def _encode(
+    encoder: Ev44Encoder, time: int, times: NDArray[np.int32], pixels: NDArray[np.int32], number: int
+) -> memoryview:
+    return encoder.encode(number, time, times, pixels)
+
+
+def _pulses(events: h5py.Group) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.int32]]]:
+    """Yield the pulses of an event group: reference time, times of flight, pixel ids."""
+    total = min(len(events["event_id"]), len(events["event_time_offset"]))
+    zeros, index = events["event_time_zero"], events["event_index"]
+    count = min(len(zeros), len(index))
+    for first in range(0, count, _PULSES_AT_ONCE):
+        reference = zeros[first : first + _PULSES_AT_ONCE]
+        starts = index[first : first + _PULSES_AT_ONCE + 1].tolist()
+        starts += [total] if len(starts) == len(reference) else []
+        begin = 0
+        while begin < len(reference):
+            end = begin + 1
+            while end < len(reference) and starts[end + 1] - starts[begin] <= _EVENTS_AT_ONCE:
+                end += 1
+            part = slice(starts[begin], starts[end])
+            pixels, times = events["event_id"][part], events["event_time_offset"][part]
+            for pulse in range(begin, end):
+                inside = slice(starts[pulse] - starts[begin], starts[pulse + 1] - starts[begin])
+                yield int(reference[pulse]), times[inside], pixels[inside]
+            begin = end
