@@ -1,58 +1,27 @@
-"""Compressed HDF5 files: which compressions there are, and how a file that is finished is compressed.
+"""Compressed HDF5 files: how a file that is finished is compressed.
 
-A file is compressed when it is finished, not while it grows: what comes trigger by trigger, is never to be
-lost and is read meanwhile would have to be compressed anew with each trigger, and HDF5 could not use the room
-of what that replaces.
+A file is compressed when it is finished, not while it grows: what comes trigger by trigger, is never to
+be lost and is read meanwhile would have to be compressed again with each trigger, and HDF5 could not use
+the room of what that replaces.
 """
 
 from __future__ import annotations
 
 import os
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import h5py
 
-from donki.errors import InputError
+from donki.streams.nexus.compression_names import OWN, PLUGINS
+from donki.streams.nexus.swmr_file import SharedFile
 
-_OWN: dict[str, dict[str, Any]] = {
-    "gzip": {"compression": "gzip", "shuffle": True},
-    "lzf": {"compression": "lzf", "shuffle": True},
-}
-_PLUGINS = {
-    "bitshuffle": "Bitshuffle",
-    "blosc": "Blosc",
-    "blosc2": "Blosc2",
-    "lz4": "LZ4",
-    "zstd": "Zstd",
-}
 _SCALE_ATTRIBUTES = {"CLASS", "NAME", "DIMENSION_LIST", "DIMENSION_LABELS", "REFERENCE_LIST"}
 
 
-def check_compression(name: str) -> None:
-    """Refuse what is no compression, or not there.
-
-    Raises
-    ------
-    InputError
-        saying which there are, or what to install
-    """
-    if name and name not in _OWN and name not in _PLUGINS:
-        raise InputError(
-            f"compression {name!r}: there is {', '.join(_OWN)}, with the package hdf5plugin also"
-            f" {', '.join(_PLUGINS)}; empty for none"
-        )
-    if name in _PLUGINS and find_spec("hdf5plugin") is None:
-        raise InputError(
-            f"compression {name!r} needs the package hdf5plugin, here and where the files are read:"
-            " pip install hdf5plugin; or take gzip"
-        )
-
-
 def compress(path: Path, name: str) -> None:
-    """Put a compressed file in the place of a finished one; who has it open goes on reading the old.
+    """Put a compressed file in the place of a finished one; whoever has it open goes on reading the old.
 
     Parameters
     ----------
@@ -66,23 +35,22 @@ def compress(path: Path, name: str) -> None:
     OSError
         when the compressed file cannot be written; the file is as it was then
     """
-    options = _OWN[name] if name in _OWN else _plugin_options(name)
+    options = OWN[name] if name in OWN else _plugin_options(name)
     part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
     try:
-        with (
-            h5py.File(path, locking=False) as file,
-            h5py.File(part, "w", libver=("v110", "v110"), rdcc_nbytes=0) as compressed,
-        ):
-            _copy_attributes(file, compressed)
-            _copy(file, compressed, options)
-            _attach_scales(file, compressed)
+        with h5py.File(path, locking=False) as file, SharedFile(part) as compressed:
+            _copy_attributes(file, compressed.root)
+            _copy(file, compressed.root, options)
+            _attach_scales(file, compressed.root)
+            compressed.publish()
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
 def _plugin_options(name: str) -> dict[str, Any]:
-    options = dict(getattr(import_module("hdf5plugin"), _PLUGINS[name])())
+    options = dict(getattr(import_module("hdf5plugin"), PLUGINS[name])())
     # The others shuffle by themselves.
     return options | {"shuffle": name in ("lz4", "zstd")}
 
@@ -119,7 +87,7 @@ def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
 
 
 def _attach_scales(source: h5py.File, target: h5py.File) -> None:
-    """Make the dimension scales anew: they are references, which hold in one file."""
+    """Make the dimension scales again: they are references, which hold in one file."""
 
     def attach(name: str, item: h5py.HLObject) -> None:
         if not isinstance(item, h5py.Dataset):

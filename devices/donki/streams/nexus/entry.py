@@ -15,6 +15,8 @@ from donki.run import Run
 def describe_run(root: h5py.File, path: Path, run: Run) -> None:
     """Make ``/entry`` with the run's identity, and ``/entry/instrument`` without anything in it.
 
+    Its ``end_time`` is empty until the file is finished.
+
     Parameters
     ----------
     root
@@ -34,6 +36,8 @@ def describe_run(root: h5py.File, path: Path, run: Run) -> None:
     entry["entry_identifier"] = run.id
     entry["title"] = run.title
     entry["start_time"] = now()
+    # Its room is taken now, so that a file can be finished on a full disk.
+    entry.create_dataset("end_time", data=b"", dtype=h5py.string_dtype(length=len(now())))
     entry["program_name"] = "DonkiOrchestra"
     entry["program_name"].attrs["version"] = version("donkiorchestra")
     entry["run_metadata"] = json.dumps(dict(run.metadata))

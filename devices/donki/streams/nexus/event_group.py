@@ -8,7 +8,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from donki.streams.column import Column
+from donki.streams.nexus.column import Column, ColumnGroup
+from donki.streams.nexus.row_group import SINCE_1970, note_schema
+from donki.streams.nexus.swmr_file import SharedFile
 
 EVENTS_PER_CUE = 100_000_000
 """Events from cue to cue, as the ESS file writer sets them."""
@@ -19,18 +21,17 @@ MOST_PIXELS = 1 << 23
 _EVENTS_PER_CHUNK = 1 << 18
 _PULSES_PER_CHUNK = 1 << 14
 _NS = {"units": "ns"}
-_SINCE_1970 = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
 
 
-class EventGroup:
+class EventGroup(ColumnGroup):
     """``SOURCE/SOURCE_events`` in the instrument: an NXevent_data in its NXdetector.
 
     Where no ``detector_number`` is given it is all numbers from the smallest pixel id seen to the largest.
 
     Parameters
     ----------
-    instrument
-        the NXinstrument group
+    file
+        to make it in
     source
         the name of the detector or monitor
     detector_number
@@ -42,11 +43,12 @@ class EventGroup:
     """
 
     def __init__(
-        self, instrument: h5py.Group, source: str, detector_number: NDArray[np.int32] | None = None
+        self, file: SharedFile, source: str, detector_number: NDArray[np.int32] | None = None
     ) -> None:
-        detector = instrument.require_group(source)
+        detector = file.root["entry/instrument"].require_group(source)
         detector.attrs["NX_class"] = "NXdetector"
-        # No transformation: it stands at the origin, until who reads the file says where.
+        note_schema(detector, "ev44")
+        # No transformation: it stands at the origin, until whoever reads the file says where.
         detector["depends_on"] = "."
         self._has_numbers = detector_number is not None
         if detector_number is not None:
@@ -55,19 +57,21 @@ class EventGroup:
         events.attrs["NX_class"] = "NXevent_data"
 
         def per_event(name: str, attributes: Mapping[str, str] | None = None) -> Column:
-            return Column(events, name, np.dtype(np.int32), chunk=_EVENTS_PER_CHUNK, attributes=attributes)
+            dtype = np.dtype(np.int32)
+            return Column(events, name, dtype, chunk=_EVENTS_PER_CHUNK, attributes=attributes, file=file)
 
         def per_pulse(
             name: str, dtype: type[np.generic], attributes: Mapping[str, str] | None = None
         ) -> Column:
-            return Column(events, name, np.dtype(dtype), chunk=_PULSES_PER_CHUNK, attributes=attributes)
+            chunk = _PULSES_PER_CHUNK
+            return Column(events, name, np.dtype(dtype), chunk=chunk, attributes=attributes, file=file)
 
         self._pixels = per_event("event_id")
         self._times = per_event("event_time_offset", _NS)
-        self._pulses = per_pulse("event_time_zero", np.uint64, _SINCE_1970)
+        self._pulses = per_pulse("event_time_zero", np.uint64, SINCE_1970)
         self._starts = per_pulse("event_index", np.int64)
         self._cues = per_pulse("cue_index", np.int64)
-        self._cue_times = per_pulse("cue_timestamp_zero", np.int64, _SINCE_1970)
+        self._cue_times = per_pulse("cue_timestamp_zero", np.int64, SINCE_1970)
         self._seen: tuple[int, int] | None = None
         self._numbered: tuple[int, int] | None = None
 
@@ -75,25 +79,16 @@ class EventGroup:
     def columns(self) -> tuple[Column, ...]:
         """The data sets that grow.
 
-        The event ids are the last, so that who reads them first finds at least the pulses they belong to.
+        The event ids are the last, so that whoever reads them first finds at least the pulses they belong to.
         """
         return self._cues, self._cue_times, self._pulses, self._starts, self._times, self._pixels
 
-    @property
-    def numbering(self) -> tuple[h5py.Dataset, ...]:
-        """The detector's numbering, where there is one that grows with the ids that are seen."""
-        number = None if self._has_numbers else self._detector.get("detector_number")
-        return () if number is None else (number,)
-
-    @property
-    def needs_reshape(self) -> bool:
-        """Whether the next commit will make or remove the detector's numbering."""
-        if self._has_numbers or self._seen == self._numbered:
-            return False
-        return _is_numbering(self._seen) != _is_numbering(self._numbered)
-
     def append(
-        self, reference_time: int, time_of_flight: NDArray[np.int32], pixel_id: NDArray[np.int32]
+        self,
+        reference_time: int,
+        time_of_flight: NDArray[np.int32],
+        pixel_id: NDArray[np.int32],
+        pixel_range: tuple[int, int] | None = None,
     ) -> None:
         """Append one pulse.
 
@@ -105,6 +100,8 @@ class EventGroup:
             ns, shape (n,)
         pixel_id
             shape (n,)
+        pixel_range
+            the smallest pixel id and the largest, where they are known
         """
         start = self._pixels.rows
         self._pulses.append_one(reference_time)
@@ -115,22 +112,20 @@ class EventGroup:
         if len(pixel_id):
             self._pixels.append(pixel_id)
             self._times.append(time_of_flight)
-            low, high = int(pixel_id.min()), int(pixel_id.max())
+            low, high = pixel_range or (int(pixel_id.min()), int(pixel_id.max()))
             if self._seen is not None:
                 low, high = min(low, self._seen[0]), max(high, self._seen[1])
             self._seen = low, high
 
     def commit(self) -> None:
         """Write what is buffered; these pulses stay."""
-        for column in self.columns:
-            column.commit()
+        super().commit()
         if self._seen != self._numbered and not self._has_numbers:
             self._number()
 
-    def rollback(self) -> None:
+    def discard(self) -> None:
         """Take back the pulses since the last commit."""
-        for column in self.columns:
-            column.rollback()
+        super().discard()
         self._seen = self._numbered
 
     @property
@@ -138,7 +133,7 @@ class EventGroup:
         return self._pixels.dataset.parent.parent
 
     def _number(self) -> None:
-        """Write the detector's numbering anew, as far as the pixel ids that were seen reach now."""
+        """Write the detector's numbering again, as far as the pixel ids that were seen reach now."""
         self._numbered = self._seen
         low, high = self._seen or (0, -1)
         name = "detector_number"

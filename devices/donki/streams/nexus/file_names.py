@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from itertools import count
+from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from string import Formatter
 
 from donki.errors import FileError, InputError
+from donki.streams.nexus.superblock import SIGNATURE
 
 #: The names that files have where nothing else is said.
 FILE_NAME = "{run}_{player}.nxs"
@@ -56,7 +58,7 @@ def check_file_triggers(triggers: int) -> None:
     InputError
         saying which numbers are accepted
     """
-    if triggers < 0:
+    if not 0 <= triggers < 2**63:
         raise InputError(f"triggers in a file: 1 or more, or 0 for all of a run; got {triggers}")
 
 
@@ -86,7 +88,7 @@ class FileNames:
     Raises
     ------
     InputError
-        when the pattern is none
+        when the pattern is not one
     """
 
     def __init__(self, folder: Path, pattern: str, run: str, player: str) -> None:
@@ -94,13 +96,21 @@ class FileNames:
         self._folder = folder.absolute()
         self._pattern = pattern
         self._known = {"run": run, "player": player}
-        self.paths: tuple[Path, ...] = tuple(path for _, path in sorted(self._found()))
+        found = tuple(path for _, path in sorted(self._found()))
+        self.paths: tuple[Path, ...] = tuple(path for path in found if not _remove_stump(path))
         self.trigger = 1
+        self._known_to_others = found
 
     @property
     def need_trigger(self) -> bool:
         """Whether a file's first trigger is part of its name."""
         return any(field == "first" for _, field, _, _ in Formatter().parse(self._pattern))
+
+    def begin(self, trigger: int) -> None:
+        """Take that a trigger begins."""
+        self.trigger = trigger
+        if self._known_to_others is not self.paths:
+            self._known_to_others = tuple(dict.fromkeys((*self._known_to_others, *self.paths)))
 
     def check_folder(self) -> None:
         """Refuse a folder that files cannot go to.
@@ -129,11 +139,22 @@ class FileNames:
         plain = self._folder / self._pattern.format(first=self.trigger, **self._known)
         # A plus, since a Player's name may end with any letter, digit, dot, hyphen or underscore.
         numbered = (plain.with_name(f"{plain.stem}+{number}{plain.suffix}") for number in count(2))
-        return plain if not plain.exists() else next(other for other in numbered if not other.exists())
+        # A file that was deleted meanwhile keeps its name.
+        return next(path for path in chain([plain], numbered) if path not in self.paths and not path.exists())
 
     def add(self, path: Path) -> None:
         """Take that a file is there."""
         self.paths = (*self.paths, path)
+
+    def remove(self, path: Path) -> None:
+        """Take that a file is no longer there; its name is free."""
+        self.paths = tuple(each for each in self.paths if each != path)
+
+    def take_gone(self) -> tuple[Path, ...]:
+        """Return, once, the files that are gone and were there when a trigger began or this was called."""
+        gone = tuple(path for path in self._known_to_others if path not in self.paths)
+        self._known_to_others = self.paths
+        return gone
 
     def _found(self) -> list[tuple[tuple[int, int], Path]]:
         """Return the files of this run that are there, each with its first trigger and its number."""
@@ -152,3 +173,14 @@ class FileNames:
                 groups = match.groupdict()
                 found.append(((int(groups.get("first") or 0), int(groups["number"] or 1)), path))
         return found
+
+
+def _remove_stump(path: Path) -> bool:
+    """Remove a file that a Player had begun when it died: without its first bytes it holds nothing."""
+    with suppress(OSError):
+        with path.open("rb") as file:
+            is_stump = file.read(len(SIGNATURE)) != SIGNATURE
+        if is_stump:
+            path.unlink()
+            return True
+    return False

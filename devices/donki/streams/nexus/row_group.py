@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from donki.streams.column import Column
+from donki.streams.nexus.column import Column, ColumnGroup, rows_in_chunk
+from donki.streams.nexus.swmr_file import SharedFile
 
 SINCE_1970: Mapping[str, str] = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
 """The attributes of a time in ns, by which scippnexus makes it a datetime."""
@@ -19,9 +20,6 @@ CUES: Mapping[str, Mapping[str, str]] = {"cue_index": {}, "cue_timestamp_zero": 
 
 For a stream whose messages are several rows each.
 """
-
-_BYTES_PER_CHUNK = 1 << 20
-_MOST_ROWS_PER_CHUNK = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -39,37 +37,48 @@ class Layout:
         of the group
     coordinates
         data sets that stay, and their units
+    schema
+        of the messages; empty where there are none
     """
 
     nx_class: str
     columns: Mapping[str, Mapping[str, str]]
     attributes: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict)
     coordinates: Mapping[str, tuple[NDArray[np.generic], str]] = field(default_factory=dict)
+    schema: str = ""
 
 
-class RowGroup:
+def note_schema(group: h5py.Group, schema: str) -> None:
+    """Note that the messages of a schema are kept in the group of their source, beside those noted before."""
+    group.attrs["schemas"] = [*group.attrs.get("schemas", ()), schema]
+
+
+class RowGroup(ColumnGroup):
     """``SOURCE`` in the instrument: one row a message, or a sample.
 
     Parameters
     ----------
-    instrument
-        the NXinstrument group
+    file
+        to make it in
     source
         the name of the group; several streams of one source share it
     layout
         what stands in it
     """
 
-    def __init__(self, instrument: h5py.Group, source: str, layout: Layout) -> None:
-        group = instrument.require_group(source)
+    def __init__(self, file: SharedFile, source: str, layout: Layout) -> None:
+        group = file.root["entry/instrument"].require_group(source)
         # What is more than a log keeps its class when the alarms of the same source join it.
         if layout.nx_class != "NXlog" or "NX_class" not in group.attrs:
             group.attrs["NX_class"] = layout.nx_class
         group.attrs.update(layout.attributes)
+        if layout.schema:
+            note_schema(group, layout.schema)
         for name, (values, unit) in layout.coordinates.items():
             group[name] = values
             group[name].attrs["units"] = unit
-        self._source = source
+        self._file = file
+        self._group = group
         self._layout = layout
         self._columns: dict[str, Column] = {}
 
@@ -78,25 +87,20 @@ class RowGroup:
         """The data sets that grow; none before the first rows."""
         return tuple(self._columns.values())
 
-    def open_columns(self, instrument: h5py.Group, rows: Mapping[str, NDArray[np.generic]]) -> None:
-        """Make the data sets; the first rows decide their type and the shape of a row."""
-        for name, values in self._with_cue(rows).items():
-            self._columns[name] = self._new_column(instrument[self._source], name, values)
-
     def append(self, rows: Mapping[str, NDArray[np.generic]]) -> None:
-        """Append rows, shape (n, ...) in each column."""
-        for name, values in self._with_cue(rows).items():
+        """Append rows, shape (n, ...) in each column; the first decide its type and the shape of a row."""
+        rows = self._with_cue(rows)
+        if not self._columns:
+            self._columns = {name: self._new_column(name, values) for name, values in rows.items()}
+        for name, values in rows.items():
             self._columns[name].append(values)
 
-    def commit(self) -> None:
-        """Write what is buffered; these rows stay."""
-        for column in self._columns.values():
-            column.commit()
-
-    def rollback(self) -> None:
+    def discard(self) -> None:
         """Take back the rows since the last commit."""
-        for column in self._columns.values():
-            column.rollback()
+        super().discard()
+        if not any(column.rows for column in self._columns.values()):
+            # What comes first next time may be of another type and shape.
+            self._columns.clear()
 
     def _with_cue(self, rows: Mapping[str, NDArray[np.generic]]) -> Mapping[str, NDArray[np.generic]]:
         if not CUES.keys() <= self._layout.columns.keys():
@@ -104,14 +108,16 @@ class RowGroup:
         start = self._columns["time"].rows if self._columns else 0
         return {"cue_index": np.array([start]), "cue_timestamp_zero": rows["time"][:1], **rows}
 
-    def _new_column(self, group: h5py.Group, name: str, values: NDArray[np.generic]) -> Column:
+    def _new_column(self, name: str, values: NDArray[np.generic]) -> Column:
+        # An earlier first message may have been taken back.
+        self._group.pop(name, None)
         dtype = h5py.string_dtype() if values.dtype.kind == "O" else values.dtype
-        row_bytes = max(1, dtype.itemsize * int(np.prod(values.shape[1:])))
         return Column(
-            group,
+            self._group,
             name,
             dtype,
-            chunk=min(max(1, _BYTES_PER_CHUNK // row_bytes), _MOST_ROWS_PER_CHUNK),
+            chunk=rows_in_chunk(dtype, values.shape[1:]),
             shape=values.shape[1:],
             attributes=self._layout.columns[name],
+            file=self._file,
         )

@@ -11,29 +11,30 @@ Jenkins' lookup3, https://burtleburtle.net/bob/c/lookup3.c
 
 from __future__ import annotations
 
-import os
 import struct
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+#: Bytes of a superblock of version 3.
+SUPERBLOCK_SIZE = 48
+
+#: With what an HDF5 file begins.
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _VERSION, _MARK = 8, 11
-_SIZE = 48
 _WORD = 0xFFFFFFFF
 
 
-def unmark(descriptor: int) -> None:
-    """Take the mark off a file of superblock version 3 that begins at its first byte.
+def unmarked(block: bytes) -> bytes:
+    """Take the mark off the first bytes of a file; of one that has no superblock of version 3 they stay.
 
     Parameters
     ----------
-    descriptor
-        of the file, open for reading and writing
+    block
+        the superblock, as HDF5 writes it
     """
-    block = bytearray(os.pread(descriptor, _SIZE, 0))
-    is_known = len(block) == _SIZE and block.startswith(_SIGNATURE) and block[_VERSION] == 3
-    if is_known and block[_MARK]:
-        block[_MARK] = 0
-        block[-4:] = struct.pack("<I", lookup3(bytes(block[:-4])))
-        os.pwrite(descriptor, block, 0)
+    is_known = len(block) == SUPERBLOCK_SIZE and block.startswith(SIGNATURE) and block[_VERSION] == 3
+    if not is_known or not block[_MARK]:
+        return block
+    clean = block[:_MARK] + b"\0" + block[_MARK + 1 : -4]
+    return clean + struct.pack("<I", lookup3(clean))
 
 
 def lookup3(key: bytes) -> int:
