@@ -1,10 +1,9 @@
-"""What every Kafka client needs: who the brokers are, whether one is there, and the security settings."""
+"""What every Kafka client needs: the security settings, and why one cannot connect."""
 
 from __future__ import annotations
 
 import logging
-import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, RetriableError
 
 from donki.errors import BrokerError, InputError
+from donki.streams.kafka.brokers import PROTOCOLS
 
 # On debug level the client logs its configuration, passwords and all; and what goes wrong is raised anyway.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -19,33 +19,8 @@ _connections = logging.getLogger("kafka.net.manager")
 
 Client = TypeVar("Client")
 
-_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _SECURITY = ("security_protocol", "ssl_", "sasl_")
 _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
-
-
-def parse_address(broker: str) -> tuple[str, int]:
-    """Return host and port of ``host:port``, ``host`` (port 9092) or ``[IPv6]:port``.
-
-    Raises
-    ------
-    InputError
-        when it is none of these
-    """
-    text = broker.strip()
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if not colon:
-        host, port = text, "9092"
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise InputError(f"a Kafka broker is given as host:port, with a port from 1 to 65535; got {broker!r}")
-    return host, int(port)
-
-
-def format_address(address: tuple[str, int]) -> str:
-    """Return the text that `parse_address` reads."""
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,36 +43,15 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
                 " accepted are kafka-python's security_protocol, ssl_* and sasl_*"
             )
     protocol = options.get("security_protocol", "PLAINTEXT")
-    if protocol not in _PROTOCOLS:
+    if protocol not in PROTOCOLS:
         raise InputError(
-            f"the Kafka option security_protocol is one of {', '.join(_PROTOCOLS)}; got {protocol!r}"
+            f"the Kafka option security_protocol is one of {', '.join(PROTOCOLS)}; got {protocol!r}"
         )
     for name in _FILES:
         path = options.get(name)
         if path is not None and not (isinstance(path, str) and Path(path).is_file()):
             raise InputError(f"the file that the Kafka option {name} names is not there: {path}")
     return dict(options)
-
-
-def knock(addresses: Sequence[tuple[str, int]], timeout: float) -> None:
-    """Return when one of the brokers takes a connection: a broker that is down is known at once.
-
-    Raises
-    ------
-    BrokerError
-        when none does
-    """
-    refusals = []
-    for host, port in addresses:
-        try:
-            socket.create_connection((host, port), timeout / len(addresses)).close()
-        except OSError as error:
-            refusals.append(f"{host}:{port} ({error.strerror or error})")
-        else:
-            return
-    raise BrokerError(
-        f"no Kafka broker answers at {', '.join(refusals)}; is it running, is the address right?"
-    )
 
 
 def open_client(kind: Callable[..., Client], broker: str, settings: Mapping[str, Any]) -> Client:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
 from donki.errors import BrokerError, InputError
-from donki.streams.client import format_address
-from donki.streams.producer import BATCH, MOST_BYTES, Delivery
+from donki.streams.kafka.brokers import format_brokers
+from donki.streams.kafka.producer import BATCH, MOST_BYTES, Delivery, ProducerSettings
 
 _SECURITY = {
     "security_protocol": "security.protocol",
@@ -38,44 +38,35 @@ class ConfluentProducer:
     It works in threads of C.
     """
 
-    def __init__(
-        self,
-        brokers: Sequence[tuple[str, int]],
-        client: str,
-        security: Mapping[str, Any],
-        *,
-        connect_timeout: float,
-        delivery_timeout: float,
-    ) -> None:
-        addresses = [format_address(broker) for broker in brokers]
-        self._broker = ", ".join(addresses)
-        self._protocol = security.get("security.protocol", "PLAINTEXT")
+    def __init__(self, settings: ProducerSettings) -> None:
+        self._broker = format_brokers(settings.brokers)
+        self._protocol = settings.security.get("security.protocol", "PLAINTEXT")
         self._heard = ""
-        settings = {
-            "bootstrap.servers": ",".join(addresses),
-            "client.id": client,
+        options = {
+            "bootstrap.servers": self._broker.replace(" ", ""),
+            "client.id": settings.client,
             "acks": "all",
             "enable.idempotence": True,
             "batch.size": BATCH,
             # Librdkafka's own; without it each message that is sent alone costs it a request.
             "linger.ms": 5,
             "message.max.bytes": MOST_BYTES,
-            # The sink bounds what is under way.
+            # The sink bounds what is in flight.
             "queue.buffering.max.messages": 0,
             "queue.buffering.max.kbytes": 1 << 20,
             # As kafka-python and Java choose the partition of a key.
             "partitioner": "murmur2_random",
-            "socket.connection.setup.timeout.ms": max(1000, int(1000 * connect_timeout)),
-            "message.timeout.ms": int(1000 * delivery_timeout),
-            "request.timeout.ms": int(900 * delivery_timeout),
+            "socket.connection.setup.timeout.ms": max(1000, int(1000 * settings.connect_timeout)),
+            "message.timeout.ms": int(1000 * settings.delivery_timeout),
+            "request.timeout.ms": int(900 * settings.delivery_timeout),
             "reconnect.backoff.max.ms": 500,
             "error_cb": self._hear,
             # It would log to stderr; and what goes wrong is raised anyway.
             "log_level": 0,
-            **security,
+            **settings.security,
         }
         try:
-            self._client = Client(settings)
+            self._client = Client(options)
         except KafkaException as error:
             raise self._no_connection(error) from None
 
@@ -93,7 +84,7 @@ class ConfluentProducer:
             given["ssl_check_hostname"] = "https" if given["ssl_check_hostname"] else "none"
         return {_SECURITY[name]: value for name, value in given.items()}
 
-    def meet(self, topic: str, timeout: float) -> None:
+    def wait_for_leader(self, topic: str, timeout: float) -> None:
         """Learn which broker leads a topic."""
         try:
             found = self._client.list_topics(topic, timeout).topics[topic].error
@@ -119,9 +110,9 @@ class ConfluentProducer:
             delivery.refused(str(error))
         self._client.poll(0)
 
-    def poll(self, seconds: float, *, hurry: bool) -> None:
+    def poll(self, seconds: float, *, flush: bool) -> None:
         """Tell of what was delivered."""
-        if hurry:
+        if flush:
             self._client.flush(seconds)
         else:
             self._client.poll(seconds)

@@ -1,4 +1,4 @@
-"""What kafka-python has under way, and who is told what came of it."""
+"""What kafka-python has in flight, and whom to tell the result."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from collections import deque
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.future import Future
 
-from donki.streams.producer import Delivery
+from donki.streams.kafka.producer import Delivery
 
 
-class UnderWay:
+class InFlight:
     """Messages in the order in which they were sent.
 
-    Who sends looks at the oldest: callbacks would have the client's thread wait for locks at each message.
+    Whoever sends looks at the oldest: callbacks would have the client's thread wait for locks at each
+    message.
     """
 
     def __init__(self) -> None:
@@ -24,11 +25,11 @@ class UnderWay:
         self._telling = threading.Lock()
 
     def add(self, future: Future, delivery: Delivery) -> None:
-        """Take a message that was sent; `delivery` is told what came of it, in `tell` or `wait`."""
+        """Take a message that was sent; `delivery` is told the result, in `tell` or `wait`."""
         self._messages.append((future, delivery))
 
     def tell(self) -> None:
-        """Tell what came of the oldest messages, up to the first of which it is not known."""
+        """Tell the results of the oldest messages, up to the first that has none yet."""
         messages = self._messages
         with self._telling:
             while messages and messages[0][0].is_done:
@@ -39,7 +40,7 @@ class UnderWay:
                     lose(delivery, future.exception)
 
     def wait(self, seconds: float) -> None:
-        """Wait until it is known what came of the oldest message, at most so long, and tell."""
+        """Wait for the result of the oldest message, at most so long, and tell."""
         with self._telling:
             oldest = self._messages[0][0] if self._messages else None
         if oldest is None:

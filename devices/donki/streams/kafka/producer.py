@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 MOST_BYTES = 16_000_000
 """Most bytes in one message."""
 
+MOST_PAYLOAD = MOST_BYTES - 8000
+"""Most bytes that a stream puts into one; its key and what Kafka adds take some."""
+
 BATCH = 1_000_000
-"""Bytes that are gathered for a request while another one is under way."""
+"""Bytes that are gathered for a request while another one is in flight."""
 
 
 class Delivery(Protocol):
-    """Is told what came of one message; one of these is called, once."""
+    """Is told the result of one message; one of these is called, once."""
 
     def acknowledged(self, partition: int, offset: int) -> None:
         """Take note that all in-sync replicas have it, and where it stands in its topic."""
@@ -28,24 +32,36 @@ class Delivery(Protocol):
         """Take note that it is lost for another reason."""
 
 
-class Producer(Protocol):
-    """Takes messages for one cluster: acknowledged by all in-sync replicas, once and in order.
+@dataclass(frozen=True)
+class ProducerSettings:
+    """What a producer is made with.
 
-    Deliveries are told in `send` and `poll`, by the thread that sends: another one would have to wait for
-    Python's lock at each message.
-
-    Parameters
+    Attributes
     ----------
     brokers
         hosts and ports
     client
         the name under which the brokers know this client
     security
-        what `security` returned
+        what `Producer.security` returned
     connect_timeout
         seconds in which a broker must answer
     delivery_timeout
         seconds after which a message that the broker has not acknowledged is given up
+    """
+
+    brokers: Sequence[tuple[str, int]]
+    client: str
+    security: Mapping[str, Any]
+    connect_timeout: float
+    delivery_timeout: float
+
+
+class Producer(Protocol):
+    """Takes messages for one cluster: acknowledged by all in-sync replicas, once and in order.
+
+    Deliveries are told in `send` and `poll`, by the thread that sends: another one would have to wait for
+    Python's lock at each message.
 
     Raises
     ------
@@ -53,15 +69,7 @@ class Producer(Protocol):
         when no broker answers in time, or the client cannot be made with these settings
     """
 
-    def __init__(
-        self,
-        brokers: Sequence[tuple[str, int]],
-        client: str,
-        security: Mapping[str, Any],
-        *,
-        connect_timeout: float,
-        delivery_timeout: float,
-    ) -> None: ...
+    def __init__(self, settings: ProducerSettings) -> None: ...
 
     @staticmethod
     def security(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +81,7 @@ class Producer(Protocol):
             when one has no counterpart; no value is shown
         """
 
-    def meet(self, topic: str, timeout: float) -> None:
+    def wait_for_leader(self, topic: str, timeout: float) -> None:
         """Learn which broker leads a topic that exists.
 
         Raises
@@ -87,14 +95,14 @@ class Producer(Protocol):
     ) -> None:
         """Take a message, which is copied, with a time stamp in ms since 1970 UTC; `delivery` is told all."""
 
-    def poll(self, seconds: float, *, hurry: bool) -> None:
+    def poll(self, seconds: float, *, flush: bool) -> None:
         """Tell of what was delivered; wait for it at most so long.
 
         Parameters
         ----------
         seconds
             most time
-        hurry
+        flush
             whether everything is waited for: then nothing lingers to be sent with what comes
         """
 

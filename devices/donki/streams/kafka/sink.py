@@ -1,19 +1,23 @@
-"""Messages to Kafka: acknowledged by the broker, once and in order, with a bound on what is under way."""
+"""Messages to Kafka: acknowledged by the broker, once and in order, with a bound on what is in flight."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
+from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from donki.errors import BrokerError, InputError, NotAllowedError
-from donki.streams.client import check_options, format_address, knock, parse_address
-from donki.streams.kafka_python import KafkaPythonProducer
-from donki.streams.producer import MOST_BYTES, Producer
-from donki.streams.topic import check_topic, ensure_topics
-from donki.streams.window import Window
+from donki.errors import BrokerError, NotAllowedError
+from donki.host_port import format_host_port
+from donki.streams.kafka.brokers import format_brokers, parse_brokers, probe
+from donki.streams.kafka.client import check_options
+from donki.streams.kafka.clients import DEFAULT, find_client
+from donki.streams.kafka.producer import MOST_BYTES, Producer, ProducerSettings
+from donki.streams.kafka.topic import ensure_topics
+from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.window import Window
 
 CONNECT_TIMEOUT = 2.0
 """Seconds in which a broker must answer when it is first spoken to."""
@@ -25,46 +29,25 @@ SETTLE = 0.5
 """Seconds in which the messages of an action that failed must be acknowledged."""
 
 WINDOW = 8_000_000
-"""Most bytes under way to the broker."""
+"""Most bytes in flight to the broker."""
 
-CLIENTS = ("kafka-python", "confluent-kafka")
-"""The Kafka clients that can be chosen; the first is the one by default."""
-
-
-def find_client(name: str) -> type[Producer]:
-    """Return the producer of the Kafka client that is called so.
-
-    Raises
-    ------
-    InputError
-        when there is none of that name, or it is not installed
-    """
-    if name == CLIENTS[0]:
-        return KafkaPythonProducer
-    if name != CLIENTS[1]:
-        raise InputError(f"a Kafka client is {' or '.join(CLIENTS)}; got {name!r}")
-    try:
-        from donki.streams.confluent import ConfluentProducer  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise InputError(
-            f"the Kafka client {name} is not installed ({error}): pip install 'donkiorchestra[fast]'"
-        ) from None
-    return ConfluentProducer
+NOWHERE = array("q", (-1, -1))
+"""Partition and offset of a message that is not acknowledged."""
 
 
 class KafkaSink:
     """Where messages leave for Kafka.
 
     Every message is acknowledged by all in-sync replicas (``acks=all``), once and in order (an idempotent
-    producer). `send` blocks while `WINDOW` bytes are under way, so that memory stays bounded. After a failure
-    everything is refused until `discard`, which begins anew with a fresh producer: kafka-python 3.0's
+    producer). `send` blocks while `WINDOW` bytes are in flight, so that memory stays bounded. After a failure
+    everything is refused until `discard`, which begins again with a fresh producer: kafka-python 3.0's
     idempotent producer never recovers from a delivery that timed out. Topics are made by kafka-python,
     whichever client sends the messages.
 
     Parameters
     ----------
     brokers
-        ``host:port`` of one or more brokers of the cluster
+        of the cluster, as `parse_brokers` takes them
     options
         security settings of kafka-python: ``security_protocol``, ``ssl_*``, ``sasl_*``
     name
@@ -74,10 +57,10 @@ class KafkaSink:
 
     Attributes
     ----------
+    brokers
+        as `format_brokers` writes them
     events, messages, bytes
-        what the broker has acknowledged so far
-    extents
-        by topic and partition: the offsets of the first and of the last message that it has acknowledged
+        what the broker has acknowledged so far, without what was discarded
 
     Raises
     ------
@@ -90,24 +73,21 @@ class KafkaSink:
         brokers: Sequence[str],
         options: Mapping[str, Any] | None,
         name: str,
-        client: str = CLIENTS[0],
+        client: str = DEFAULT,
     ) -> None:
         self.events = 0
         self.messages = 0
         self.bytes = 0
-        self.extents: dict[tuple[str, int], tuple[int, int]] = {}
-        if not brokers:
-            raise InputError("no Kafka broker is given; expected host:port of one or more")
-        self._addresses = [parse_address(broker) for broker in brokers]
-        self._broker = ", ".join(brokers)
-        self._name = name
         self._options = check_options(options or {})
+        self._addresses = parse_brokers(brokers, self._options)
+        self.brokers = format_brokers(self._addresses)
+        self._name = name
         self._kind = find_client(client)
         self._security = self._kind.security(self._options)
         self._topics: list[str] = []
         self._producer: Producer | None = None
         self._window = self._new_window()
-        self._counting = threading.Lock()
+        self._at_commit = (0, 0, 0)
         self._closed = False
 
     def open_topic(self, topic: str) -> None:
@@ -115,6 +95,8 @@ class KafkaSink:
 
         Raises
         ------
+        InputError
+            when the topic cannot be called so
         BrokerError
             when no broker answers within `CONNECT_TIMEOUT`, or the topic does not exist and cannot be made
         NotAllowedError
@@ -128,26 +110,24 @@ class KafkaSink:
         if self._producer is None:
             self._connect([*self._topics, topic], deadline)
         else:
-            self._meet([topic], self._producer, deadline)
+            self._wait_for_leaders([topic], self._producer, probe(self._addresses, _left(deadline)), deadline)
         self._topics.append(topic)
 
     def send(
-        self, topic: str, key: str, message: bytes | memoryview, timestamp: int, events: int = 0
+        self,
+        topic: str,
+        key: str,
+        message: bytes | memoryview,
+        timestamp: int,
+        events: int = 0,
+        places: array[int] | None = None,
     ) -> None:
-        """Send a message to a topic that was opened; it is copied, so that its buffer can be used again.
+        """Send a message to a topic that was opened; see `Sink`.
 
-        Parameters
-        ----------
-        topic
-            where it goes
-        key
-            messages of one key stay in order, also where a topic has several partitions
-        message
-            the payload
-        timestamp
-            of the message, ns since 1970 UTC
-        events
-            number of neutron events in it
+        It is copied. Messages of one key stay in order, also where a topic has several partitions.
+
+        Where it stands in Kafka is noted in `places`, an array of the type ``q``: two numbers are added, its
+        partition and its offset, which are -1 until it is acknowledged.
 
         Raises
         ------
@@ -157,26 +137,20 @@ class KafkaSink:
             after `close`
         """
         self._refuse_if_closed(topic)
-        window, size = self._window, len(message)
+        window, size, index = self._window, len(message), 0
+        if places is not None:
+            index = len(places)
+            places.extend(NOWHERE)
         window.enter(topic, size)
         try:
             producer = self._producer or self._connect(self._topics, time.monotonic() + CONNECT_TIMEOUT)
         except BrokerError as error:
             window.fail(str(error))
             raise
-        delivery = _Delivery(self, self._broker, window, topic, size, events)
+        delivery = _Delivery(self, window, topic, size, events, places, index)
         producer.send(topic, key.encode(), message, timestamp // 1_000_000, delivery)
         if window.failure:
             raise BrokerError(window.failure)
-
-    def note(self, topic: str, partition: int, offset: int, size: int, events: int) -> None:
-        """Count a message that was acknowledged."""
-        with self._counting:
-            self.messages += 1
-            self.bytes += size
-            self.events += events
-            first, _ = self.extents.get((topic, partition), (offset, offset))
-            self.extents[topic, partition] = first, offset
 
     def deliver(self, timeout: float) -> None:
         """Return when the broker has acknowledged everything that was sent.
@@ -188,16 +162,24 @@ class KafkaSink:
         """
         self._window.drain(timeout)
 
+    def commit(self) -> None:
+        """Note that what was sent so far is delivered, and counts."""
+        self._at_commit = self.events, self.messages, self.bytes
+
     def discard(self) -> None:
-        """Begin anew after a failure: what was under way is given up, a fresh producer takes what comes.
+        """Start over after a failure: what was in flight is given up, a fresh producer takes what comes.
 
         Where only the action failed, its messages are waited for: none is to count with the next action's.
+        Those that the broker has stay there, but do not count.
         """
         with contextlib.suppress(BrokerError):
             self._window.drain(SETTLE)
-        if self._window.failure:
-            self._give_up()
-            self._window = self._new_window()
+        try:
+            if self._window.failure:
+                self._window = self._new_window()
+                self._give_up()
+        finally:
+            self.events, self.messages, self.bytes = self._at_commit
 
     def abandon(self, reason: str) -> None:
         """End a `send` or `deliver` that waits in another thread with a BrokerError that gives the reason."""
@@ -216,84 +198,85 @@ class KafkaSink:
 
     def _new_window(self) -> Window:
         # The producer's own clock comes first; the window's catches a producer that is stuck.
-        return Window(WINDOW, DELIVERY_TIMEOUT + 1, self._broker, self._poll)
+        return Window(WINDOW, DELIVERY_TIMEOUT + 1, self.brokers, self._poll)
 
-    def _poll(self, seconds: float, hurry: bool) -> None:
+    def _poll(self, seconds: float, flush: bool) -> None:
         producer = self._producer
         if producer is None:
             time.sleep(seconds)
         else:
-            producer.poll(seconds, hurry=hurry)
+            producer.poll(seconds, flush=flush)
 
     def _connect(self, topics: Sequence[str], deadline: float) -> Producer:
-        knock(self._addresses, _left(deadline))
+        first = probe(self._addresses, _left(deadline))
         producer = self._kind(
-            self._addresses,
-            self._name,
-            self._security,
-            connect_timeout=_left(deadline),
-            delivery_timeout=DELIVERY_TIMEOUT,
+            ProducerSettings([first], self._name, self._security, _left(deadline), DELIVERY_TIMEOUT)
         )
         try:
-            self._meet(topics, producer, deadline)
+            self._wait_for_leaders(topics, producer, first, deadline)
         except BrokerError:
             producer.give_up()
             raise
         self._producer = producer
         return producer
 
-    def _meet(self, topics: Sequence[str], producer: Producer, deadline: float) -> None:
+    def _wait_for_leaders(
+        self, topics: Sequence[str], producer: Producer, broker: tuple[str, int], deadline: float
+    ) -> None:
         """Make sure that the topics exist and that the producer knows them before it sends."""
         admin = {
             **self._options,
-            "bootstrap_servers": [format_address(address) for address in self._addresses],
+            "bootstrap_servers": [format_host_port(*broker)],
             "client_id": self._name,
             "bootstrap_timeout_ms": int(1000 * _left(deadline)),
             "request_timeout_ms": int(1000 * _left(deadline)),
         }
-        ensure_topics(topics, self._broker, admin, _left(deadline))
+        ensure_topics(topics, self.brokers, admin, _left(deadline))
         for topic in topics:
-            producer.meet(topic, _left(deadline))
+            producer.wait_for_leader(topic, _left(deadline))
 
     def _give_up(self) -> None:
-        if self._producer is not None:
-            self._producer.give_up()
-            self._producer = None
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.give_up()
 
 
+@dataclass(slots=True)
 class _Delivery:
     """Counts a message of a sink in when it is acknowledged; when it is lost, says so to its window."""
 
-    __slots__ = ("_broker", "_events", "_sink", "_size", "_topic", "_window")
-
-    def __init__(
-        self, sink: KafkaSink, broker: str, window: Window, topic: str, size: int, events: int
-    ) -> None:
-        self._sink = sink
-        self._broker = broker
-        self._window = window
-        self._topic = topic
-        self._size = size
-        self._events = events
+    sink: KafkaSink
+    window: Window
+    topic: str
+    size: int
+    events: int
+    places: array[int] | None
+    index: int
+    """Of its place there: its partition, and its offset."""
 
     def acknowledged(self, partition: int, offset: int) -> None:
-        self._sink.note(self._topic, partition, offset, self._size, self._events)
-        self._window.leave(self._topic, self._size)
+        if self.places is not None:
+            self.places[self.index] = partition
+            self.places[self.index + 1] = offset
+        self.sink.messages += 1
+        self.sink.bytes += self.size
+        self.sink.events += self.events
+        self.window.leave(self.topic, self.size)
 
     def timed_out(self) -> None:
-        self._lose(f"did not acknowledge messages to topic {self._topic} within {DELIVERY_TIMEOUT:g} s")
+        self._lose(f"did not acknowledge messages to topic {self.topic} within {DELIVERY_TIMEOUT:g} s")
 
     def too_large(self) -> None:
         self._lose(
-            f"takes no message of {self._size} bytes to topic {self._topic}:"
+            f"takes no message of {self.size} bytes to topic {self.topic}:"
             f" send less, or raise the topic's max.message.bytes; the most is {MOST_BYTES}"
         )
 
     def refused(self, reason: str) -> None:
-        self._lose(f"did not take a message to topic {self._topic}: {reason}")
+        self._lose(f"did not take a message to topic {self.topic}: {reason}")
 
     def _lose(self, what: str) -> None:
-        self._window.fail(f"Kafka broker {self._broker} {what}")
+        self.window.fail(f"Kafka broker {self.sink.brokers} {what}")
 
 
 def _left(deadline: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,23 +16,7 @@ from kafka.errors import (
 )
 
 from donki.errors import BrokerError
-from donki.streams.client import open_client
-
-_LEGAL = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-
-
-def check_topic(topic: str) -> None:
-    """Refuse a name that no broker takes.
-
-    Raises
-    ------
-    BrokerError
-        when it is not one to 249 letters, digits, dots, underscores and hyphens
-    """
-    if not _LEGAL.fullmatch(topic) or topic in {".", ".."}:
-        raise BrokerError(
-            f"Kafka topic {topic!r} cannot be made: a name is 1 to 249 letters, digits, '.', '_' or '-'"
-        )
+from donki.streams.kafka.client import open_client
 
 
 def ensure_topics(topics: Sequence[str], broker: str, settings: Mapping[str, Any], timeout: float) -> None:

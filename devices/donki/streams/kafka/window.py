@@ -1,4 +1,4 @@
-"""The bytes that are under way to a broker, bounded."""
+"""The bytes that are in flight to a broker, bounded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Window:
     Parameters
     ----------
     size
-        most bytes under way; a single message may be larger
+        most bytes in flight; a single message may be larger
     patience
         seconds without any acknowledgement after which a wait gives up
     broker
@@ -84,7 +84,8 @@ class Window:
             when a message failed, when nothing was acknowledged for too long, or after `timeout` seconds
         """
         with self._lock:
-            self._wait(lambda: self._bytes == 0, timeout)
+            if self._failure or self._bytes:
+                self._wait(lambda: self._bytes == 0, timeout)
 
     def _wait(self, met: Callable[[], bool], timeout: float | None) -> None:
         started = time.monotonic()
@@ -95,7 +96,7 @@ class Window:
                 limit = min(limit, started + timeout)
             if now >= limit:
                 self._failure = (
-                    f"Kafka broker {self._broker} did not acknowledge {self._under_way()}"
+                    f"Kafka broker {self._broker} did not acknowledge {self._in_flight()}"
                     f" within {now - min(started, self._progress):.1f} s"
                 )
                 break
@@ -111,7 +112,7 @@ class Window:
         finally:
             self._lock.acquire()
 
-    def _under_way(self) -> str:
+    def _in_flight(self) -> str:
         return ", ".join(
             f"{count} messages to topic {topic}" for topic, count in self._messages.items() if count
         )
