@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from crc32c import crc32c
+import numpy as np
+from numpy.typing import NDArray
 
 from donki.streams.faults.fault import Fault
-from donki.streams.sink import Sink
 
 
 @dataclass(frozen=True)
-class Tally:
+class StreamTotals:
     """What one stream sent.
 
     Attributes
@@ -27,6 +27,12 @@ class Tally:
         most events in one message
     checksums
         CRC-32C of each message in the order they were sent, as little-endian uint32
+    partition
+        where they are in Kafka; -1 where that is not known
+    offsets
+        of each message there, as `pack_offsets` packs them; empty where they are not known
+    stamps
+        their time stamps, ms since 1970 UTC, as `pack_stamps` packs them; empty where they are not known
     """
 
     topic: str
@@ -35,6 +41,9 @@ class Tally:
     size: int
     largest: int
     checksums: bytes
+    partition: int = -1
+    offsets: bytes = b""
+    stamps: bytes = b""
 
     @property
     def messages(self) -> int:
@@ -42,8 +51,59 @@ class Tally:
         return len(self.checksums) // 4
 
 
+def pack_checksums(checksums: Sequence[int]) -> bytes:
+    """Return checksums as little-endian uint32."""
+    return np.asarray(checksums, "<u4").tobytes()
+
+
+def pack_offsets(offsets: Sequence[int]) -> bytes:
+    """Return offsets as little-endian int64: the first alone where each is one more than the one before.
+
+    An offset of -1 is that of a message of which the broker said nothing.
+    """
+    given = np.asarray(offsets, "<i8")
+    return (given[:1] if np.array_equal(given, np.arange(len(given)) + given[:1]) else given).tobytes()
+
+
+def unpack_offsets(packed: bytes, count: int) -> NDArray[np.int64]:
+    """Return the offsets of so many messages; -1 where they are not known."""
+    given: NDArray[np.int64] = np.frombuffer(packed, "<i8")
+    if len(given) == 1:
+        first = int(given[0])
+        return np.arange(first, first + count, dtype=np.int64)
+    return given if len(given) == count else np.full(count, -1, np.int64)
+
+
+def pack_stamps(stamps: Sequence[int]) -> bytes:
+    """Return time stamps as little-endian int64: one alone where all are the same."""
+    return np.asarray(stamps if len(set(stamps)) > 1 else stamps[:1], "<i8").tobytes()
+
+
+def unpack_stamps(packed: bytes, count: int) -> NDArray[np.int64]:
+    """Return the time stamps of so many messages; -1 where they are not known."""
+    given: NDArray[np.int64] = np.frombuffer(packed, "<i8")
+    return given if len(given) == count else np.full(count, given[0] if len(given) == 1 else -1, np.int64)
+
+
 @dataclass(frozen=True)
-class Extent:
+class Leftover:
+    """What an attempt sent that failed then: it may be in Kafka, and nothing of it is in the file."""
+
+    trigger: int
+    attempt: int
+    sent: tuple[StreamTotals, ...]
+
+
+class WrittenFile(NamedTuple):
+    """A file of the Player; its size and CRC-32C where it is finished, else -1 and 0."""
+
+    path: str
+    size: int = -1
+    checksum: int = 0
+
+
+@dataclass(frozen=True)
+class OffsetRange:
     """Where the messages of a run lie in one partition: the offsets of the first and of the last."""
 
     topic: str
@@ -56,7 +116,7 @@ class Extent:
 class Manifest:
     """What one Player delivered at one trigger.
 
-    What was sent before the first trigger is in the first manifest; what comes after the last, in that of
+    What setup delivers, and what comes after the last trigger, are in manifests of their own, those of
     `trigger` 0.
 
     Attributes
@@ -71,38 +131,69 @@ class Manifest:
         what the streams gave, and the file holds; None where it is the same as `sent`
     faults
         that were put in between, on purpose
+    left
+        what attempts sent that failed, since the last manifest
+    values
+        rows of returned values in the file: of no topic, with a checksum for each row
+    files
+        that were begun or finished since the last manifest
+    gone
+        paths of files that were told, and are not there any more: nothing was delivered to them
     """
 
     brokers: str = ""
-    extents: tuple[Extent, ...] = ()
-    sent: tuple[Tally, ...] = ()
-    measured: tuple[Tally, ...] | None = None
+    extents: tuple[OffsetRange, ...] = ()
+    sent: tuple[StreamTotals, ...] = ()
+    measured: tuple[StreamTotals, ...] | None = None
     faults: tuple[Fault, ...] = ()
+    left: tuple[Leftover, ...] = ()
+    values: tuple[StreamTotals, ...] = ()
+    files: tuple[WrittenFile, ...] = ()
+    gone: tuple[str, ...] = ()
 
     @property
-    def all_tallies(self) -> tuple[Tally, ...]:
-        """Of what went to Kafka, and of what was measured where that differs."""
-        return self.sent + (self.measured or ())
+    def all_totals(self) -> tuple[StreamTotals, ...]:
+        """Of what went to Kafka or to the file, and of what was measured where that differs."""
+        left = [totals for leftover in self.left for totals in leftover.sent]
+        return (*self.sent, *(self.measured or ()), *left, *self.values)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it tells of nothing; where the data of the run lie is told along with something."""
+        return not (self.sent or self.measured or self.left or self.values or self.files or self.gone)
 
     @property
     def size(self) -> int:
         """About how many bytes it takes to be kept."""
-        tallies = sum(100 + len(tally.checksums) for tally in self.all_tallies)
-        return tallies + 300 * len(self.faults)
+        if self.is_empty:
+            return 0
+        streams = self.all_totals
+        checks = sum(len(totals.checksums) + len(totals.offsets) + len(totals.stamps) for totals in streams)
+        return 150 * len(streams) + checks + 300 * len(self.faults)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as a JSON object; empty where nothing was sent."""
-        if not self.all_tallies:
+        """Return it as a JSON object; empty where there is nothing to tell."""
+        if self.is_empty:
             return {}
         said: dict[str, object] = {
             "brokers": self.brokers,
             "extents": [astuple(extent) for extent in self.extents],
-            "sent": [_packed(tally) for tally in self.sent],
+            "sent": [_packed(totals) for totals in self.sent],
         }
         if self.measured is not None:
-            said["measured"] = [_packed(tally) for tally in self.measured]
+            said["measured"] = [_packed(totals) for totals in self.measured]
         if self.faults:
             said["faults"] = [astuple(fault) for fault in self.faults]
+        if self.left:
+            said["left"] = [
+                [left.trigger, left.attempt, [_packed(totals) for totals in left.sent]] for left in self.left
+            ]
+        if self.values:
+            said["values"] = [_packed(totals) for totals in self.values]
+        if self.files:
+            said["files"] = [list(file) for file in self.files]
+        if self.gone:
+            said["gone"] = list(self.gone)
         return said
 
     @classmethod
@@ -112,65 +203,29 @@ class Manifest:
             return cls()
         return cls(
             said["brokers"],
-            tuple(Extent(*extent) for extent in said["extents"]),
+            tuple(OffsetRange(*extent) for extent in said["extents"]),
             tuple(map(_unpacked, said["sent"])),
             tuple(map(_unpacked, said["measured"])) if "measured" in said else None,
             tuple(Fault(*fault) for fault in said.get("faults", ())),
+            tuple(
+                Leftover(trigger, attempt, tuple(map(_unpacked, sent)))
+                for trigger, attempt, sent in said.get("left", ())
+            ),
+            tuple(map(_unpacked, said.get("values", ()))),
+            tuple(WrittenFile(*file) for file in said.get("files", ())),
+            tuple(said.get("gone", ())),
         )
 
 
-def _packed(tally: Tally) -> tuple[object, ...]:
-    *counts, checksums = astuple(tally)
-    return (*counts, b64encode(checksums).decode())
+def _packed(totals: StreamTotals) -> tuple[object, ...]:
+    *counts, checksums, partition, offsets, stamps = astuple(totals)
+    place = (partition, b64encode(offsets).decode(), b64encode(stamps).decode()) if offsets or stamps else ()
+    return (*counts, b64encode(checksums).decode(), *place)
 
 
-def _unpacked(said: list[Any]) -> Tally:
-    topic, source, events, size, largest, checksums = said
-    return Tally(topic, source, events, size, largest, b64decode(checksums))
-
-
-class Ledger:
-    """Notes every message that passes on its way to Kafka.
-
-    Its checksum costs 4 µs for a message of 12,400 events, which takes kafka-python 130 µs.
-
-    Parameters
-    ----------
-    sink
-        takes the messages
-    """
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._pages: dict[tuple[str, str], _Page] = {}
-
-    def send(
-        self, topic: str, key: str, message: bytes | memoryview, timestamp: int, events: int = 0
-    ) -> None:
-        """Pass a message on, and note it."""
-        self._sink.send(topic, key, message, timestamp, events)
-        page = self._pages.get((topic, key))
-        if page is None:
-            page = self._pages[topic, key] = _Page()
-        page.events += events
-        page.size += len(message)
-        page.largest = max(page.largest, events)
-        page.checksums += crc32c(message).to_bytes(4, "little")
-
-    def take(self) -> tuple[Tally, ...]:
-        """Return what was noted since the last time, and begin anew."""
-        pages, self._pages = self._pages, {}
-        return tuple(
-            Tally(topic, source, page.events, page.size, page.largest, bytes(page.checksums))
-            for (topic, source), page in pages.items()
-        )
-
-
-class _Page:
-    """What was noted of one stream."""
-
-    __slots__ = ("checksums", "events", "largest", "size")
-
-    def __init__(self) -> None:
-        self.events = self.size = self.largest = 0
-        self.checksums = bytearray()
+def _unpacked(said: list[Any]) -> StreamTotals:
+    # Players of earlier versions do not tell the offsets.
+    topic, source, events, size, largest, checksums, *place = said
+    partition, offsets, stamps = place or (-1, "", "")
+    where = partition, b64decode(offsets), b64decode(stamps)
+    return StreamTotals(topic, source, events, size, largest, b64decode(checksums), *where)

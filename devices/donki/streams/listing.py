@@ -1,0 +1,35 @@
+"""What a Player tells of what it sends in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the broker has acknowledged in a run, without what failed attempts have left there."""
+
+    events: int = 0
+    messages: int = 0
+    bytes: int = 0
+
+
+class Stream(NamedTuple):
+    """What stands where in Kafka: messages of a schema (ev44, f144, …) from a source, in a topic.
+
+    Attributes
+    ----------
+    layout
+        of arrays and images, where it is known: what a file writer must be told of them
+    """
+
+    schema: str
+    topic: str
+    source: str
+    layout: Mapping[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
