@@ -13,30 +13,33 @@ NeXus file or of recorded Kafka topics, pulse by pulse::
     time_of_flight, pixel_id, offset = replay.pulse(trigger)
 """
 
-from donki.sources.bank import Bank
-from donki.sources.beam import Beam
-from donki.sources.diffraction_image import DiffractionImage
-from donki.sources.event_list import EventList
-from donki.sources.event_list_source import EventListSource
+from donki.sources.drawn_source import DrawnSource
 from donki.sources.events import Events, Source
-from donki.sources.histogram_source import HistogramSource
-from donki.sources.mcpl import read_mcpl
-from donki.sources.mcstas import read_mcstas
-from donki.sources.monitor import Axis, Monitor
-from donki.sources.nexus_replay import NexusReplay
-from donki.sources.panel import Panel
-from donki.sources.peaks import Peaks
-from donki.sources.powder_source import PowderSource
-from donki.sources.pulse import Pulse
-from donki.sources.ramp import Ramp
-from donki.sources.recording import Message, Recording
-from donki.sources.topic_replay import TopicReplay
+from donki.sources.mcstas.event_list import EventList
+from donki.sources.mcstas.event_list_source import EventListSource
+from donki.sources.mcstas.histogram_source import HistogramSource
+from donki.sources.mcstas.mcpl import read_mcpl
+from donki.sources.mcstas.monitor import Axis, Monitor
+from donki.sources.mcstas.panel import Panel
+from donki.sources.mcstas.text import read_mcstas
+from donki.sources.recorded.nexus_replay import NexusReplay
+from donki.sources.recorded.partition import Message
+from donki.sources.recorded.pulse import Pulse
+from donki.sources.recorded.recording import Recording
+from donki.sources.recorded.topic_replay import TopicReplay
+from donki.sources.synthetic.bank import Bank
+from donki.sources.synthetic.beam import Beam
+from donki.sources.synthetic.diffraction_image import DiffractionImage
+from donki.sources.synthetic.peaks import Peaks
+from donki.sources.synthetic.powder import PowderSource
+from donki.sources.synthetic.ramp import Ramp
 
 __all__ = [
     "Axis",
     "Bank",
     "Beam",
     "DiffractionImage",
+    "DrawnSource",
     "EventList",
     "EventListSource",
     "Events",

@@ -34,7 +34,7 @@ class AliasTable:
     Raises
     ------
     SourceError
-        when the weights are no probabilities
+        when the weights are not probabilities
 
     Notes
     -----
@@ -57,7 +57,7 @@ class AliasTable:
         heavy = np.flatnonzero(share >= capacity)
         lacking = np.concatenate([[0], np.cumsum(capacity - share[light])])
         to_spare = np.cumsum(share[heavy] - capacity)
-        # A light cell is filled up by the heavy outcome whose turn it is. That one may thereby sink below its
+        # A light cell is filled up by the heavy outcome whose turn it is. That may leave it below its
         # own capacity, and is then filled up by the next heavy one.
         partner = np.empty(cells, np.int64)
         partner[light] = heavy[np.searchsorted(to_spare, lacking[:-1], side="right")]

@@ -14,6 +14,10 @@ from donki.errors import InputError
 MAX_TIME_OF_FLIGHT = int(np.iinfo(np.int32).max)
 """The longest time of flight that an event can carry, in ns: 2.147 s."""
 MAX_PIXEL_ID = int(np.iinfo(np.int32).max)
+MAX_EVENTS = 1 << 27
+"""The most events that a pulse is made with: 1 GiB of them."""
+MONITOR_PIXEL = 1
+"""The pixel of events that were recorded without."""
 
 # The order of a source's random numbers depends on it: another size draws other events from the same seed.
 _BLOCK = 1 << 15
@@ -66,12 +70,15 @@ def pulse_size(rng: np.random.Generator, events: int | None, rate: float | None)
     if (events is None) == (rate is None):
         raise InputError("a pulse takes either events=N, exactly N events, or rate=R, R events on average")
     try:
-        if rate is not None:
-            return int(rng.poisson(rate))
-        size = operator.index(events)  # type: ignore[arg-type]
+        if rate is None:
+            size = operator.index(events)  # type: ignore[arg-type]
+        else:
+            # So large a mean is refused below, not drawn.
+            size = MAX_EVENTS + 1 if rate > MAX_EVENTS else int(rng.poisson(rate))
     except (TypeError, ValueError) as error:
-        given = f"events={events!r}" if rate is None else f"rate={rate!r}"
-        raise InputError(f"{given} is no number of events a pulse ({error})") from None
-    if size < 0:
-        raise InputError(f"events={size} is negative: a pulse has 0 events or more")
+        given = f"events={events!r:.100}" if rate is None else f"rate={rate!r:.100}"
+        raise InputError(f"{given} is not a number of events in a pulse ({error})") from None
+    if not 0 <= size <= MAX_EVENTS:
+        given = f"events={events}" if rate is None else f"rate={rate}"
+        raise InputError(f"{given:.100} is out of range: a pulse has 0 to {MAX_EVENTS} events")
     return size

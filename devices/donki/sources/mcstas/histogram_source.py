@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from donki.errors import InputError, SourceError
 from donki.sources.alias import AliasTable
-from donki.sources.events import MAX_PIXEL_ID, MAX_TIME_OF_FLIGHT, Events, pulse_size
-from donki.sources.monitor import Monitor
+from donki.sources.drawn_source import DrawnSource
+from donki.sources.events import MAX_TIME_OF_FLIGHT, Events
+from donki.sources.mcstas.monitor import Monitor
+from donki.sources.number_checks import check_pixel_numbers
 
 
-class HistogramSource:
+class HistogramSource(DrawnSource):
     """Pulses of independent events, drawn from one histogram or from two.
 
     An event falls into a bin with a probability proportional to the bin's intensity, and anywhere inside the
@@ -20,8 +22,9 @@ class HistogramSource:
     Parameters
     ----------
     times : Monitor
-        its axis of time of flight, wavelength or energy gives the times; another axis, where it has one,
-        the pixels together with them
+        its axis of time of flight, or else of wavelength or energy, gives the times; another axis, where it
+        has one, the pixels together with them. A wavelength or an energy beside a time is not a pixel: all
+        of it counts.
     pixels : Monitor, optional
         gives the pixels, independently of the times. Without it, and without another axis of `times`, all
         events are on `first_pixel`, as in a beam monitor.
@@ -37,7 +40,7 @@ class HistogramSource:
         when a monitor cannot be drawn from: no time axis or several; intensities negative, not finite or all
         zero; intensity at times of flight below 0 or over 2.147 s (what int32 ns can hold)
     InputError
-        when `flight_path` or `first_pixel` does not fit, both monitors give pixels, or one is no Monitor
+        when `flight_path` or `first_pixel` does not fit, both monitors give pixels, or one is not a Monitor
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class HistogramSource:
         flight_path: float | None = None,
         first_pixel: int = 1,
     ) -> None:
+        times = _seen(times)
         axis = _time_axis(times)
         intensity = np.moveaxis(times.intensity, axis, -1)
         bins = intensity.shape[-1]
@@ -66,41 +70,14 @@ class HistogramSource:
             self._pixel_table = AliasTable(pixels.intensity.ravel(), f"{pixels.name}: intensities")
             self._pixel = self._pixel_table.by_slot(_pixel_numbers(first_pixel, pixels.intensity.size))
 
-    def sample(
-        self, rng: np.random.Generator, *, events: int | None = None, rate: float | None = None
-    ) -> Events:
-        """Draw one pulse.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            decides, alone, what is drawn
-        events : int
-            exactly so many events
-        rate : float
-            a Poisson number of events of this mean
-
-        Returns
-        -------
-        Events
-            time_of_flight in ns and pixel_id, int32, shape (n,)
-
-        Raises
-        ------
-        InputError
-            unless exactly one of `events` and `rate` is given, not negative
-        """
-        pulse = Events.empty(pulse_size(rng, events, rate))
-        for time_of_flight, pixel_id in pulse.blocks():
-            size = len(pixel_id)
-            slot = self._table.draw(rng, size)
-            inside = rng.random(size, dtype=np.float32)
-            inside *= self._width.take(slot)
-            np.add(self._begin.take(slot), inside.astype(np.int32), out=time_of_flight)
-            if self._pixel_table is not None:
-                slot = self._pixel_table.draw(rng, size)
-            pixel_id[:] = self._pixel.take(slot)
-        return pulse
+    def _draw(self, rng: np.random.Generator, block: Events) -> None:
+        slot = self._table.draw(rng, len(block.pixel_id))
+        inside = rng.random(len(slot), dtype=np.float32)
+        inside *= self._width.take(slot)
+        np.add(self._begin.take(slot), inside.astype(np.int32), out=block.time_of_flight)
+        if self._pixel_table is not None:
+            slot = self._pixel_table.draw(rng, len(slot))
+        block.pixel_id[:] = self._pixel.take(slot)
 
 
 def _check_is_monitor(monitor: Monitor) -> None:
@@ -115,8 +92,20 @@ def _labels(monitor: Monitor) -> str:
     return " and ".join(repr(axis.label) for axis in monitor.axes)
 
 
-def _time_axis(monitor: Monitor) -> int:
+def _seen(monitor: Monitor) -> Monitor:
+    """Return what a detector sees of a monitor of times: those of neutrons of all wavelengths or energies."""
     _check_is_monitor(monitor)
+    hidden = tuple(index for index, axis in enumerate(monitor.axes) if axis.is_speed)
+    if not hidden or not any(axis.is_time for axis in monitor.axes):
+        return monitor
+    axes = tuple(axis for axis in monitor.axes if not axis.is_speed)
+    with np.errstate(over="ignore", invalid="ignore"):
+        intensity, rays = (values.sum(axis=hidden) for values in (monitor.intensity, monitor.rays))
+        error = np.sqrt((monitor.error**2).sum(axis=hidden))
+    return Monitor(monitor.name, monitor.title, axes, intensity, error, rays)
+
+
+def _time_axis(monitor: Monitor) -> int:
     found = [index for index, axis in enumerate(monitor.axes) if axis.is_time or axis.is_speed]
     if len(found) != 1:
         raise SourceError(
@@ -142,13 +131,14 @@ def _time_bins(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the begin and the width of each time bin in whole ns; 0 for unused bins."""
     try:
-        edges = np.rint(monitor.axes[axis].times(flight_path) * 1e9)
+        with np.errstate(over="ignore"):
+            edges = np.rint(monitor.axes[axis].times(flight_path) * 1e9)
     except InputError as error:
         raise InputError(f"{monitor.name}: {error}") from None
     begin, end = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
     limits = (
-        (begin < 0, "below 0"),
-        (end > MAX_TIME_OF_FLIGHT, "over 2.147 s, the most that an event holds"),
+        (~(begin >= 0), "below 0"),
+        (~(end <= MAX_TIME_OF_FLIGHT), "over 2.147 s, the most that an event holds"),
     )
     for refused, limit in limits:
         if (refused & used).any():
@@ -159,13 +149,11 @@ def _time_bins(
                 + ("" if flight_path is None else f" or check the flight path of {flight_path:g} m")
             )
     # A float32 below 1 times a width is a unit in the last place below it, or more: no event leaves its bin.
-    width = np.where(used, end - begin, 0).astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        width = np.where(used, end - begin, 0).astype(np.float32)
     return np.where(used, begin, 0).astype(np.int32), width
 
 
 def _pixel_numbers(first_pixel: int, pixels: int) -> NDArray[np.int32]:
-    if not 0 <= first_pixel <= MAX_PIXEL_ID + 1 - pixels:
-        raise InputError(
-            f"first_pixel={first_pixel} with {pixels} pixels: pixel numbers run from 0 to {MAX_PIXEL_ID}"
-        )
+    check_pixel_numbers(first_pixel, pixels)
     return np.arange(first_pixel, first_pixel + pixels, dtype=np.int32)

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import SourceError
-from donki.sources.event_list import EventList
-from donki.sources.monitor import Axis, Monitor
+from donki.hdf5 import attribute_number, attribute_text, check_size, open_to_read, reading
+from donki.sources.mcstas.event_list import EventList
+from donki.sources.mcstas.monitor import Axis, Monitor
 
 _VALUES = ("data", "errors", "ncount")
 #: How the axes of a monitor are told, as in the text files: y before x, and z between them.
@@ -42,14 +43,11 @@ def read_mcstas_nexus(path: Path, monitor: str | None) -> Monitor | EventList:
     SourceError
         when the file cannot be read, or has no such monitor or several to choose from
     """
-    try:
-        with h5py.File(path) as file:
-            group = _choose(path, _monitors(file), monitor)
-            if "events" in group:
-                return _read_list(path, group)
-            return _read_histogram(path, group)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot read an HDF5 (NeXus) file: {error}") from None
+    with reading(path), open_to_read(path) as file:
+        group = _choose(path, _monitors(file), monitor)
+        if "events" in group:
+            return _read_list(path, group)
+        return _read_histogram(path, group)
 
 
 def _monitors(file: h5py.File) -> list[h5py.Group]:
@@ -69,7 +67,9 @@ def _choose(path: Path, groups: list[h5py.Group], monitor: str | None) -> h5py.G
     chosen = [group for group in groups if monitor is None or monitor in names[group.name]]
     if len(chosen) == 1:
         return chosen[0]
-    listed = ", ".join(_text(group, "component") or name for name, group in zip(names, groups, strict=True))
+    listed = ", ".join(
+        attribute_text(group, "component") or name for name, group in zip(names, groups, strict=True)
+    )
     if not groups:
         raise SourceError(f"{path}: expected monitors of McStas, as --format=NeXus writes them; found none")
     if monitor is None:
@@ -79,7 +79,12 @@ def _choose(path: Path, groups: list[h5py.Group], monitor: str | None) -> h5py.G
 
 
 def _names(group: h5py.Group) -> set[str]:
-    return {group.name, group.name.rpartition("/")[2], _text(group, "component"), _text(group, "filename")}
+    return {
+        group.name,
+        group.name.rpartition("/")[2],
+        attribute_text(group, "component"),
+        attribute_text(group, "filename"),
+    }
 
 
 def _read_histogram(path: Path, group: h5py.Group) -> Monitor:
@@ -91,9 +96,9 @@ def _read_histogram(path: Path, group: h5py.Group) -> Monitor:
             f" found {', '.join(str(part.shape) for part in values)}"
         )
     axes = {}
-    for item in group.values():
-        if isinstance(item, h5py.Dataset) and "axis" in item.attrs:
-            axes[int(np.ravel(item.attrs["axis"])[0])] = _axis(path, item)
+    for name, item in group.items():
+        if isinstance(item, h5py.Dataset) and (number := attribute_number(item, "axis")) is not None:
+            axes[number] = _axis(path, group, name)
     order = _ORDER[len(shape)]
     for number in order:
         if number + 1 not in axes or len(axes[number + 1].edges) != shape[number] + 1:
@@ -103,39 +108,49 @@ def _read_histogram(path: Path, group: h5py.Group) -> Monitor:
             )
     return Monitor(
         f"{path}, {group.name}",
-        _text(group, "title"),
+        attribute_text(group, "title"),
         tuple(axes[number + 1] for number in order),
         *(np.ascontiguousarray(part.transpose(order)) for part in values),
     )
 
 
-def _axis(path: Path, item: h5py.Dataset) -> Axis:
-    centre = np.asarray(item[()], np.float64)
-    step = (centre[-1] - centre[0]) / max(len(centre) - 1, 1)
+def _axis(path: Path, group: h5py.Group, name: str) -> Axis:
+    centre = _numbers(path, group, name)
+    step = (centre[-1] - centre[0]) / max(len(centre) - 1, 1) if centre.ndim == 1 and len(centre) else 0
     if not step > 0:
-        raise SourceError(f"{path}: the axis {item.name} has 2 bins at least, and rises; found {centre}")
+        raise SourceError(
+            f"{path}: the axis {group.name}/{name} has 2 bins at least, and rises; found {centre!s:.200}"
+        )
     edges = np.linspace(centre[0] - step / 2, centre[-1] + step / 2, len(centre) + 1)
-    return Axis(_text(item, "long_name"), edges)
+    return Axis(attribute_text(group[name], "long_name"), edges)
 
 
 def _read_list(path: Path, group: h5py.Group) -> EventList:
-    rows = _numbers(path, group, "events")
-    names = next((text.split() for key in ("variables", "ylabel") if (text := _text(group, key))), [])
+    rows = _numbers(path, group, "events", finite=False)
+    names = next(
+        (text.split() for key in ("variables", "ylabel") if (text := attribute_text(group, key))), []
+    )
+    if rows.ndim == 1 and len(rows) == len(names):
+        rows = rows[None, :]  # so McStas writes a list of one event
     if rows.ndim != 2 or len(names) != rows.shape[1] or len(set(names)) != len(names):
         raise SourceError(
             f"{path}: the attribute variables of {group.name} names each column of events, of shape"
             f" {rows.shape}; found {' '.join(names)!r}"
         )
-    return EventList(f"{path}, {group.name}", _text(group, "title"), tuple(names), rows)
+    return EventList(f"{path}, {group.name}", attribute_text(group, "title"), tuple(names), rows)
 
 
-def _numbers(path: Path, group: h5py.Group, name: str) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = np.asarray(group[name][()], np.float64)
-    if not np.isfinite(values).all():
-        raise SourceError(f"{path}: {group.name}/{name} has numbers that are not finite; simulate it again")
+def _numbers(path: Path, group: h5py.Group, name: str, *, finite: bool = True) -> NDArray[np.float64]:
+    field = group[name]
+    if not isinstance(field, h5py.Dataset) or field.shape is None or field.dtype.kind not in "iuf":
+        raise SourceError(f"{path}: {group.name}/{name} is a data set of numbers; found {field!r}")
+    check_size(field, path)
+    values: NDArray[np.float64] = np.asarray(field[()], np.float64)
+    refused = ~np.isfinite(values)
+    if finite and refused.any():
+        place = tuple(int(index) for index in np.argwhere(refused)[0])
+        raise SourceError(
+            f"{path}: {group.name}/{name} has numbers that are not finite,"
+            f" {np.count_nonzero(refused)} of them, the first {values[place]:g} at {place}; simulate it again"
+        )
     return values
-
-
-def _text(item: h5py.HLObject, name: str) -> str:
-    text = item.attrs.get(name, "")
-    return text.decode(errors="replace").strip() if isinstance(text, bytes) else str(text).strip()

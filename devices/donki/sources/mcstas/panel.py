@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from donki.errors import InputError
 from donki.sources.events import MAX_PIXEL_ID
+from donki.sources.number_checks import check_length, check_pixel_numbers, check_pixels
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Panel:
     Raises
     ------
     InputError
-        when a length or a count is not positive or the numbers do not fit into int32
+        when a length or a count is not positive, or the pixel numbers are not whole or do not fit into int32
     """
 
     width: float
@@ -40,16 +40,14 @@ class Panel:
     first_pixel: int = 1
 
     def __post_init__(self) -> None:
-        if not (0 < self.width < np.inf and 0 < self.height < np.inf and self.columns > 0 and self.rows > 0):
-            raise InputError(
-                f"{self}: width and height are in m, above 0, and there is a pixel each way at least"
-            )
-        if not 0 <= self.first_pixel <= MAX_PIXEL_ID + 1 - self.columns * self.rows:
-            raise InputError(f"{self}: pixel numbers run from 0 to {MAX_PIXEL_ID}")
+        check_length("a panel's width", self.width)
+        check_length("a panel's height", self.height)
+        check_pixels("a panel's", self.rows, self.columns, MAX_PIXEL_ID)
+        check_pixel_numbers(self.first_pixel, self.columns * self.rows)
 
     def pixel_ids(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int32]:
         """Return the pixel that each position (m) falls on, shape as x; -1 beside the panel."""
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             column = np.floor((x / self.width + 0.5) * self.columns)
             row = np.floor((y / self.height + 0.5) * self.rows)
             inside = (column >= 0) & (column < self.columns) & (row >= 0) & (row < self.rows)

@@ -10,12 +10,17 @@ then
 - for ``# type: array_3d(m, n, p)``, n p rows of m values likewise, x along the row, z rising from row to row
   and y after every p of them;
 - for a list of events, ``# type: array_2d(m, n)`` too (since 2026 ``list(m, n)``) and n rows of m values,
-  whose names are the ylabel. McStas appends more rows than n from further MPI nodes and beyond 10^6 events.
+  whose names are the ylabel. McStas appends more rows than n from further MPI nodes and beyond 10^6 events;
+  McStas 1.12 repeats the header before them. A list of one event is an ``array_1d(m)``.
+
+Monitor_nD's option *log* makes decimal logarithms of an axis, whose label ends with ``(log)`` then, or of the
+intensities, where the title has ``[log]``; those of empty bins are one below the least.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -24,10 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import SourceError
-from donki.sources.event_list import EventList
-from donki.sources.mcstas_nexus import read_mcstas_nexus
-from donki.sources.monitor import Axis, Monitor
-from donki.sources.text_file import TextFile, shortened
+from donki.sources.mcstas.event_list import EventList
+from donki.sources.mcstas.monitor import Axis, Monitor
+from donki.sources.mcstas.nexus import read_mcstas_nexus
+from donki.sources.mcstas.text_file import TextFile, shortened
 
 _EXPECTED = "a text file of a McStas monitor"
 _BLOCKS = ("I", "I_err", "N")
@@ -65,7 +70,7 @@ def read_mcstas(path: str | PathLike[str], monitor: str | None = None) -> Monito
     if Path(path).is_file() and h5py.is_hdf5(path):
         return read_mcstas_nexus(Path(path), monitor)
     if monitor is not None:
-        raise SourceError(f"{path}: is no NeXus file, so that monitor={monitor!r} has no use; leave it out")
+        raise SourceError(f"{path} is not a NeXus file, so monitor={monitor!r} has no meaning; leave it out")
     file = TextFile(Path(path), _EXPECTED)
     kind, sizes = _type(file)
     is_list = (
@@ -80,12 +85,14 @@ def read_mcstas(path: str | PathLike[str], monitor: str | None = None) -> Monito
             return _read_2d(file, columns, rows)
         case "array_3d", (columns, rows, layers):
             return _read_3d(file, columns, rows, layers)
-        case "array_2d" | "list", (columns, rows):
-            return _read_list(file, columns, rows)
+        case "array_2d" | "list", (columns, _):
+            return _read_list(file, columns)
+        case "array_1d", (columns,) if columns == len(file.header.get("ylabel", "").split()):
+            return _read_list(file, columns)
     remedy = {
-        "array_0d": "a single number is no distribution; take a monitor with an axis",
-        "array_1d": "a list of one event is no distribution; simulate more rays",
-        "multiarray_1d": "the summary of a scan is no distribution; take a monitor in its numbered folders",
+        "array_0d": "a single number is not a distribution; take a monitor with an axis",
+        "array_1d": "a list of one event is not a distribution; simulate more rays",
+        "multiarray_1d": "a scan's summary is not a distribution; take a monitor in its numbered folders",
     }
     raise file.error(
         file.line_of("type"),
@@ -95,10 +102,11 @@ def read_mcstas(path: str | PathLike[str], monitor: str | None = None) -> Monito
     )
 
 
-def _type(file: TextFile) -> tuple[str, tuple[int, ...]]:
-    """Return what the line ``# type:`` says: the kind and the sizes in brackets."""
+def _type(file: TextFile, part: int = 0) -> tuple[str, tuple[int, ...]]:
+    """Return what the line ``# type:`` of a part says: the kind and the sizes in brackets."""
     expected = "a header with '# type: array_1d(n)' or '# type: array_2d(m, n)'"
-    if "type" not in file.header:
+    header = file.parts[part].header
+    if "type" not in header:
         if file.blocks and b"begin instrument" in file.blocks[0].text:
             remedy = "it describes the whole simulation; name the file of one of its monitors"
             raise file.error(1, _EXPECTED, "a McStas .sim file", remedy)
@@ -106,10 +114,10 @@ def _type(file: TextFile) -> tuple[str, tuple[int, ...]]:
             raise file.error(file.lines, expected, "the end of the file")
         line, text = file.blocks[0]
         raise file.error(line, expected, shortened(text.decode(errors="replace").split("\n")[0]))
-    found = re.fullmatch(r"(\w+)\s*(?:\(([\d, ]*)\))?", file.header["type"])
+    found = re.fullmatch(r"(\w+)\s*(?:\(([\d, ]{1,99})\))?", header["type"], re.ASCII)
     sizes = tuple(int(size) for size in re.findall(r"\d+", found[2] or "")) if found else ()
     if found is None or 0 in sizes:
-        raise file.error(file.line_of("type"), expected, f"'# type: {file.header['type']}'")
+        raise file.error(file.line_of("type"), expected, f"'# type: {header['type']}'")
     return found[1], sizes
 
 
@@ -117,9 +125,10 @@ def _read_1d(file: TextFile, bins: int) -> Monitor:
     rows = _rows(file, 0, bins, 4, file.header.get("variables", "x I I_err N"))
     _refuse_more_blocks(file, 1)
     centre = rows[:, 0]
-    step = (centre[-1] - centre[0]) / max(bins - 1, 1)
-    # McStas 2.1 and older round a centre to six digits.
-    astray = ~(np.abs(centre - (centre[0] + step * np.arange(bins))) < step / 2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = (centre[-1] - centre[0]) / max(bins - 1, 1)
+        # McStas 2.1 and older round a centre to six digits.
+        astray = ~(np.abs(centre - (centre[0] + step * np.arange(bins))) < step / 2)
     if astray.any():
         row = int(np.flatnonzero(astray)[0])
         line = file.blocks[0].line_of(row)
@@ -127,19 +136,32 @@ def _read_1d(file: TextFile, bins: int) -> Monitor:
             line, f"{bins} bins, 2 at least, at even and rising steps", f"a bin at {centre[row]:g}"
         )
     axis = Axis(file.header.get("xlabel", ""), centre[0] + step * (np.arange(bins + 1) - 0.5))
-    return Monitor(str(file.path), file.header.get("title", ""), (axis,), *rows[:, 1:].T.copy())
+    return _monitor(file, (axis,), list(rows[:, 1:].T.copy()), file.header.get("ylabel", ""))
 
 
 def _read_2d(file: TextFile, columns: int, rows: int) -> Monitor:
-    y, x = (_axis(file, name, bins) for name, bins in (("y", rows), ("x", columns)))
-    return Monitor(str(file.path), file.header.get("title", ""), (y, x), *_blocks(file, columns, rows))
+    values = _blocks(file, columns, rows)
+    axes = tuple(_axis(file, name, bins) for name, bins in (("y", rows), ("x", columns)))
+    return _monitor(file, axes, values)
 
 
 def _read_3d(file: TextFile, columns: int, rows: int, layers: int) -> Monitor:
     sizes = {"y": rows, "z": layers, "x": columns}
-    axes = tuple(_axis(file, name, bins) for name, bins in sizes.items())
-    blocks = (block.reshape(*sizes.values()) for block in _blocks(file, columns, rows * layers))
-    return Monitor(str(file.path), file.header.get("title", ""), axes, *blocks)
+    values = [block.reshape(*sizes.values()) for block in _blocks(file, columns, rows * layers)]
+    return _monitor(file, tuple(_axis(file, name, bins) for name, bins in sizes.items()), values)
+
+
+def _monitor(
+    file: TextFile, axes: tuple[Axis, ...], values: Sequence[NDArray[np.float64]], label: str = ""
+) -> Monitor:
+    intensity, error, rays = values
+    title = file.header.get("title", "")
+    if "[log]" in title or label.endswith("(log)"):
+        with np.errstate(over="ignore"):
+            intensity = np.where(rays > 0, 10**intensity, 0.0)
+        # The errors in the file are of the logarithms; those by the number of rays are near the truth.
+        error = intensity / np.sqrt(np.maximum(rays, 1))
+    return Monitor(str(file.path), title, axes, intensity, error, rays)
 
 
 def _axis(file: TextFile, name: str, bins: int) -> Axis:
@@ -148,7 +170,7 @@ def _axis(file: TextFile, name: str, bins: int) -> Axis:
         low, high = (float(limit) for limit in file.header.get("xylimits", "").split()[place : place + 2])
     except ValueError:
         low = high = np.nan
-    if not low < high:
+    if not -np.inf < low < high < np.inf:
         found = f"'# xylimits: {file.header['xylimits']}'" if "xylimits" in file.header else "no such line"
         limits = "xmin xmax ymin ymax" + (" zmin zmax" if name == "z" else "")
         raise file.error(file.line_of("xylimits"), f"'# xylimits: {limits}'", found)
@@ -161,31 +183,53 @@ def _blocks(file: TextFile, columns: int, rows: int) -> list[NDArray[np.float64]
     return values
 
 
-def _read_list(file: TextFile, columns: int, rows: int) -> EventList:
-    labels = (file.header.get(key, "") for key in ("ylabel", "xlabel", "variables"))
-    names = next((tuple(label.split()) for label in labels if label and label != _LIST_LABEL), ())
+def _names(file: TextFile, part: int = 0) -> tuple[str, ...]:
+    """Return the names of the columns of a list."""
+    header = file.parts[part].header
+    labels = (header.get(key, "") for key in ("ylabel", "xlabel", "variables"))
+    return next((tuple(label.split()) for label in labels if label and label != _LIST_LABEL), ())
+
+
+def _read_list(file: TextFile, columns: int) -> EventList:
+    names = _names(file)
     if len(names) != columns or len(set(names)) != columns:
         expected = f"the names of {columns} columns, in '# ylabel:'"
         raise file.error(file.line_of("ylabel"), expected, repr(" ".join(names)))
-    events = _rows(file, 0, rows, columns, " ".join(names), more=True)
-    _refuse_more_blocks(file, 1)
-    return EventList(str(file.path), file.header.get("title", ""), names, events)
+    events = []
+    for number, part in enumerate(file.parts):
+        line = part.blocks[0].line if part.blocks else file.lines
+        if _names(file, number) != names:
+            found = repr(" ".join(_names(file, number)))
+            raise file.error(line, f"a header of the columns {' '.join(names)}, as that above", found)
+        rows = _type(file, number)[1][1:]
+        tables = [file.table(block, columns, " ".join(names)) for block in part.blocks]
+        expected = f"{(*rows, 1)[0]} lines of {columns} numbers ({' '.join(names)})"
+        if not tables:
+            raise file.error(line, expected, "the end of the file")
+        if sum(map(len, tables)) < (*rows, 1)[0]:
+            end = part.blocks[-1].line_of(len(tables[-1]))
+            raise file.error(end, expected, str(sum(map(len, tables))))
+        events += tables
+    return EventList(str(file.path), file.header.get("title", ""), names, np.concatenate(events))
 
 
-def _rows(
-    file: TextFile, index: int, rows: int, columns: int, meaning: str, *, more: bool = False
-) -> NDArray[np.float64]:
-    """Return a block of numbers, shape (rows, columns); with `more`, of at least so many rows."""
+def _rows(file: TextFile, index: int, rows: int, columns: int, meaning: str) -> NDArray[np.float64]:
+    """Return a block of numbers, shape (rows, columns)."""
     expected = f"{rows} lines of {columns} numbers ({meaning})"
     if index >= len(file.blocks):
         raise file.error(file.lines, expected, "the end of the file")
     block = file.blocks[index]
     table = file.table(block, columns, meaning)
-    if len(table) < rows or (len(table) > rows and not more):
+    if len(table) != rows:
         raise file.error(block.line_of(min(len(table), rows)), expected, str(len(table)))
+    refused = ~np.isfinite(table)
+    if refused.any():
+        row, column = (int(place) for place in np.argwhere(refused)[0])
+        raise file.error(block.line_of(row), "numbers that are finite", f"{table[row, column]:g}")
     return table
 
 
 def _refuse_more_blocks(file: TextFile, blocks: int) -> None:
-    if len(file.blocks) > blocks:
-        raise file.error(file.blocks[blocks].line, "the end of the data", "more numbers")
+    more = [block for part in file.parts for block in part.blocks][blocks:]
+    if more:
+        raise file.error(more[0].line, "the end of the data", "more numbers")

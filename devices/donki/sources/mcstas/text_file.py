@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import SourceError
+from donki.texts import decoded
 
 _BINARY = {
     b"MCPL": "an MCPL file",
     b"\x1f\x8b": "a file compressed by gzip",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
 }
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of UTF-8, which editors of Windows put
+_NEW_PART = "type"
 
 
 class Block(NamedTuple):
@@ -36,8 +42,23 @@ class Block(NamedTuple):
         return filled[row] if row < len(filled) else filled[-1] + 1
 
 
+@dataclass
+class Part:
+    """What follows a line ``# type:``, up to the next one: a header and blocks of numbers.
+
+    Attributes
+    ----------
+    header : dict of str
+        the value of each ``# key: value`` line above the first number
+    blocks : list of Block
+    """
+
+    header: dict[str, str] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+
+
 class TextFile:
-    """A file taken apart into its header and its blocks of numbers.
+    """A file taken apart into headers and blocks of numbers.
 
     Parameters
     ----------
@@ -47,9 +68,10 @@ class TextFile:
 
     Attributes
     ----------
-    header : dict of str
-        the value of each ``# key: value`` line above the first number
-    blocks : list of Block
+    parts : list of Part
+        one, or more where the file has several headers
+    header, blocks
+        those of the first part
     lines : int
         how many lines the file has
 
@@ -62,33 +84,43 @@ class TextFile:
     def __init__(self, path: Path, expected: str) -> None:
         self.path = path
         try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise SourceError(f"{path}: cannot read {expected}: {error.strerror}") from None
+            raw = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+        except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
+            raise SourceError(
+                f"{path}: cannot read {expected}: {getattr(error, 'strerror', error)}"
+            ) from None
         found = next((kind for magic, kind in _BINARY.items() if raw.startswith(magic)), None)
         if found is None and b"\0" in raw[:4096]:
             found = "binary data"
         if found is not None or not raw.strip():
             raise self.error(1, expected, found or "an empty file")
 
-        self.header: dict[str, str] = {}
+        self.parts = [Part()]
+        self.header, self.blocks = self.parts[0].header, self.parts[0].blocks
         self._header_lines: dict[str, int] = {}
-        self.blocks: list[Block] = []
         self.lines = 0
-        self._cut = not raw[-1:].isspace()
+        is_comment = False
         start = 0
         while start < len(raw):
             is_comment = raw.startswith(b"#", start)
             end = raw.find(b"\n" if is_comment else b"\n#", start) + 1 or len(raw)
             text = raw[start:end]
-            if not is_comment and text.strip():
-                self.blocks.append(Block(self.lines + 1, text))
-            elif is_comment and not self.blocks:
-                key, _, value = text[1:].decode(errors="replace").partition(":")
-                self.header[key.strip()] = value.strip()
-                self._header_lines[key.strip()] = self.lines + 1
+            if is_comment:
+                self._note(text)
+            elif text.strip():
+                self.parts[-1].blocks.append(Block(self.lines + 1, text))
             self.lines += text.count(b"\n") + (not text.endswith(b"\n"))
             start = end
+        self._cut = not raw[-1:].isspace() and not is_comment
+
+    def _note(self, comment: bytes) -> None:
+        key, _, value = (text.strip() for text in decoded(comment[1:]).partition(":"))
+        if key == _NEW_PART and self.parts[-1].blocks:
+            self.parts.append(Part())
+        if not self.parts[-1].blocks:
+            self.parts[-1].header[key] = value
+            if len(self.parts) == 1:
+                self._header_lines[key] = self.lines + 1
 
     def line_of(self, key: str) -> int:
         """Return the number of the line that holds a key of the header; of its last line, where none does."""
@@ -123,8 +155,11 @@ class TextFile:
             raise self.error(
                 block.line_of(0), f"{columns} numbers ({meaning})", f"lines of {table.shape[1]} numbers"
             )
-        if self._cut and block is self.blocks[-1]:
-            raise self.error(self.lines, "a line end after the last number", "the end of the file")
+        if self._cut and block is self.parts[-1].blocks[-1]:
+            remedy = (
+                "it may be cut short: copy it again or simulate it again, or add the line end if it is whole"
+            )
+            raise self.error(self.lines, "a line end after the last number", "the end of the file", remedy)
         return table
 
     def _bad_line(self, block: Block, columns: int, meaning: str) -> SourceError | None:
@@ -142,7 +177,7 @@ class TextFile:
 
     def error(self, line: int, expected: str, found: str, remedy: str = "") -> SourceError:
         """Say what is wrong with a line of this file, and what to do."""
-        remedy = remedy or "it is damaged, cut short or of another kind: copy it again or simulate it anew"
+        remedy = remedy or "it is damaged, cut short or of another kind: copy it again or simulate it again"
         return SourceError(f"{self.path}, line {line}: expected {expected}, found {found}; {remedy}")
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from donki.sources.damage import Damage
 from donki.sources.events import Events
-from donki.sources.pulse import Pulse
-from donki.sources.timeline import Timeline
+from donki.sources.recorded.pulse import Pulse
+from donki.sources.recorded.timeline import Timeline
 
 
 class Replay(ABC):
@@ -21,12 +22,16 @@ class Replay(ABC):
         where it comes from, for messages
     start : int
         the reference time of the first pulse, ns since 1970 UTC
+    skipped : dict of str to int
+        what was damaged and skipped, by what it is: messages, pulses, events
     """
 
-    def __init__(self, name: str, timeline: Timeline) -> None:
+    def __init__(self, name: str, timeline: Timeline, damage: Damage) -> None:
         self.name = name
         self.start = timeline.start
+        self.skipped = {what: count for what, count in damage.skipped.items() if count}
         self._timeline = timeline
+        damage.tell()
 
     def __len__(self) -> int:
         """How many pulses were recorded."""

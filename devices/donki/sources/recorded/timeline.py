@@ -11,6 +11,8 @@ from donki.errors import InputError
 
 ESS_PERIOD = 71_428_571
 """From pulse to pulse at ESS, in ns: 14 Hz."""
+MAX_TIME = (1 << 62) - 1
+"""The latest reference time in ns since 1970 UTC, in the year 2116; times differ by what int64 can hold."""
 
 
 class Timeline:
@@ -19,7 +21,7 @@ class Timeline:
     Parameters
     ----------
     reference_times : ndarray of int64, shape (n,)
-        ns since 1970 UTC, rising
+        ns since 1970 UTC, rising, of at most `MAX_TIME` in size
     loop : bool
         whether the first pulse comes again after the last one, its time going on by the usual step
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError
-from donki.sources.events import MAX_PIXEL_ID
+from donki.sources.number_checks import LONGEST, check_length, check_pixel_numbers, check_pixels
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,17 @@ class Bank:
     first_pixel: int = 1
 
     def __post_init__(self) -> None:
-        pixels = self.solid_angle.size
-        if not 0 <= self.first_pixel <= MAX_PIXEL_ID + 1 - pixels:
+        if self.positions.shape != (*self.solid_angle.shape, 3):
             raise InputError(
-                f"first_pixel={self.first_pixel} with {pixels} pixels:"
-                f" pixel numbers run from 0 to {MAX_PIXEL_ID}"
+                f"a bank has a place x, y, z and a solid angle of each pixel: shapes {self.positions.shape},"
+                f" {self.solid_angle.shape}"
             )
+        # Not a number compares false.
+        if not (np.all(np.abs(self.positions) <= LONGEST) and np.all(self.solid_angle >= 0)):
+            raise InputError("a bank's positions are in m, its solid angles in sr, not below 0")
+        if not np.all(self.solid_angle <= 4 * np.pi):
+            raise InputError("a bank's solid angles are at most 4 π sr each")
+        check_pixel_numbers(self.first_pixel, self.solid_angle.size)
 
     @classmethod
     def flat(
@@ -70,7 +75,8 @@ class Bank:
         InputError
             when a length or a count is not positive, or the numbers do not fit into int32
         """
-        _check(width=width, height=height, columns=columns, rows=rows, distance=distance)
+        _check(rows, columns, width=width, height=height, distance=distance)
+        _check_angles(two_theta)
         angle = np.radians(two_theta)
         along = np.array([np.cos(angle), 0, -np.sin(angle)])
         middle = distance * np.array([np.sin(angle), 0, np.cos(angle)])
@@ -107,7 +113,10 @@ class Bank:
             when a length or a count is not positive, the angles do not rise, or the numbers do not fit into
             int32
         """
-        _check(radius=radius, height=height, columns=columns, rows=rows, angles=two_theta[1] - two_theta[0])
+        _check(rows, columns, radius=radius, height=height)
+        _check_angles(*two_theta)
+        if not two_theta[0] < two_theta[1]:
+            raise InputError(f"a bank's angles must rise, not go from {two_theta[0]:g} to {two_theta[1]:g}")
         begin, end = np.radians(two_theta)
         angle = (begin + end) / 2 + _middles(end - begin, columns)
         positions = np.empty((rows, columns, 3))
@@ -138,7 +147,13 @@ def _solid_angle(positions: NDArray[np.float64], area: float, perpendicular: flo
     return solid_angle
 
 
-def _check(**sizes: float) -> None:
-    for name, size in sizes.items():
-        if not 0 < size < np.inf:
-            raise InputError(f"a bank's {name} must be above 0, in m (columns, rows: a number), not {size}")
+def _check(rows: int, columns: int, **lengths: float) -> None:
+    for name, length in lengths.items():
+        check_length(f"a bank's {name}", length)
+    check_pixels("a bank's", rows, columns)
+
+
+def _check_angles(*degrees: float) -> None:
+    for angle in degrees:
+        if not -360 <= angle <= 360:
+            raise InputError(f"a bank's angles are degrees from -360 to 360, not {angle}")

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError
-from donki.sources.histogram_source import HistogramSource
-from donki.sources.monitor import Axis, Monitor
+from donki.sources.mcstas.histogram_source import HistogramSource
+from donki.sources.mcstas.monitor import Axis, Monitor
 from donki.sources.neutron import NEUTRON_MASS, PLANCK
+from donki.sources.number_checks import check_length
 
 _BOLTZMANN = 1.380649e-23
 """J/K, exact."""
@@ -19,6 +20,7 @@ _MAXWELL = 1e20 * PLANCK**2 / (2 * NEUTRON_MASS * _BOLTZMANN)
 """h² / (2 m_n k_B): 949.3 K Å²."""
 
 _BINS = 256
+_SHORTEST, _LONGEST = 1e-3, 1e4  # Å
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,11 @@ class Beam:
     moderator: float = 50.0
 
     def __post_init__(self) -> None:
-        if not (
-            0 < self.flight_path < np.inf and 0 < self.band[0] < self.band[1] < np.inf and self.moderator > 0
-        ):
-            raise InputError(f"{self}: flight_path in m, band in Å, rising, and moderator in K are above 0")
+        check_length("a beam's flight_path", self.flight_path)
+        if not (_SHORTEST <= self.band[0] < self.band[1] <= _LONGEST and 0.1 <= self.moderator <= 1e6):
+            raise InputError(
+                f"{self}: band in Å, rising, from {_SHORTEST:g} to {_LONGEST:g}, moderator in K, 0.1 to 1e6"
+            )
 
     def flux(self, wavelength: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the flux per Å, in any scale, at wavelengths in Å; 0 outside the band.
@@ -58,7 +61,9 @@ class Beam:
         a = _MAXWELL / self.moderator
         inside = (wavelength >= self.band[0]) & (wavelength <= self.band[1])
         used = np.where(inside, wavelength, 1.0)
-        return np.where(inside, 2 * a**2 * used**-5.0 * np.exp(-a / used**2), 0.0)
+        # At short wavelengths there are none, to the last digit.
+        with np.errstate(under="ignore"):
+            return np.where(inside, 2 * a**2 * used**-5.0 * np.exp(-a / used**2), 0.0)
 
     def monitor(self, distance: float, *, pixel: int = 1) -> HistogramSource:
         """Return a beam monitor: all its events on one pixel.
@@ -72,6 +77,7 @@ class Beam:
         pixel : int
             the number of its pixel
         """
+        check_length("a beam monitor's distance", distance)
         edges = np.linspace(*self.band, _BINS + 1)
         intensity = self.flux((edges[1:] + edges[:-1]) / 2)
         axis = Axis("Wavelength [AA]", edges)

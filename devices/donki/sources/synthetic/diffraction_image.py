@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError, SourceError
-from donki.sources.peaks import Peaks
+from donki.sources.number_checks import check_length, check_pixels
+from donki.sources.synthetic.peaks import Peaks
+
+_MOST_COUNTS = 1e15  # numpy draws no larger Poisson number
 
 
 class DiffractionImage:
@@ -59,17 +62,14 @@ class DiffractionImage:
         width: float = 0.1,
         background: float = 0.2,
     ) -> None:
-        sizes = {
-            "rows": rows,
-            "columns": columns,
-            "pixel": pixel,
-            "distance": distance,
-            "wavelength": wavelength,
-            "width": width,
-        }
-        for name, size in sizes.items():
-            if not 0 < size < np.inf:
-                raise InputError(f"a diffraction image's {name} must be above 0, not {size}")
+        check_pixels("a diffraction image's", rows, columns)
+        for name, length in {"pixel": pixel, "distance": distance}.items():
+            check_length(f"a diffraction image's {name}", length)
+        if not (0.001 <= width <= 90 and 1e-6 <= wavelength <= 1e4):
+            raise InputError(
+                f"a diffraction image's width={width} is in degrees, from 0.001 to 90, its"
+                f" wavelength={wavelength} in Å, from 1e-6 to 1e4"
+            )
         if not 0 <= background <= 1:
             raise InputError(f"background={background:g} is a share, from 0 to 1")
         y = (np.arange(rows) - (rows - 1) / 2) * pixel
@@ -107,8 +107,10 @@ class DiffractionImage:
         InputError
             when `counts` is negative or no number
         """
-        if not 0 <= counts < np.inf:
-            raise InputError(f"counts={counts} is no number of counts a frame, 0 or more")
+        if not 0 <= counts <= _MOST_COUNTS:
+            raise InputError(
+                f"counts={counts} is not a number of counts in a frame, from 0 to {_MOST_COUNTS:g}"
+            )
         frame = rng.poisson(self._mean(self._peaks.scale(temperature)) * counts)
         return np.minimum(frame, np.iinfo(np.uint16).max).astype(np.uint16)
 

@@ -17,6 +17,11 @@ _ALLOWED = {
 }
 
 
+_NARROWEST, _WIDEST = 1e-3, 1e4  # Å
+_STRONGEST = 1e100
+_MOST_ORDER = 64  # of a reflection: more than any pattern shows
+
+
 @dataclass(frozen=True)
 class Peaks:
     """Where the peaks of a powder are, how strong they are, and how they move.
@@ -48,8 +53,13 @@ class Peaks:
             raise InputError(
                 f"peaks need as many d as strength, one at least: {len(self.d)}, {len(self.strength)}"
             )
-        if not (np.all(self.d > 0) and np.all(self.strength >= 0) and self.strength.any()):
-            raise InputError("peaks need every d, in Å, above 0, no strength below 0 and one above it")
+        strength = np.asarray(self.strength)
+        is_strength = np.all((strength >= 0) & (strength <= _STRONGEST)) and strength.any()
+        if not (np.all((self.d >= _NARROWEST) & (self.d <= _WIDEST)) and is_strength):
+            raise InputError(
+                f"peaks need every d, in Å, above 0, from {_NARROWEST:g} to {_WIDEST:g}, no strength below 0"
+                f" and one above it, to {_STRONGEST:g}"
+            )
 
     @classmethod
     def cubic(
@@ -78,11 +88,11 @@ class Peaks:
         InputError
             when the lattice is another one, or no peak is as wide as `shortest`
         """
-        if lattice not in _ALLOWED or not 0 < shortest <= a < np.inf:
+        if lattice not in _ALLOWED or not 0 < shortest <= a <= min(_WIDEST, _MOST_ORDER * shortest):
             known = ", ".join(f"{letter} ({name})" for letter, name in _ALLOWED.items())
             raise InputError(
                 f"lattice {lattice!r} with a={a:g} Å, shortest={shortest:g} Å: the lattice is one of {known},"
-                " and 0 < shortest <= a"
+                f" and 0 < shortest <= a, a at most {_WIDEST:g} Å and {_MOST_ORDER} times shortest"
             )
         most = int(a / shortest)
         h, k, m = (axis.ravel() for axis in np.meshgrid(*[np.arange(-most, most + 1)] * 3))
@@ -105,5 +115,17 @@ class Peaks:
         )
 
     def scale(self, temperature: float | None) -> float:
-        """Return by how much every d is larger at a temperature in K; None is that of the peaks."""
-        return 1.0 if temperature is None else 1.0 + self.expansion * (temperature - self.temperature)
+        """Return by how much every d is larger at a temperature in K; None is that of the peaks.
+
+        Raises
+        ------
+        InputError
+            when it would be less than half or more than twice as large
+        """
+        factor = 1.0 if temperature is None else 1.0 + self.expansion * (temperature - self.temperature)
+        if not 0.5 <= factor <= 2:
+            raise InputError(
+                f"temperature={temperature}: with expansion={self.expansion} every d would be {factor} times"
+                f" that at {self.temperature} K; 0.5 to 2 times is what makes sense"
+            )
+        return factor

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from donki.errors import InputError, SourceError
 from donki.sources.alias import AliasTable
-from donki.sources.bank import Bank
-from donki.sources.beam import Beam
-from donki.sources.events import MAX_TIME_OF_FLIGHT, Events, pulse_size
+from donki.sources.drawn_source import DrawnSource
+from donki.sources.events import MAX_TIME_OF_FLIGHT, Events
 from donki.sources.neutron import wavelength_to_time
-from donki.sources.peaks import Peaks
+from donki.sources.synthetic.bank import Bank
+from donki.sources.synthetic.beam import Beam
+from donki.sources.synthetic.peaks import Peaks
 
 # A peak is drawn as a histogram of its Gaussian, the background as one of the flux: as many cells in all as
 # stay in a core's cache.
@@ -22,7 +23,7 @@ _BACKGROUND_BINS = 48
 _CELLS = 1 << 14
 
 
-class PowderSource:
+class PowderSource(DrawnSource):
     """Pulses that a bank of pixels sees of a powder in a white beam.
 
     A neutron of wavelength λ that is scattered by planes of spacing d into the angle 2θ, by Bragg's law
@@ -117,6 +118,11 @@ class PowderSource:
         self._width = self._table.by_slot(np.tile(end - begin, groups).astype(np.float32))
         self._pixels_twice = np.concatenate([self._pixel, self._pixel])
         self._scale = math.nan
+        seen = peaks.d[bragg.any(axis=0)]
+        self._latest = (
+            float(self._per_d.max() * seen.max() * (1 + _PEAK_REACH * resolution)) if len(seen) else 0.0
+        )
+        self._heat(1.0)
 
     def sample(
         self,
@@ -126,52 +132,41 @@ class PowderSource:
         rate: float | None = None,
         temperature: float | None = None,
     ) -> Events:
-        """Draw one pulse.
+        """Draw one pulse, as `DrawnSource.sample` does.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
-            decides, alone, what is drawn
-        events : int
-            exactly so many events
-        rate : float
-            a Poisson number of events of this mean
+        rng, events, rate
+            as there
         temperature : float
             of the powder in K, which moves the peaks; that of the `Peaks` where none is given
-
-        Returns
-        -------
-        Events
-            time_of_flight in ns and pixel_id, int32, shape (n,)
-
-        Raises
-        ------
-        InputError
-            unless exactly one of `events` and `rate` is given, not negative
         """
-        factors = self._factors(self._peaks.scale(temperature))
-        pulse = Events.empty(pulse_size(rng, events, rate))
-        for time_of_flight, pixel_id in pulse.blocks():
-            size = len(pixel_id)
-            slot = self._table.draw(rng, size)
-            inside = rng.random(size, dtype=np.float32)
-            inside *= self._size.take(slot)
-            place = inside.astype(np.int32)
-            place += self._first.take(slot)
-            length = rng.random(size, dtype=np.float32)
-            length *= self._width.take(slot)
-            length += self._begin.take(slot)
-            length *= factors.take(place)
-            np.copyto(time_of_flight, length, casting="unsafe")
-            pixel_id[:] = self._pixels_twice.take(place)
-        return pulse
+        self._heat(self._peaks.scale(temperature))
+        return super().sample(rng, events=events, rate=rate)
 
-    def _factors(self, scale: float) -> NDArray[np.float32]:
-        """Return ns per Å: of d for each pixel, then of wavelength."""
+    def _draw(self, rng: np.random.Generator, block: Events) -> None:
+        slot = self._table.draw(rng, len(block.pixel_id))
+        inside = rng.random(len(slot), dtype=np.float32)
+        inside *= self._size.take(slot)
+        place = inside.astype(np.int32)
+        place += self._first.take(slot)
+        length = rng.random(len(slot), dtype=np.float32)
+        length *= self._width.take(slot)
+        length += self._begin.take(slot)
+        length *= self._per_length.take(place)
+        np.copyto(block.time_of_flight, length, casting="unsafe")
+        block.pixel_id[:] = self._pixels_twice.take(place)
+
+    def _heat(self, scale: float) -> None:
+        """Set ns per Å, of d for each pixel and then of wavelength, where the lattice is so much larger."""
         if scale != self._scale:
+            if not self._latest * scale <= MAX_TIME_OF_FLIGHT:
+                raise SourceError(
+                    f"neutrons come {self._latest * scale * 1e-9:g} s after the pulse, an event holds 2.147 s"
+                    " at most: narrow the band, shorten the flight path or heat less"
+                )
             self._per_length = np.concatenate([self._per_d * scale, self._per_wavelength]).astype(np.float32)
             self._scale = scale
-        return self._per_length
 
 
 def _bragg_weights(beam: Beam, peaks: Peaks, theta: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -189,4 +184,4 @@ def _gaussian() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _share(weights: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     total = weights.sum()
-    return weights * (share / total) if total > 0 else weights
+    return weights / total * share if total > 0 else weights

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from donki.errors import InputError
 
+_MOST = 1e300
+
 
 @dataclass(frozen=True)
 class Ramp:
@@ -35,12 +37,25 @@ class Ramp:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.duration < np.inf and 0 <= self.noise < np.inf):
+        if not (0 < self.duration < np.inf and 0 <= self.noise <= _MOST):
             raise InputError(f"{self}: the duration, in s, is above 0, the noise not below 0")
+        if not (abs(self.start) <= _MOST and abs(self.end) <= _MOST):
+            raise InputError(f"{self}: start and end are numbers up to {_MOST:g} in size")
 
     def at(self, seconds: ArrayLike) -> NDArray[np.float64]:
-        """Return the true value at times in s since the start, shape as `seconds`; before it, `start`."""
-        done = np.clip(np.asarray(seconds, np.float64) / self.duration, 0.0, 1.0)
+        """Return the true value at times in s since the start, shape as `seconds`; before it, `start`.
+
+        Raises
+        ------
+        InputError
+            when a time is not a number
+        """
+        times = np.asarray(seconds, np.float64)
+        if np.isnan(times).any():
+            raise InputError("a ramp has no value at a time that is not a number")
+        # An overflow is beyond its end.
+        with np.errstate(over="ignore"):
+            done = np.clip(times / self.duration, 0.0, 1.0)
         value: NDArray[np.float64] = self.start + (self.end - self.start) * done
         return value
 

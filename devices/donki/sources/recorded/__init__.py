@@ -1,0 +1,1 @@
+"""Recorded pulses, replayed: from NeXus files, or from recorded Kafka topics."""
