@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from donki.errors import BrokerError, InputError
 from donki.streams.faults.rule import read_rules
-from donki.streams.kafka import KafkaSink
+from donki.streams.kafka.sink import KafkaSink
 
 #: Less room than this for files is worth a word, in bytes.
 ROOM = 1_000_000_000
@@ -25,7 +23,6 @@ def findings(
     topics: Iterable[str],
     directory: Path | None,
     faults: object = None,
-    rules: Mapping[str, Callable[[], object]] = MappingProxyType({}),
 ) -> list[str]:
     """Return one line for each thing that must be mended, with its remedy; empty is ready.
 
@@ -41,19 +38,15 @@ def findings(
     directory
         where the files go; None for no files
     faults
-        what stands under that key of the Player's Parameters
-    rules
-        by property, what its value must obey
+        what stands under that key of the Player's Parameters, where its attribute Faults is empty
     """
     lines = _topics(brokers, options, client, sorted(set(topics)))
     if directory:
         lines += _files(directory)
-    all_rules: dict[str, Callable[[], object]] = {**rules, "Parameters": partial(read_rules, faults)}
-    for name, obey in all_rules.items():
-        try:
-            obey()
-        except InputError as error:
-            lines.append(f"{name}: {error}")
+    try:
+        read_rules(faults)
+    except InputError as error:
+        lines.append(f"Parameters: {error}")
     return lines
 
 

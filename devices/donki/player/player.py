@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+import numpy.random  # numpy would do so at the first trigger that draws
 
 from donki.errors import NotAllowedError
+from donki.player.data_path import find_data
 from donki.run import Run
-from donki.streams.alarm import AlarmStream
-from donki.streams.array import ArrayStream
-from donki.streams.connection import ConnectionStream
-from donki.streams.ev44 import EVENTS_PER_MESSAGE
-from donki.streams.events import EventStream
-from donki.streams.image import ImageStream
-from donki.streams.message_stream import MessageStream
-from donki.streams.outlet import Outlet
-from donki.streams.samples import SampleStream
-from donki.streams.series import SeriesStream
-from donki.streams.timestamps import TimestampStream
+from donki.streams.run_output import RunOutput
+from donki.streams.schemas import SCHEMAS, SourceStream, find_method
 
-S = TypeVar("S", bound=EventStream | MessageStream)
+S = TypeVar("S", bound=SourceStream)
+
+if TYPE_CHECKING:
+    from typing import Concatenate, Generic, ParamSpec
+
+    from donki.streams.schemas import (
+        AlarmStream,
+        ArrayStream,
+        ConnectionStream,
+        EventStream,
+        ImageStream,
+        Route,
+        SampleStream,
+        SeriesStream,
+        TimestampStream,
+    )
+
+    P = ParamSpec("P")
+
+    class _Opens(Generic[P, S]):
+        """Takes the settings of a stream beside its topic and source."""
+
+        def __init__(self, _: Callable[Concatenate[Route, P], S]) -> None: ...
+
+        def __call__(self, topic: str, source: str, *_: P.args, **settings: P.kwargs) -> S: ...
 
 
 class Player:
@@ -40,12 +58,13 @@ class Player:
         a logger; its lines go to the device's log streams and to LastLog
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, data_path: Sequence[Path] = ()) -> None:
         self.name = name
+        self._data_path = data_path
         self.parameters: Mapping[str, Any] = {}
         self.log = logging.Logger(f"donki.player.{name}")
         self._run = Run.new()
-        self._outlet: Outlet | None = None
+        self._run_output: RunOutput | None = None
         self._aborted = threading.Event()
 
     @property
@@ -58,6 +77,23 @@ class Player:
         """True once Abort came: give up and return."""
         return self._aborted.is_set()
 
+    def data_file(self, name: str) -> Path:
+        """Return a file to read: what Parameters name, and nobody who may only write Parameters reaches more.
+
+        Parameters
+        ----------
+        name
+            relative to a folder of the property DataPath (by default that of the script), or an absolute name
+            inside one
+
+        Raises
+        ------
+        InputError
+            when the name leads outside these folders, by ``..`` or through a link too, or there is no such
+            file
+        """
+        return find_data(self._data_path, name)
+
     def wait(self, seconds: float) -> bool:
         """Wait, but no longer than until Abort comes; return True if it came."""
         return self._aborted.wait(seconds)
@@ -66,35 +102,43 @@ class Player:
         """Return the random numbers of this trigger.
 
         They depend on the run's seed, the Player's name and the trigger alone, so that a run can be repeated
-        byte for byte; each call starts them anew.
+        byte for byte; each call restarts them.
         """
         entropy = [self._run.seed, int(trigger), *self.name.encode()]
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
-    def events(
-        self,
-        topic: str,
-        source: str,
-        *,
-        events_per_message: int = EVENTS_PER_MESSAGE,
-        empty_pulses: bool = True,
-        detector_number: ArrayLike | None = None,
-    ) -> EventStream:
-        """Open a stream of neutron events (ev44), or return the one that is open.
+    if TYPE_CHECKING:
+        # For editors and type checkers: what `__getattr__` returns for the bundled schemas.
+        events = _Opens(EventStream)
+        series = _Opens(SeriesStream)
+        image = _Opens(ImageStream)
+        array = _Opens(ArrayStream)
+        alarm = _Opens(AlarmStream)
+        connection = _Opens(ConnectionStream)
+        timestamps = _Opens(TimestampStream)
+        samples = _Opens(SampleStream)
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """Return what opens a stream, as ``player.events``: there is one for each schema, see `open`."""
+        stream = None if method.startswith("_") else find_method(method)
+        if stream is None:
+            known = ", ".join(stream.method for stream in SCHEMAS.values())
+            raise AttributeError(f"a player has no {method}; what opens a stream is {known}")
+        return partial(self.open, stream)
+
+    def open(self, stream: type[S], /, topic: str, source: str, **settings: Any) -> S:
+        """Open a stream, or return the one that is open: ``player.events`` is it, of an `EventStream`.
 
         Parameters
         ----------
+        stream
+            the class of the stream, which says what its settings are
         topic
             the Kafka topic; it is made if it does not exist
         source
-            the name of the detector or monitor that the events come from
-        events_per_message
-            most events in a message; a pulse that has more is split
-        empty_pulses
-            whether a pulse without events is sent, or left out
-        detector_number
-            the pixels of the detector, integers of any shape; without it the file's detector reaches from the
-            smallest pixel id that was sent to the largest
+            the name of what the data come from
+        settings
+            of the stream; those of the first call hold
 
         Raises
         ------
@@ -105,225 +149,17 @@ class Player:
             if no broker answers or the topic cannot be made
         FileError
             when the file cannot be written
+        NotAllowedError
+            before Start and after Stop
         """
-        return self._open(
-            EventStream,
-            topic,
-            source,
-            events_per_message=events_per_message,
-            empty_pulses=empty_pulses,
-            detector_number=detector_number,
-        )
+        if self._run_output is None:
+            raise NotAllowedError(f"Player {self.name} has no streams before Start or after Stop")
+        return self._run_output.open(stream, topic, source, **settings)
 
-    def series(self, topic: str, source: str, *, unit: str = "dimensionless") -> SeriesStream:
-        """Open the log of a scalar over time (f144, NXlog), or return the one that is open.
-
-        Parameters
-        ----------
-        topic
-            the Kafka topic; it is made if it does not exist
-        source
-            the name of what is logged: a temperature, a position
-        unit
-            of the values
-
-        Raises
-        ------
-        InputError
-            when the source has a stream of another kind or to another topic in this run, or a setting is not
-            what it should be
-        BrokerError
-            if no broker answers or the topic cannot be made
-        FileError
-            when the file cannot be written
-        """
-        return self._open(SeriesStream, topic, source, unit=unit)
-
-    def image(
-        self,
-        topic: str,
-        source: str,
-        *,
-        unit: str = "counts",
-        shape: Sequence[int] | None = None,
-        dtype: DTypeLike | None = None,
-    ) -> ImageStream:
-        """Open a stream of frames of an area detector (ad00), or return the one that is open.
-
-        Parameters
-        ----------
-        topic
-            the Kafka topic; it is made if it does not exist
-        source
-            the name of the detector or camera
-        unit
-            of the pixels
-        shape, dtype
-            (rows, columns) and the type of the frames, where they are known before the first: an ESS file
-            writer that is told of the run stores frames as 64-bit floats otherwise
-
-        Raises
-        ------
-        InputError
-            when the source has a stream of another kind or to another topic in this run, or a setting is not
-            what it should be
-        BrokerError
-            if no broker answers or the topic cannot be made
-        FileError
-            when the file cannot be written
-        """
-        return self._open(ImageStream, topic, source, unit=unit, shape=shape, dtype=dtype)
-
-    def array(
-        self,
-        topic: str,
-        source: str,
-        *,
-        axes: Sequence[str],
-        unit: str = "counts",
-        coordinates: Mapping[str, tuple[ArrayLike, str]] | None = None,
-        shape: Sequence[int] | None = None,
-        dtype: DTypeLike | None = None,
-    ) -> ArrayStream:
-        """Open a stream of arrays with named axes (da00), or return the one that is open.
-
-        Parameters
-        ----------
-        topic
-            the Kafka topic; it is made if it does not exist
-        source
-            the name of what the arrays come from
-        axes
-            the names of the axes, one a dimension
-        unit
-            of the values
-        coordinates
-            the positions along an axis and their unit, by the axis' name; one more than values are edges
-        shape, dtype
-            of the arrays, where they are known before the first: an ESS file writer that is told of the run
-            stores no others
-
-        Raises
-        ------
-        InputError
-            when the source has a stream of another kind or to another topic in this run, or a setting is not
-            what it should be
-        BrokerError
-            if no broker answers or the topic cannot be made
-        FileError
-            when the file cannot be written
-        """
-        return self._open(
-            ArrayStream,
-            topic,
-            source,
-            axes=axes,
-            unit=unit,
-            coordinates=coordinates,
-            shape=shape,
-            dtype=dtype,
-        )
-
-    def alarm(self, topic: str, source: str) -> AlarmStream:
-        """Open the alarms of a source (al00), or return the stream that is open.
-
-        Parameters
-        ----------
-        topic
-            the Kafka topic; it is made if it does not exist
-        source
-            the name of what the alarms are about
-
-        Raises
-        ------
-        InputError
-            when the source has a stream of another kind or to another topic in this run, or a setting is not
-            what it should be
-        BrokerError
-            if no broker answers or the topic cannot be made
-        FileError
-            when the file cannot be written
-        """
-        return self._open(AlarmStream, topic, source)
-
-    def connection(self, topic: str, source: str) -> ConnectionStream:
-        """Open the status of a source's connection (ep01), or return the stream that is open.
-
-        Parameters
-        ----------
-        topic
-            the Kafka topic; it is made if it does not exist
-        source
-            the name of what is connected or not
-
-        Raises
-        ------
-        InputError
-            when the source has a stream of another kind or to another topic in this run, or a setting is not
-            what it should be
-        BrokerError
-            if no broker answers or the topic cannot be made
-        FileError
-            when the file cannot be written
-        """
-        return self._open(ConnectionStream, topic, source)
-
-    def timestamps(self, topic: str, source: str) -> TimestampStream:
-        """Open a stream of times, as a chopper's top dead centre (tdct), or return the one that is open.
-
-        Parameters
-        ----------
-        topic
-            the Kafka topic; it is made if it does not exist
-        source
-            the name of what gives the times
-
-        Raises
-        ------
-        InputError
-            when the source has a stream of another kind or to another topic in this run, or a setting is not
-            what it should be
-        BrokerError
-            if no broker answers or the topic cannot be made
-        FileError
-            when the file cannot be written
-        """
-        return self._open(TimestampStream, topic, source)
-
-    def samples(
-        self, topic: str, source: str, *, interval: int, unit: str = "dimensionless", channel: int = 0
-    ) -> SampleStream:
-        """Open a stream of fast samples of a digitiser (se00), or return the one that is open.
-
-        Parameters
-        ----------
-        topic
-            the Kafka topic; it is made if it does not exist
-        source
-            the name of the digitiser's signal
-        interval
-            from sample to sample, whole ns
-        unit
-            of the values
-        channel
-            of the digitiser
-
-        Raises
-        ------
-        InputError
-            when the source has a stream of another kind or to another topic in this run, or a setting is not
-            what it should be
-        BrokerError
-            if no broker answers or the topic cannot be made
-        FileError
-            when the file cannot be written
-        """
-        return self._open(SampleStream, topic, source, interval=interval, unit=unit, channel=channel)
-
-    def begin(self, run: Run, outlet: Outlet) -> None:
+    def begin(self, run: Run, run_output: RunOutput) -> None:
         """Take up a run, before the script's setup."""
         self._run = run
-        self._outlet = outlet
+        self._run_output = run_output
         self._aborted.clear()
 
     def abort(self) -> None:
@@ -332,9 +168,4 @@ class Player:
 
     def end(self) -> None:
         """Leave the run: its streams are no longer there."""
-        self._outlet = None
-
-    def _open(self, kind: type[S], topic: str, source: str, **settings: Any) -> S:
-        if self._outlet is None:
-            raise NotAllowedError(f"Player {self.name} has no streams before Start or after Stop")
-        return self._outlet.open(kind, topic, source, **settings)
+        self._run_output = None

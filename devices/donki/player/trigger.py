@@ -7,6 +7,8 @@ from typing import Self
 
 from donki.errors import InputError
 from donki.json_text import parse_json
+from donki.run import VERSION
+from donki.versions import check_version
 
 
 class Trigger(int):
@@ -37,7 +39,8 @@ def parse_trigger(text: str) -> tuple[Trigger, str | None]:
     Parameters
     ----------
     text
-        JSON: a number, or an object with ``trigger`` and perhaps ``run``, ``reference_time``, ``attempt``
+        JSON: a number, or an object with ``trigger`` and perhaps ``run``, ``reference_time``, ``attempt``;
+        its ``version`` need not be told, that of the run holds for its triggers
 
     Raises
     ------
@@ -53,9 +56,15 @@ def parse_trigger(text: str) -> tuple[Trigger, str | None]:
     except ValueError:
         raise InputError(f"{expected}; got {text!r:.200}") from None
     fields = dict(given) if isinstance(given, dict) else {"trigger": given}
+    if "version" in fields:
+        check_version("the trigger", fields.pop("version"), VERSION, InputError)
     number, run_id = fields.pop("trigger", None), fields.pop("run", None)
     reference, attempt = fields.pop("reference_time", time.time_ns()), fields.pop("attempt", 1)
-    whole = all(type(value) is int and 0 < value < 2**63 for value in (number, reference, attempt))
-    if fields or not whole or not isinstance(run_id, str | None):
+    is_whole = _is_whole(number) and _is_whole(reference) and _is_whole(attempt)
+    if fields or not is_whole or not (run_id is None or isinstance(run_id, str)):
         raise InputError(f"{expected}; got {text!r:.200}")
     return Trigger(number, reference, attempt), run_id
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int and 0 < value < 1 << 63

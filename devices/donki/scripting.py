@@ -1,0 +1,43 @@
+"""What an action script may import: the types of what it gets, and the errors it may catch.
+
+A script needs none of it to run; with annotations, editors complete and type checkers check::
+
+    from donki.scripting import Player, Trigger
+
+    def action(trigger: Trigger, player: Player) -> None: ...
+"""
+
+from donki.errors import BrokerError, DonkiError, FileError, InputError, NotAllowedError, SourceError
+from donki.player.player import Player
+from donki.player.trigger import Trigger
+from donki.run import Run
+from donki.streams.schemas import (
+    AlarmStream,
+    ArrayStream,
+    ConnectionStream,
+    EventStream,
+    ImageStream,
+    SampleStream,
+    SeriesStream,
+    TimestampStream,
+)
+
+__all__ = [
+    "AlarmStream",
+    "ArrayStream",
+    "BrokerError",
+    "ConnectionStream",
+    "DonkiError",
+    "EventStream",
+    "FileError",
+    "ImageStream",
+    "InputError",
+    "NotAllowedError",
+    "Player",
+    "Run",
+    "SampleStream",
+    "SeriesStream",
+    "SourceError",
+    "TimestampStream",
+    "Trigger",
+]
