@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from donki.director.journal_reader import JournalReader
-from donki_client.data_check import check_run
-from donki_client.run_data import RunData, StreamData
+from donki.director.journal.reading.reader import JournalReader
+from donki_client.console.output import printable
+from donki_client.verify.run_check import check_run
+from donki_client.verify.run_data import RunData, StreamData
 
 #: How many problems are printed.
 MOST_PROBLEMS = 20
@@ -27,7 +27,7 @@ def check_data(
     broker: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Check the data of a run and print what came of it.
+    """Check the data of a run and print the result.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def check_data(
                 shown.update(task, completed=done, total=total)
 
             data = check_run(reader, run, broker=broker, options=options, progress=progress)
-    console.print(f"[bold]Run {escape(run.id)}  {escape(run.title)}[/]", soft_wrap=True)
+    console.print(f"[bold]Run {printable(run.id)}  {printable(run.title)}[/]", soft_wrap=True)
     if not data.streams:
         console.print("it sent nothing that was noted")
     else:
@@ -77,12 +77,28 @@ def check_data(
     left = sum(stream.findings.left_over for stream in data.streams)
     if left:
         console.print(f"{left:,} messages are left of actions that failed or were repeated", soft_wrap=True)
+    for (topic, source), count in sorted(data.others.items()):
+        line = f"{count:,} messages of source {source} in topic {topic} are of no Player of the run"
+        console.print(printable(line), soft_wrap=True)
     problems = data.problems
     for problem in problems[:MOST_PROBLEMS]:
-        console.print(f"[bold red]{escape(problem)}[/]", soft_wrap=True)
+        console.print(f"[bold red]{printable(problem)}[/]", soft_wrap=True)
     if len(problems) > MOST_PROBLEMS:
         console.print(f"[bold red]and {len(problems) - MOST_PROBLEMS:,} more problems[/]")
-    if not problems:
+    if not problems and run.ended is None:
+        console.print(
+            "[yellow]all that the journal lists is there; it does not have the end of the run, which is in"
+            " progress or was interrupted: what else was delivered cannot be told[/]",
+            soft_wrap=True,
+        )
+    elif not problems and data.untold:
+        named = f"Player{'' if len(data.untold) == 1 else 's'} {', '.join(data.untold)}"
+        console.print(
+            f"[yellow]all that the journal lists is there; it does not have what {printable(named)} delivered"
+            " last: what else is there of them cannot be told[/]",
+            soft_wrap=True,
+        )
+    elif not problems:
         console.print("[bold green]all that the journal lists is there, and nothing else[/]", soft_wrap=True)
     return not problems
 
@@ -100,9 +116,9 @@ def data_table(data: RunData) -> Table:
         row = [stream.noted.messages, stream.messages, stream.noted.events, stream.events, stream.pulses]
         stored = [_stored(stream)] if with_files else []
         table.add_row(
-            escape(stream.player),
-            escape(stream.source),
-            escape(stream.topic),
+            printable(stream.player),
+            printable(stream.source),
+            printable(stream.topic),
             *(f"{count:,}" for count in row),
             *stored,
             f"{stream.size / 1e6:,.1f}",
@@ -122,8 +138,8 @@ def fault_table(data: RunData) -> Table:
         for kind, expected in stream.faults.items():
             found = stream.faults_found[kind]
             table.add_row(
-                escape(stream.player),
-                escape(stream.source),
+                printable(stream.player),
+                printable(stream.source),
                 kind,
                 f"{expected:,}",
                 f"{found:,}",

@@ -12,20 +12,41 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from donki.errors import BrokerError
-from donki.streams.manifest import Extent
-from donki_client.consumer import open_consumer
+from donki.streams.manifest import OffsetRange
+from donki_client.topics.consumer import open_consumer
 
+CREATE_TIME = 0  # a record's time stamp is its sender's
 SILENCE_LIMIT = 10.0  # s without a record before the reading is given up
 
 
 class PastMessage(NamedTuple):
-    """A message as it was found; the time in ms since 1970 UTC."""
+    """A message as it was found.
+
+    Attributes
+    ----------
+    source
+        its key: a Player's messages have the name of their source there
+    time
+        its time stamp, ms since 1970 UTC
+    is_stamped
+        whether that is the sender's, and not the broker's
+    has_headers
+        whether it has any; a Player's messages have none
+    partition, offset
+        where it is
+    after_the_last
+        whether it follows the last message of the run that a Player knows of
+    """
 
     topic: str
     source: str
     time: int
     payload: bytes
-    after_the_last: bool
+    after_the_last: bool = False
+    partition: int = 0
+    offset: int = 0
+    is_stamped: bool = True
+    has_headers: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,13 +83,13 @@ class PastMessages:
     Raises
     ------
     InputError
-        when a broker is no ``host:port``, or an option is not what it should be
+        when a broker's address or an option is not what it should be
     BrokerError
         when no Kafka broker answers there within 3 s
     """
 
     def __init__(
-        self, brokers: Sequence[str], options: Mapping[str, Any], extents: Sequence[Extent], ended: int
+        self, brokers: Sequence[str], options: Mapping[str, Any], extents: Sequence[OffsetRange], ended: int
     ) -> None:
         self.problems: list[str] = []
         self._broker = ", ".join(brokers)
@@ -107,7 +128,7 @@ class PastMessages:
     ) -> None:
         self.close()
 
-    def _find(self, extents: Sequence[Extent], ended: int) -> dict[TopicPartition, _Part]:
+    def _find(self, extents: Sequence[OffsetRange], ended: int) -> dict[TopicPartition, _Part]:
         present = self._consumer.topics()
         known = {TopicPartition(extent.topic, extent.partition): extent for extent in extents}
         for topic in sorted({partition.topic for partition in known} - set(present)):
@@ -124,7 +145,7 @@ class PastMessages:
             if end <= extent.last:
                 self.problems.append(
                     f"topic {partition.topic} ends before the run's last message, at offset {end} and not"
-                    f" {extent.last + 1}: it was made anew"
+                    f" {extent.last + 1}: it was recreated"
                 )
             elif begin > extent.first:
                 lost = min(begin - 1, extent.last)
@@ -149,14 +170,16 @@ class PastMessages:
                 here = self._parts[partition]
                 for record in records:
                     if record.offset < here.end:
-                        # A Player's messages have the name of their source as key.
-                        source = (record.key or b"").decode(errors="replace")
                         yield PastMessage(
                             partition.topic,
-                            source,
+                            (record.key or b"").decode(errors="replace"),
                             record.timestamp,
                             record.value or b"",
                             record.offset > here.last,
+                            partition.partition,
+                            record.offset,
+                            record.timestamp_type == CREATE_TIME,
+                            bool(record.headers),
                         )
             for partition, part in list(left.items()):
                 if self._consumer.position(partition) >= part.end:

@@ -1,0 +1,1 @@
+"""What a run delivered, read back and compared with its journal."""
