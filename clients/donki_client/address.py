@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass
 
 from donki.errors import DonkiError, InputError
+from donki.host_port import format_host_port, parse_host_port
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,14 @@ class Address:
         InputError
             when a part is missing or the port is not a number from 1 to 65535
         """
-        host, colon, port = text.strip().rpartition(":")
-        usable = bool(colon and host) and ":" not in host and "/" not in host
-        if not usable or not port.isascii() or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        parsed = parse_host_port(text)
+        # An IPv6 address: Tango and its ORB do not speak it.
+        if parsed is None or ":" in parsed[0]:
             raise InputError(f"address {text!r}: HOST:PORT is expected, for example localhost:50010")
-        return cls(host, int(port))
+        return cls(*parsed)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return format_host_port(self.host, self.port)
 
     @property
     def ip(self) -> str:

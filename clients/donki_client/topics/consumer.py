@@ -8,7 +8,9 @@ from typing import Any
 
 from kafka import KafkaConsumer
 
-from donki.streams.client import check_options, knock, open_client, parse_address
+from donki.host_port import format_host_port
+from donki.streams.kafka.brokers import format_brokers, parse_brokers, probe
+from donki.streams.kafka.client import check_options, open_client
 
 CONNECT_LIMIT = 3.0
 """Seconds in which a broker must answer."""
@@ -20,7 +22,7 @@ def open_consumer(brokers: Sequence[str], options: Mapping[str, Any], **settings
     Parameters
     ----------
     brokers
-        ``host:port`` of the cluster
+        of the cluster, as `parse_brokers` takes them
     options
         security settings, as kafka-python names them
     settings
@@ -29,15 +31,17 @@ def open_consumer(brokers: Sequence[str], options: Mapping[str, Any], **settings
     Raises
     ------
     InputError
-        when a broker is no ``host:port``, or an option is not what it should be
+        when a broker's address or an option is not what it should be
     BrokerError
         when no Kafka broker answers there within `CONNECT_LIMIT`
     """
     limit = time.monotonic() + CONNECT_LIMIT
     security = check_options(options)
-    knock([parse_address(broker) for broker in brokers], CONNECT_LIMIT / 2)
+    addresses = parse_brokers(brokers, security)
+    names = format_brokers(addresses)
+    first = probe(addresses, CONNECT_LIMIT / 2)
     all_settings = {
-        "bootstrap_servers": list(brokers),
+        "bootstrap_servers": [format_host_port(*first)],
         "bootstrap_timeout_ms": int(1000 * (limit - time.monotonic())),
         "allow_auto_create_topics": False,
         "enable_auto_commit": False,
@@ -46,4 +50,4 @@ def open_consumer(brokers: Sequence[str], options: Mapping[str, Any], **settings
         **settings,
         **security,
     }
-    return open_client(KafkaConsumer, ", ".join(brokers), all_settings)
+    return open_client(KafkaConsumer, names, all_settings)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from donki.errors import InputError
-from donki.json_text import parse_json
-from donki.streams.client import check_options
+from donki.json_text import parse_object
+from donki.streams.kafka.client import check_options
 
 
 def read_kafka_options(text: str) -> dict[str, Any]:
@@ -28,13 +28,6 @@ def read_kafka_options(text: str) -> dict[str, Any]:
             raise InputError(
                 f"--kafka-options: neither a JSON object nor a file that can be read ({reason})"
             ) from None
-    try:
-        options = parse_json(text)
-    except ValueError:
-        options = None
-    if not isinstance(options, dict):
-        what = "the file is" if is_file else "this is"
-        raise InputError(
-            f'--kafka-options: a JSON object is expected, as {{"security_protocol": "SSL"}}; {what} none'
-        )
+    what = "--kafka-options: the file" if is_file else "--kafka-options"
+    options = parse_object(what, text, '{"security_protocol": "SSL"}', secret=True)
     return check_options(options)

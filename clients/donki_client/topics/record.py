@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from donki.errors import BrokerError
-from donki.streams.client import knock, parse_address
-from donki_client.consumer import CONNECT_LIMIT, open_consumer
-from donki_client.interruption import interruption
-from donki_client.recording_file import RecordingFile
+from donki.streams.kafka.brokers import parse_brokers, probe
+from donki_client.console.interruption import interruption
+from donki_client.console.output import printable
+from donki_client.topics.consumer import CONNECT_LIMIT, open_consumer
+from donki_client.topics.recording_file import RecordingFile
 
 SILENCE_LIMIT = 10.0  # s without a message after which the broker is asked whether it is still there
 POLL = 0.1  # s
@@ -56,7 +57,7 @@ def record(
     console
         where progress is shown, if it is a terminal
     broker
-        ``host:port``
+        one or more of the cluster, as `parse_brokers` takes them
     options
         security settings for the Kafka client
     from_beginning
@@ -69,7 +70,7 @@ def record(
     Raises
     ------
     InputError
-        when `broker` is no ``host:port``, or an option is not what it should be
+        when `broker` names none, or an option is not what it should be
     BrokerError
         when no broker answers, a topic is not there, or the broker is gone; what came before is in the file
     FileError
@@ -77,14 +78,18 @@ def record(
     """
     consumer = open_consumer([broker], options or {}, fetch_max_wait_ms=int(1000 * POLL))
     try:
-        begin = _begin(consumer, broker, topics, from_beginning)
+        ends = _ends(consumer, broker, topics)
+        begin: dict[TopicPartition, int] = consumer.beginning_offsets(list(ends)) if from_beginning else ends
         numbers = {topic: [part.partition for part in begin if part.topic == topic] for topic in topics}
         with RecordingFile(path, numbers) as file, interruption() as interrupted:
             consumer.assign(list(begin))
             for partition, offset in begin.items():
                 consumer.seek(partition, offset)
-            console.print(f"recording {', '.join(topics)} to {path}; Ctrl-C ends it", soft_wrap=True)
-            _follow(consumer, broker, file, console, interrupted, count, seconds)
+            what = f"{', '.join(topics)} to {path}"
+            console.print(f"recording {printable(what)}; Ctrl-C ends it", soft_wrap=True)
+            _follow(
+                consumer, parse_brokers(broker, options), file, ends, console, interrupted, count, seconds
+            )
         return Recorded(file.messages, file.bytes, interrupted.is_set())
     except KafkaError as error:
         raise BrokerError(f"Kafka broker {broker}: recording failed: {error}") from None
@@ -92,10 +97,8 @@ def record(
         consumer.close()
 
 
-def _begin(
-    consumer: KafkaConsumer, broker: str, topics: Sequence[str], from_beginning: bool
-) -> dict[TopicPartition, int]:
-    """Return where to begin in each partition."""
+def _ends(consumer: KafkaConsumer, broker: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
+    """Return where each partition ends now."""
     missing = set(topics) - set(consumer.topics())
     if missing:
         raise BrokerError(
@@ -107,15 +110,15 @@ def _begin(
         for topic in topics
         for number in sorted(consumer.partitions_for_topic(topic) or ())
     ]
-    find = consumer.beginning_offsets if from_beginning else consumer.end_offsets
-    found: dict[TopicPartition, int] = find(partitions)
+    found: dict[TopicPartition, int] = consumer.end_offsets(partitions)
     return found
 
 
 def _follow(
     consumer: KafkaConsumer,
-    broker: str,
+    brokers: Sequence[tuple[str, int]],
     file: RecordingFile,
+    ends: Mapping[TopicPartition, int],
     console: Console,
     interrupted: threading.Event,
     count: int | None,
@@ -131,15 +134,15 @@ def _follow(
             if left == 0:
                 break
             batches = consumer.poll(timeout_ms=int(1000 * POLL), max_records=left)
-            for records in batches.values():
+            for partition, records in batches.items():
                 for each in records:
-                    file.append(each)
+                    file.append(each, has_arrived=each.offset >= ends[partition])
             now = time.monotonic()
             if batches:
                 heard = now
                 progress.update(task, description=f"{file.messages:,} messages, {file.bytes / 1e6:,.1f} MB")
             elif now - heard > SILENCE_LIMIT:
-                knock([parse_address(broker)], CONNECT_LIMIT)
+                probe(brokers, CONNECT_LIMIT)
                 heard = now
             if now - flushed > FLUSH:
                 file.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,9 @@ import h5py
 import numpy as np
 
 from donki.errors import FileError
-from donki.sources.recording import VERSION
-from donki.streams.column import Column
+from donki.sources.recorded.recording import VERSION
+from donki.streams.nexus.column import Column
+from donki.streams.nexus.swmr_file import SharedFile
 
 _BYTES_PER_CHUNK = {"payload": 1 << 20, "key": 1 << 14, "header_name": 1 << 14, "header_value": 1 << 14}
 _MESSAGES_PER_CHUNK = 1 << 12
@@ -44,21 +46,36 @@ class RecordingFile:
         self.messages = self.bytes = 0
         self._path = path
         try:
-            self._file = h5py.File(path, "x", rdcc_nbytes=0)
+            self._file = SharedFile(path)
         except FileExistsError:
             raise FileError(f"{path} exists and is never overwritten; choose another name") from None
         except OSError as error:
             raise FileError(f"{path} cannot be made: {error}; is its folder there?") from None
-        self._file.attrs["donki_record"] = VERSION
-        self._file.attrs["start_time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        root = self._file.root
+        root.attrs["donki_record"] = VERSION
+        self._began, self._last = time.monotonic_ns(), -1
+        root.attrs["start_time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._partitions = {
-            (topic, number): _Partition(self._file.create_group(f"{topic}/{number}"))
+            (topic, number): _Partition(self._file, root.create_group(f"{topic}/{number}"))
             for topic, numbers in partitions.items()
             for number in numbers
         }
+        try:
+            self._file.publish()
+        except OSError as error:
+            self._file.close()
+            path.unlink(missing_ok=True)
+            raise self._error(error) from None
 
-    def append(self, record: Any) -> None:
+    def append(self, record: Any, *, has_arrived: bool = True) -> None:
         """Append a message as kafka-python's consumer yields it.
+
+        Parameters
+        ----------
+        record
+            the message
+        has_arrived
+            whether it arrives now; false where it was at the broker before the recording began
 
         Raises
         ------
@@ -66,7 +83,11 @@ class RecordingFile:
             when the file cannot be written
         """
         try:
-            self._partitions[record.topic, record.partition].append(record)
+            arrival = -1
+            if has_arrived:
+                arrival = self._last = max(time.monotonic_ns() - self._began, self._last + 1)
+            self._partitions[record.topic, record.partition].append(record, arrival)
+            self._file.check()
         except OSError as error:
             raise self._error(error) from None
         self.messages += 1
@@ -83,7 +104,7 @@ class RecordingFile:
         try:
             for partition in self._partitions.values():
                 partition.commit()
-            self._file.flush()
+            self._file.publish()
         except OSError as error:
             raise self._error(error) from None
 
@@ -103,9 +124,9 @@ class RecordingFile:
 
 
 class _Partition:
-    def __init__(self, group: h5py.Group) -> None:
+    def __init__(self, file: SharedFile, group: h5py.Group) -> None:
         def column(name: str, dtype: type[np.generic], chunk: int, **attributes: str) -> Column:
-            return Column(group, name, np.dtype(dtype), chunk=chunk, attributes=attributes)
+            return Column(group, name, np.dtype(dtype), chunk=chunk, attributes=attributes, file=file)
 
         self._bytes = {name: column(name, np.uint8, chunk) for name, chunk in _BYTES_PER_CHUNK.items()}
         self._sizes = {
@@ -113,11 +134,12 @@ class _Partition:
         }
         self._header_count = column("header_count", np.int32, _MESSAGES_PER_CHUNK)
         self._offset = column("offset", np.int64, _MESSAGES_PER_CHUNK)
+        self._arrival = column("arrival", np.int64, _MESSAGES_PER_CHUNK, units="ns")
         self._timestamp = column(
             "timestamp", np.int64, _MESSAGES_PER_CHUNK, units="ms", start="1970-01-01T00:00:00Z"
         )
 
-    def append(self, record: Any) -> None:
+    def append(self, record: Any, arrival: int) -> None:
         headers = record.headers or ()
         for name, value in headers:
             self._append("header_name", name.encode())
@@ -126,12 +148,13 @@ class _Partition:
         self._append("payload", record.value)
         self._header_count.append_one(len(headers))
         self._offset.append_one(record.offset)
+        self._arrival.append_one(arrival)
         self._timestamp.append_one(-1 if record.timestamp is None else record.timestamp)
 
     def commit(self) -> None:
         for column in (*self._bytes.values(), *self._sizes.values()):
             column.commit()
-        for column in (self._header_count, self._offset, self._timestamp):
+        for column in (self._header_count, self._offset, self._arrival, self._timestamp):
             column.commit()
 
     def _append(self, name: str, text: bytes | None) -> None:

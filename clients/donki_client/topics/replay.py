@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from donki.errors import BrokerError, InputError
 from donki.sources import Message, Recording
-from donki.streams.client import knock, open_client, parse_address
-from donki.streams.kafka_python import open_producer
-from donki.streams.topic import check_topic
-from donki.streams.under_way import UnderWay
-from donki.streams.window import Window
-from donki_client.interruption import interruption
+from donki.sources.recorded.replay_clock import FAR_OFF, MOST_GAP
+from donki.streams.kafka.brokers import format_brokers, parse_brokers, probe
+from donki.streams.kafka.client import open_client
+from donki.streams.kafka.in_flight import InFlight
+from donki.streams.kafka.kafka_python import open_producer
+from donki.streams.kafka.null_headers import with_nulls
+from donki.streams.kafka.producer import ProducerSettings
+from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.window import Window
+from donki_client.console.interruption import interruption
 
 CONNECT_LIMIT = 3.0  # s
 DELIVERY_LIMIT = 10.0  # s
@@ -31,7 +36,7 @@ MOST_BYTES = 300 << 20  # in one message: what the ESS file writer accepts
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of a replay.
+    """The result of a replay.
 
     Attributes
     ----------
@@ -71,10 +76,11 @@ def replay(
     speed: float = 1.0,
     topic_map: Mapping[str, str],
 ) -> Replayed:
-    """Send every message of a recording, at the pace of its time stamps.
+    """Send every message of a recording, at the pace at which it came; see `Recording.messages`.
 
     Payload, key, headers and, where the topic has it, partition are those that were recorded. Time stamps
     keep their distances, divided by the speed, from the start of the replay on; at speed 0 they end there.
+    One that is far off becomes the time at which the message is due.
 
     Parameters
     ----------
@@ -83,7 +89,7 @@ def replay(
     console
         where progress is shown, if it is a terminal
     broker
-        ``host:port``
+        one or more of the cluster, as `parse_brokers` takes them
     options
         security settings for the Kafka client
     speed
@@ -94,7 +100,7 @@ def replay(
     Raises
     ------
     InputError
-        when `broker` is no ``host:port``, or a topic to map was not recorded
+        when `broker` names none, or a topic to map was not recorded
     SourceError
         when the file cannot be read
     BrokerError
@@ -107,13 +113,14 @@ def replay(
             known = ", ".join(recording.partitions)
             raise InputError(f"topic {', '.join(sorted(unknown))} is not in {path}; in it are {known}")
         topics = {topic: topic_map.get(topic, topic) for topic in recording.partitions}
-        knock([parse_address(broker)], CONNECT_LIMIT / 2)
+        brokers = parse_brokers(broker, options)
+        first = probe(brokers, CONNECT_LIMIT / 2)
         wanted: dict[str, int] = {}
         for old, new in topics.items():
             wanted[new] = max(recording.partitions[old], wanted.get(new, 1))
-        _make_topics(broker, options or {}, wanted)
+        _make_topics([first], options or {}, wanted)
         with interruption() as interrupted:
-            return _Sender(broker, options or {}, topics).run(recording, speed, console, interrupted)
+            return _Sender([first], options or {}, topics).run(recording, speed, console, interrupted)
     finally:
         recording.close()
 
@@ -129,11 +136,14 @@ class _Sender:
         of what is under way
     """
 
-    def __init__(self, broker: str, options: Mapping[str, Any], topics: Mapping[str, str]) -> None:
-        self._broker = broker
+    def __init__(
+        self, brokers: Sequence[tuple[str, int]], options: Mapping[str, Any], topics: Mapping[str, str]
+    ) -> None:
+        self._brokers = brokers
+        self._broker = broker = format_brokers(brokers)
         self._options = options
         self._topics = topics
-        self._under_way = UnderWay()
+        self._under_way = InFlight()
         self.window = Window(
             WINDOW, DELIVERY_LIMIT + 1, broker, lambda seconds, _: self._under_way.wait(seconds)
         )
@@ -143,12 +153,8 @@ class _Sender:
         self, recording: Recording, speed: float, console: Console, interrupted: threading.Event
     ) -> Replayed:
         producer = open_producer(
-            [parse_address(self._broker)],
-            "donki-replay",
-            self._options,
-            most_bytes=MOST_BYTES,
-            connect_timeout=CONNECT_LIMIT,
-            delivery_timeout=DELIVERY_LIMIT,
+            ProducerSettings(self._brokers, "donki-replay", self._options, CONNECT_LIMIT, DELIVERY_LIMIT),
+            MOST_BYTES,
         )
         failure = ""
         total = len(recording)
@@ -166,7 +172,7 @@ class _Sender:
                 disable=not console.is_terminal,
             ) as progress:
                 task = progress.add_task("", total=total)
-                for message, timestamp in _paced(recording, speed, interrupted):
+                for message, timestamp in _paced(recording, speed, console, interrupted):
                     self._send(producer, message, timestamp, counts)
                     progress.update(task, completed=self._sent)
                 self.window.drain(DELIVERY_LIMIT)
@@ -187,7 +193,7 @@ class _Sender:
             topic,
             message.payload,
             message.key,
-            list(message.headers),
+            with_nulls(message.headers),
             message.partition % counts[topic],
             timestamp,
         )
@@ -202,7 +208,7 @@ class _Sender:
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
-    """Tells the sender what came of one message."""
+    """Tells the sender the result for one message."""
 
     sender: _Sender
     topic: str
@@ -223,26 +229,35 @@ class _Delivery:
         self.sender.lost(self.topic, f": {reason}")
 
 
-def _paced(recording: Recording, speed: float, interrupted: threading.Event) -> Iterator[tuple[Message, int]]:
+def _paced(
+    recording: Recording, speed: float, console: Console, interrupted: threading.Event
+) -> Iterator[tuple[Message, int]]:
     """Yield each message when it is due, with its new time stamp in ms; end when interrupted."""
-    first, last = recording.span
+    ended = 0.0 if speed else recording.duration
     started, now = time.monotonic(), time.time_ns() // 1_000_000
-    for due, message in recording.messages():
-        wait = (due - first) / 1000 / speed - (time.monotonic() - started) if speed else 0
+    for number, (due, gap, timestamp, message) in enumerate(recording.messages(), start=1):
+        if speed and gap > MOST_GAP:
+            lasts = f"lasts {MOST_GAP / 1000 / speed:g} s" if gap <= FAR_OFF else "is left out"
+            length = timedelta(seconds=round(gap / 1000))
+            line = f"the gap of {length} before message {number:,} {lasts}; --speed 0 waits for none"
+            console.print(line, soft_wrap=True)
+        wait = due / 1000 / speed - (time.monotonic() - started) if speed else 0
         if interrupted.wait(wait) if wait > 0 else interrupted.is_set():
             return
-        # Brokers refuse time stamps that lie far in the future.
-        timestamp = now + (round((message.timestamp - first) / speed) if speed else message.timestamp - last)
-        yield message, max(timestamp, 0)
+        # Brokers refuse time stamps that lie far in the future, and delete what is old.
+        yield message, now + round(timestamp / speed if speed else timestamp - ended)
 
 
-def _make_topics(broker: str, options: Mapping[str, Any], wanted: Mapping[str, int]) -> None:
+def _make_topics(
+    brokers: Sequence[tuple[str, int]], options: Mapping[str, Any], wanted: Mapping[str, int]
+) -> None:
     """Make the topics that are not there, with as many partitions as wanted."""
+    broker = format_brokers(brokers)
     for topic in wanted:
         check_topic(topic)
     settings = {
         **options,
-        "bootstrap_servers": [broker],
+        "bootstrap_servers": broker.split(", "),
         "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT),
     }
     try:

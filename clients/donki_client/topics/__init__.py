@@ -1,0 +1,1 @@
+"""Kafka topics to a file, and back."""
