@@ -7,7 +7,7 @@ import struct
 import sys
 from pathlib import Path
 
-from donki_client.facility.address import Address
+from donki_client.address import Address
 from donki_client.facility.processes import Processes
 from donki_client.facility.starting import Starting
 

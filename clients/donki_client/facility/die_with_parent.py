@@ -1,4 +1,4 @@
-"""Become another program that dies with its parent: ``tether.py PARENT_PID PROGRAM ARGUMENT...``.
+"""Become another program that dies with its parent: ``die_with_parent.py PARENT_PID PROGRAM ARGUMENT...``.
 
 A program of its own, because nothing but async-signal-safe calls may run between fork and exec of a process
 with threads. It imports as little as it can, since it stands before the start of every server.

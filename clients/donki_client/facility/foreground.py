@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import re
 import subprocess
-import threading
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import tango
 from rich.console import Console
 
 from donki.errors import DonkiError, ScriptError
-from donki_client.errors import translated
-from donki_client.facility.address import Address
+from donki.threads import Threads
+from donki_client.address import Address
+from donki_client.api.errors import translated
+from donki_client.console.output import printable
 from donki_client.facility.database import answers
-from donki_client.facility.processes import ending, spawn
-from donki_client.facility.servers import READY, START_LIMIT, DeviceServer, command_line, register, running
+from donki_client.facility.processes import ending
+from donki_client.facility.servers import (
+    READY,
+    START_LIMIT,
+    DeviceServer,
+    await_loaded,
+    command_line,
+    register,
+    running,
+)
+from donki_client.facility.spawning import spawn
 
 STOP_LIMIT = 3.0  # s
 
@@ -28,8 +41,17 @@ LOG_LINE = re.compile(
 )
 
 
-def run_player(name: str, database: Address, script: Path, console: Console) -> None:
+def run_player(
+    name: str, database: Address, script: Path, console: Console, data_path: Sequence[Path] = ()
+) -> None:
     """Register the Player donki/player/NAME, run it and show its log until Ctrl-C.
+
+    Parameters
+    ----------
+    name, database, script, console
+        what it is called, where it is registered, what it plays, where its log goes
+    data_path
+        folders of the files that Parameters may name
 
     Raises
     ------
@@ -37,6 +59,9 @@ def run_player(name: str, database: Address, script: Path, console: Console) -> 
         when no Tango database answers, the name is taken, the script is not usable, or the server dies
     """
     server = DeviceServer.player(name, script)
+    if data_path:  # without, the property stays as it is in the database
+        folders = [str(folder.resolve()) for folder in data_path]
+        server = replace(server, properties={**server.properties, "DataPath": folders})
     if not answers(database):
         raise DonkiError(
             f"no Tango database answers at {database}; "
@@ -47,27 +72,29 @@ def run_player(name: str, database: Address, script: Path, console: Console) -> 
             f"{server.device} is already running ({elsewhere}); stop it there or choose another name"
         )
     register(database, server)
-    log = ["-v1"]  # the script's lines are on Tango's level INFO
+    options = ["-v1"]  # the script's lines are on Tango's level INFO
     with (
         suppress(KeyboardInterrupt),
-        spawn(*command_line(database, server, log), output=subprocess.PIPE) as process,
+        spawn(*command_line(database, server, options), output=subprocess.PIPE) as process,
     ):
         try:
-            _await_ready(process, server, database)
+            _await_start(process, server)
+            # Also while the script is being loaded: it could not write otherwise.
+            log = Threads().start("log", partial(_show_log, process, server, console))
+            _await_script(process, server, database, console)
             console.print(
-                f"{server.device} plays {script} in the database {database}; Ctrl-C ends it", soft_wrap=True
+                f"{server.device} plays {printable(script)} in the database {database}; Ctrl-C ends it",
+                soft_wrap=True,
             )
-            for line in process.stdout or ():
-                console.print(_readable(line, server.device), markup=False, soft_wrap=True)
+            log.join()
             raise DonkiError(f"{server.name} {ending(process.wait())}")
         finally:
             _end(process)
 
 
-def _await_ready(process: subprocess.Popen[bytes], server: DeviceServer, database: Address) -> None:
-    """Wait until the device answers, with a usable script."""
-    watchdog = threading.Timer(START_LIMIT, process.kill)
-    watchdog.start()
+def _await_start(process: subprocess.Popen[bytes], server: DeviceServer) -> None:
+    """Wait until the device answers."""
+    watchdog = Threads().start_after(START_LIMIT, "watchdog", process.kill)
     written = []
     try:
         for line in process.stdout or ():
@@ -78,11 +105,28 @@ def _await_ready(process: subprocess.Popen[bytes], server: DeviceServer, databas
             raise DonkiError(f"{server.name} {ending(process.wait())}; it wrote:\n{''.join(written)}")
     finally:
         watchdog.cancel()
+
+
+def _await_script(
+    process: subprocess.Popen[bytes], server: DeviceServer, database: Address, console: Console
+) -> None:
+    """Wait until the device has a usable script."""
+
+    def check_alive() -> None:
+        if (status := process.poll()) is not None:
+            raise DonkiError(f"{server.name} {ending(status)}")
+
+    await_loaded(database, server, check_alive, partial(console.print, markup=False, soft_wrap=True))
     device = f"tango://{database.tango_host}/{server.device}"
     with translated(device):
         player = tango.DeviceProxy(device)
         if player.state() == tango.DevState.FAULT:
             raise ScriptError(player.status())
+
+
+def _show_log(process: subprocess.Popen[bytes], server: DeviceServer, console: Console) -> None:
+    for line in process.stdout or ():
+        console.print(_readable(line, server.device), markup=False, soft_wrap=True)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -6,7 +6,9 @@ import time
 
 from kafka import KafkaAdminClient
 
-from donki.streams.client import knock, open_client, parse_address
+from donki.host_port import format_host_port
+from donki.streams.kafka.brokers import parse_brokers, probe
+from donki.streams.kafka.client import open_client
 
 CONNECT_LIMIT = 3.0  # s
 
@@ -17,19 +19,20 @@ def check_broker(broker: str) -> None:
     Parameters
     ----------
     broker
-        ``host:port``
+        as `parse_brokers` takes it
 
     Raises
     ------
     InputError
-        when `broker` is no ``host:port``
+        when `broker` names none
     BrokerError
         when no Kafka broker answers there within 3 s
     """
     limit = time.monotonic() + CONNECT_LIMIT
-    knock([parse_address(broker)], CONNECT_LIMIT / 2)
+    addresses = parse_brokers(broker)
+    first = probe(addresses, CONNECT_LIMIT / 2)
     settings = {
-        "bootstrap_servers": [broker],
+        "bootstrap_servers": [format_host_port(*first)],
         "bootstrap_timeout_ms": int(1000 * (limit - time.monotonic())),
     }
     open_client(KafkaAdminClient, broker, settings).close()

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from donki.errors import DonkiError, FileError
-from donki_client.facility.address import Address
+from donki_client.address import Address
 from donki_client.facility.database import start_database
+from donki_client.facility.forking import ForkServer
 from donki_client.facility.processes import Child, Processes
-from donki_client.facility.servers import DeviceServer, start_servers
 from donki_client.facility.starting import Starting
+
+if TYPE_CHECKING:
+    from donki_client.facility.servers import DeviceServer
+
+#: What the servers of a facility are, in the order in which they are started.
+MODULES = (
+    "tango.databaseds.database",
+    "donki_client.facility.broker.__main__",
+    "donki.director.device",
+    "donki.player.device",
+)
 
 
 class LocalFacility:
@@ -43,9 +55,14 @@ class LocalFacility:
         except OSError as error:
             raise FileError(f"the folder {folder} cannot be made: {error.strerror}") from None
         self.folder = folder
-        self._base = Processes(folder)
-        self._servers = Processes(folder)
+        self._fork_server = ForkServer(folder / "servers.log")
+        self._base = Processes(folder, self._fork_server)
+        self._servers = Processes(folder, self._fork_server)
         self._database: Address | None = None
+
+    def prepare(self) -> None:
+        """Begin to import what the servers need, in a process of their own; returns at once."""
+        self._fork_server.load(MODULES)
 
     @property
     def database(self) -> Address:
@@ -79,16 +96,25 @@ class LocalFacility:
         self._database = database.wait()
         return self._database, broker.wait()
 
-    def start_servers(self, *servers: DeviceServer) -> list[Child]:
-        """Register device servers, start them side by side, and return when every device answers."""
-        return start_servers(self._servers, self.database, servers)
+    def start_servers(self, *servers: DeviceServer, tell: Callable[[str], object] = str) -> list[Child]:
+        """Register device servers, start them side by side, and return when every device is ready.
+
+        `tell` takes a line about what is waited for, where that takes long.
+        """
+        from donki_client.facility.servers import start_servers  # noqa: PLC0415 - it needs PyTango
+
+        self._fork_server.load(sorted({server.module for server in servers}.intersection(MODULES)))
+        return start_servers(self._servers, self.database, servers, tell)
 
     def stop(self) -> None:
         """Stop everything that was started here."""
         try:
             self._servers.stop()
         finally:
-            self._base.stop()
+            try:
+                self._base.stop()
+            finally:
+                self._fork_server.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -101,5 +127,5 @@ class LocalFacility:
 
 def start_broker(processes: Processes) -> Starting:
     """Start the embedded in-memory Kafka broker on a free port of 127.0.0.1."""
-    command = [sys.executable, "-m", "donki_client.facility.broker", "--port", "0"]
+    command = [sys.executable, "-m", "donki_client.facility.broker.__main__", "--port", "0"]
     return Starting(processes.start("memory-broker", command), r"listening on (\S+):(\d+)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import sys
@@ -11,39 +10,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from donki.errors import DonkiError
-from donki_client.facility import tether
+from donki_client.facility.forking import ForkedProcess, ForkServer
+from donki_client.facility.spawning import spawn
 
 POLL = 0.01  # s, between two looks at a starting process
 TAIL = 12  # lines of a log that an error shows
-
-
-def spawn(
-    command: list[str], environment: Mapping[str, str], output: int | IO[bytes]
-) -> subprocess.Popen[bytes]:
-    """Start a program that never outlives the thread that started it: the kernel kills it then.
-
-    Parameters
-    ----------
-    command
-        the program, by its path, and its arguments
-    environment
-        added to this process's own
-    output
-        where its standard output and error go, as `subprocess.Popen` takes it
-    """
-    return subprocess.Popen(
-        # -I -S: the tether needs nothing of site-packages, and starts in 20 ms without
-        [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-        # Ctrl-C is for the parent, which then stops its children in order.
-        process_group=0,
-    )
 
 
 def ending(status: int) -> str:
@@ -64,11 +38,24 @@ class Child:
         its process number
     """
 
-    def __init__(self, name: str, command: list[str], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        log: Path,
+        environment: Mapping[str, str],
+        fork_server: ForkServer | None = None,
+    ) -> None:
         self.name = name
         self.log = log
+        self._popen: subprocess.Popen[bytes] | ForkedProcess
         with log.open("wb") as output:
-            self._popen = spawn(command, environment, output)
+            match command:
+                case [sys.executable, "-m", module, *rest] if fork_server and fork_server.suits(environment):
+                    short = name.rpartition("/")[2]
+                    self._popen = fork_server.fork(short, module, rest, environment, log)
+                case _:
+                    self._popen = spawn(command, environment, output)
         self.pid = self._popen.pid
 
     @property
@@ -132,23 +119,27 @@ class Processes:
     """Programs that are stopped together, at the latest when the `with` block ends.
 
     They are gone too when the process that started them ends without a word (kill -9). The kernel looks to
-    the *thread* that started them, so start them from one that lives as long as they shall. What others rest
+    the *thread* that started them, so start them from one that lives as long as they must. What others rest
     on (a database) belongs into a `Processes` of its own, around theirs.
 
     Parameters
     ----------
     logs
         the folder where each program's output goes, one file a program
+    fork_server
+        forks those that are modules of Python (``python -m MODULE``) with a function ``main`` and that it
+        suits; None: each is started as a new program
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, fork_server: ForkServer | None = None) -> None:
         self._logs = logs
+        self._fork_server = fork_server
         self._children: list[Child] = []
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> Child:
         """Start a program and return at once; `environment` is added to this process's own."""
         log = self._logs / f"{name.replace('/', '-')}.log"
-        child = Child(name, command, log, environment or {})
+        child = Child(name, command, log, environment or {}, self._fork_server)
         self._children.append(child)
         return child
 

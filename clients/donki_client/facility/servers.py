@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tango
 
-from donki.errors import InputError
-from donki.policy import OnError
-from donki_client.errors import translated
-from donki_client.facility.address import Address
+from donki.errors import DonkiError, InputError
+from donki.json_text import to_json
+from donki.limits import OnError
+from donki_client.address import Address
+from donki_client.api.errors import translated
 from donki_client.facility.processes import Child, Processes
 
-START_LIMIT = 30.0  # s, for each server
+#: How long a server may take to start, in s; on a busy machine its imports alone take half a minute.
+START_LIMIT = 60.0
+
+#: How long a script may take to load, in s, and after how long it is said that it is waited for.
+LOAD_LIMIT = 600.0
+TELL_AFTER = 2.0
+LOAD_POLL = 0.05  # s
 
 #: How many servers start side by side: each is busy with its imports, more than this only wait for a core.
 AT_ONCE = 2 * (os.cpu_count() or 1)
@@ -73,6 +80,7 @@ class DeviceServer:
         script: Path,
         priority: int | None = None,
         parameters: Mapping[str, Any] | None = None,
+        faults: Sequence[Mapping[str, Any]] | None = None,
         timeout: float | None = None,
         on_error: OnError | None = None,
         retries: int | None = None,
@@ -86,7 +94,7 @@ class DeviceServer:
             the Player's name: letters, digits, ``_``, ``-`` and ``.``
         script
             its action script; the folder becomes the property ScriptPath
-        priority, parameters, timeout, on_error, retries
+        priority, parameters, faults, timeout, on_error, retries
             what the device takes up at its start, the timeout in s; by default what it had before
         properties
             further device properties, such as ``KafkaBrokers="localhost:9092"``
@@ -102,7 +110,8 @@ class DeviceServer:
         given = {
             "Script": script.name,
             "Priority": priority,
-            "Parameters": None if parameters is None else json.dumps(dict(parameters)),
+            "Parameters": None if parameters is None else to_json("parameters", dict(parameters)),
+            "Faults": None if faults is None else to_json("faults", list(faults)),
             "Timeout": timeout,
             "OnError": None if on_error is None else on_error.value,
             "Retries": retries,
@@ -168,8 +177,13 @@ def running(address: Address, server: DeviceServer) -> str | None:
     return f"host {entry.host}, process {entry.pid}"
 
 
-def start_servers(processes: Processes, address: Address, servers: Iterable[DeviceServer]) -> list[Child]:
-    """Register servers, start them side by side, `AT_ONCE` at a time, and wait until every device answers.
+def start_servers(
+    processes: Processes,
+    address: Address,
+    servers: Iterable[DeviceServer],
+    tell: Callable[[str], object] = str,
+) -> list[Child]:
+    """Register servers, start them side by side, `AT_ONCE` at a time, and wait until every device is ready.
 
     Parameters
     ----------
@@ -177,31 +191,72 @@ def start_servers(processes: Processes, address: Address, servers: Iterable[Devi
         whose children they become
     address
         the Tango database's
+    tell
+        takes a line about what is waited for, where that takes long
 
     Raises
     ------
     DonkiError
         when one ends at its start or does not answer in time; shows the end of its output
     """
-    started: list[Child] = []
-    starting: deque[tuple[DeviceServer, Child]] = deque()
+    started: list[tuple[DeviceServer, Child]] = []
+    starting: deque[Child] = deque()
     for server in servers:
         if len(starting) == AT_ONCE:
-            _await_ready(address, *starting.popleft())
+            starting.popleft().wait_for(READY, START_LIMIT)
         register(address, server)
         command, environment = command_line(address, server)
-        started.append(processes.start(server.name, command, environment))
-        starting.append((server, started[-1]))
-    for server, child in starting:
-        _await_ready(address, server, child)
-    return started
+        child = processes.start(server.name, command, environment)
+        started.append((server, child))
+        starting.append(child)
+    for child in starting:
+        child.wait_for(READY, START_LIMIT)
+    for server, child in started:
+        await_loaded(address, server, child.check_alive, tell)
+    return [child for _, child in started]
 
 
-def _await_ready(address: Address, server: DeviceServer, child: Child) -> None:
-    child.wait_for(READY, START_LIMIT)
-    device = f"tango://{address.tango_host}/{server.device}"
-    with translated(device):
-        tango.DeviceProxy(device).ping()
+def await_loaded(
+    address: Address,
+    server: DeviceServer,
+    check_alive: Callable[[], object],
+    tell: Callable[[str], object],
+) -> None:
+    """Wait until a device answers, and has loaded its script; at most `LOAD_LIMIT`.
+
+    Parameters
+    ----------
+    address
+        the Tango database's
+    server
+        the device's
+    check_alive
+        raises a DonkiError where the server has ended
+    tell
+        takes a line about what is waited for, where that takes long
+
+    Raises
+    ------
+    DonkiError
+        when it has not in time; names it
+    """
+    name = f"tango://{address.tango_host}/{server.device}"
+    began, told = time.monotonic(), False
+    with translated(name):
+        device = tango.DeviceProxy(name)
+        # A device that has just started does nothing else.
+        while device.state() == tango.DevState.RUNNING:
+            check_alive()
+            waited = time.monotonic() - began
+            if waited > LOAD_LIMIT:
+                raise DonkiError(
+                    f"{server.device}: {device.status()}, for {LOAD_LIMIT:g} s by now; "
+                    "have it read less when it is loaded, in setup for instance"
+                )
+            if waited > TELL_AFTER and not told:
+                told = True
+                tell(f"{server.device}: {device.status()}; it is waited for, at most {LOAD_LIMIT:g} s")
+            time.sleep(LOAD_POLL)
 
 
 def _member(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from donki_client.facility.address import Address
+from donki_client.address import Address
 from donki_client.facility.processes import Child
 
 START_LIMIT = 20.0  # s

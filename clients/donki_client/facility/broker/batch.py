@@ -68,19 +68,20 @@ class Batch(NamedTuple):
     def offset_at(self, timestamp: int) -> tuple[int, int]:
         """Return offset and time stamp of the first record of `timestamp` (ms since 1970) or later.
 
-        Compressed records are not unpacked: for them it is the first of the batch, so that none is missed.
-
         Raises
         ------
         kafka.errors.CorruptRecordError
             when the producer sent records that cannot be read
         """
-        header = Header._make(_HEADER.unpack_from(self.data))
-        if not header.attributes & DefaultRecordBatch.CODEC_MASK:
+        try:
             for record in DefaultRecordBatch(self.data):
                 if record.timestamp >= timestamp:
                     return record.offset, record.timestamp
-        return self.base_offset, header.first_timestamp
+        except CorruptRecordError:
+            raise
+        except Exception as error:  # noqa: BLE001 - each codec's library has errors of its own
+            raise CorruptRecordError(f"the record batch cannot be unpacked: {error}") from None
+        return self.base_offset, Header._make(_HEADER.unpack_from(self.data)).first_timestamp
 
 
 def check(records: bytes) -> Header:

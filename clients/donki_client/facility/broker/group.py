@@ -126,7 +126,7 @@ class Group:
         return await joined
 
     def _settled(self, member: _Member, protocols: Mapping[str, bytes]) -> bool:
-        """Whether a member that joins again only missed the answer; a leader means to assign anew."""
+        """Whether a member that joins again only missed the answer; a leader means to reassign."""
         if member.protocols != protocols:
             return False
         return self._state is State.SYNCING or (self._state is State.STABLE and member.id != self._leader)

@@ -21,9 +21,10 @@ _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _MAX_PARTITIONS = 1000
 MAX_MESSAGE_BYTES = "max.message.bytes"
 _DEFAULT_MAX_MESSAGE_BYTES = 1_048_588  # as in Apache Kafka
+# Nothing ever expires, and batches stay compressed as they came.
 _WITHOUT_EFFECT = frozenset(
-    {"retention.ms", "retention.bytes", "segment.ms", "segment.bytes"}
-)  # nothing ever expires
+    {"retention.ms", "retention.bytes", "segment.ms", "segment.bytes", "compression.type"}
+)
 
 
 @dataclass(frozen=True)
