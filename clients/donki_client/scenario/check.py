@@ -9,25 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from donki.director.journal import default_directory
-from donki.director.pace import SECOND
-from donki_client.past import Experience, Past
-from donki_client.play import Played, Stage
-from donki_client.rehearsal import MOST_TRIGGERS, Rehearsal, rehearse
-from donki_client.scenario import Scenario
-from donki_client.scenario_file import read_scenario
+from donki.director.journal.place import default_directory
+from donki.director.rules.pace import SECOND
+from donki_client.console.output import printable
+from donki_client.scenario.file import read_scenario
+from donki_client.scenario.history import History, MeasuredScript
+from donki_client.scenario.model import Scenario
+from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
+
+if TYPE_CHECKING:
+    from donki_client.scenario.runner import Played
 
 #: How many triggers are tried. The first one is often slower than the rest.
 TRIED = 5
 
 
 def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool:
-    """Check the scenario of a file and say what came of it.
+    """Check the scenario of a file and print the result.
 
     Parameters
     ----------
@@ -56,7 +59,7 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
             trial = _try(scenario)
         for problem in trial.problems:
             _say(console, f"tried: {problem}", "bold red")
-    known = trial.known if trial else _known(scenario, Past(default_directory()))
+    known = trial.known if trial else _known(scenario, History(default_directory()))
     rehearsal = rehearse(
         scenario, {name: experience.durations for name, experience in known.items() if experience}
     )
@@ -76,40 +79,45 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a few triggers: what went wrong, what is known of each Player now, and the data."""
+    """The result of a few triggers: problems, what is known of each Player now, and the data."""
 
     problems: list[str]
-    known: Mapping[str, Experience | None]
+    known: Mapping[str, MeasuredScript | None]
     played: Played
 
 
 def _try(scenario: Scenario) -> Trial:
+    # Needed for a trial alone, and slow to import: they talk to Tango and Kafka, and read files.
+    from donki_client.facility.local import LocalFacility  # noqa: PLC0415
+    from donki_client.scenario.runner import ScenarioRunner  # noqa: PLC0415
+
     nowhere = {"database": None, "broker": None, "hdf5": None}
     alone = scenario.model_copy(update={**nowhere, "triggers": TRIED, "rate": None, "period": None})
     with TemporaryDirectory(prefix="donki-try-") as folder:
         quiet = Console(file=io.StringIO())
-        played = Stage(alone, "try", Path(folder), Path(folder), quiet).play()
+        with LocalFacility(Path(folder)) as facility:
+            played = ScenarioRunner(alone, "try", facility, Path(folder), quiet).play()
         known = {
             name: replace(experience, source="tried now")
             if experience and experience.is_measured
             else experience
-            for name, experience in _known(scenario, Past(Path(folder))).items()
+            for name, experience in _known(scenario, History(Path(folder))).items()
         }
     return Trial(played.problems, known, played)
 
 
-def _known(scenario: Scenario, past: Past) -> dict[str, Experience | None]:
+def _known(scenario: Scenario, past: History) -> dict[str, MeasuredScript | None]:
     """Return what is known of each Player's actions: from the journal, else as the scenario says."""
-    known: dict[str, Experience | None] = {}
+    known: dict[str, MeasuredScript | None] = {}
     for name, player in scenario.players.items():
         script_hash = hashlib.sha256(player.script.read_bytes()).hexdigest()
-        known[name] = past.experience(script_hash, player.all_parameters)
+        known[name] = past.experience(script_hash, player.parameters)
         if known[name] is None and player.duration is not None:
-            known[name] = Experience("the file", (round(player.duration * SECOND),))
+            known[name] = MeasuredScript("the file", (round(player.duration * SECOND),))
     return known
 
 
-def _players(scenario: Scenario, known: Mapping[str, Experience | None]) -> Table:
+def _players(scenario: Scenario, known: Mapping[str, MeasuredScript | None]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("\nPlayer")
     for column in ("\npriority", "median\nms", "longest\nms", "events\na trigger", "kB\na trigger"):
@@ -120,7 +128,7 @@ def _players(scenario: Scenario, known: Mapping[str, Experience | None]) -> Tabl
         durations = experience.durations if experience else ()
         sent = experience if experience and experience.is_measured else None
         table.add_row(
-            escape(name),
+            printable(name),
             "-" if player.priority < 0 else str(player.priority),
             f"{statistics.median(durations) / 1e6:.1f}" if durations else "-",
             f"{max(durations) / 1e6:.1f}" if durations else "-",
@@ -131,7 +139,7 @@ def _players(scenario: Scenario, known: Mapping[str, Experience | None]) -> Tabl
     return table
 
 
-def _say_rehearsal(console: Console, scenario: Scenario, rehearsal: Rehearsal) -> None:
+def _say_rehearsal(console: Console, scenario: Scenario, rehearsal: Simulation) -> None:
     part = "" if scenario.triggers == rehearsal.triggers else f" (the first {MOST_TRIGGERS:,} were played)"
     if rehearsal.failure:
         _say(console, f"On a virtual clock it fails: {rehearsal.failure}", "bold red")
@@ -157,7 +165,7 @@ def _say_rehearsal(console: Console, scenario: Scenario, rehearsal: Rehearsal) -
 
 
 def _say_data(
-    console: Console, scenario: Scenario, known: Mapping[str, Experience | None], trial: Trial | None
+    console: Console, scenario: Scenario, known: Mapping[str, MeasuredScript | None], trial: Trial | None
 ) -> None:
     measured = [
         experience

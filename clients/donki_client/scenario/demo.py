@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from donki.player.script import shipped_scripts
-from donki.streams.kafka import find_client
-from donki_client.play import check_writable, play
-from donki_client.scenario import KafkaClient, Scenario, ScenarioFiles, ScenarioPlayer
+from donki.player.script.path import shipped_scripts
+from donki.streams.kafka.clients import DEFAULT, find_client
+from donki_client.scenario.model import Scenario, ScenarioFiles
+from donki_client.scenario.play import check_writable, play
+from donki_client.scenario.player import ScenarioPlayer
 
 SCRIPTS = ("run_player_0.py", "run_player_1.py", "run_player_2.py")
 
@@ -42,7 +43,7 @@ class Demo:
     rate: float = 14.0
     series: bool = False
     broker: str | None = None
-    kafka_client: KafkaClient = "kafka-python"
+    kafka_client: str = DEFAULT
     folder: Path | None = None
 
     @property

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from donki.errors import InputError
-from donki.player.script import shipped_scripts
-from donki.streams.client import parse_address
-from donki_client.facility.address import Address
-from donki_client.located import Document, Place, Problem, Route, read_document
-from donki_client.scenario import Scenario, ScenarioFault, ScenarioFiles, ScenarioPlayer, in_folder
+from donki.player.script.path import shipped_scripts
+from donki.streams.kafka.brokers import parse_brokers
+from donki_client.address import Address
+from donki_client.scenario.model import Scenario, ScenarioFiles, paths_in
+from donki_client.scenario.player import ScenarioFault, ScenarioPlayer
+from donki_client.scenario.yaml_document import Document, Place, Problem, Route, read_document
 
 #: What was expected where pydantic found a wrong type.
 EXPECTED = {
@@ -36,7 +37,7 @@ def find_scenario(path: Path) -> Path:
     Raises
     ------
     InputError
-        when there is neither; names those that come along
+        when there is neither; names the bundled ones
     """
     folder = shipped_scripts() / "scenarios"
     if path.exists():
@@ -44,7 +45,7 @@ def find_scenario(path: Path) -> Path:
     if len(path.parts) == 1 and (folder / path).is_file():
         return folder / path
     names = ", ".join(sorted(file.name for file in folder.glob("*.yaml")))
-    raise InputError(f"{path}: there is no such file; the scenarios that come along are {names}")
+    raise InputError(f"{path}: there is no such file; the bundled scenarios are {names}")
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -58,7 +59,7 @@ def read_scenario(path: Path) -> Scenario:
     document = read_document(path)
     problems = list(document.problems)
     try:
-        scenario = Scenario.model_validate(document.content, context=in_folder(path.parent.absolute()))
+        scenario = Scenario.model_validate(document.content, context=paths_in(path.parent.absolute()))
     except ValidationError as error:
         problems += [_problem(document, details) for details in error.errors(include_url=False)]
     else:
@@ -92,7 +93,7 @@ def from_environment(scenario: Scenario, environment: Mapping[str, str]) -> Scen
     named = {}
     for key, variable, check in (
         ("database", "TANGO_HOST", Address.parse),
-        ("broker", "DONKI_BROKER", parse_address),
+        ("broker", "DONKI_BROKER", parse_brokers),
     ):
         value = environment.get(variable)
         if value and getattr(scenario, key) is None:

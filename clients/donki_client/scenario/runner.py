@@ -1,35 +1,29 @@
-"""A scenario played: what is missing is brought up, everything is watched, checked and summed up."""
+"""Where a scenario is played: what is missing is started, the sequence followed, the data read back."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich.console import Console
-from rich.markup import escape
 
-from donki.director.journal import default_directory
-from donki.director.journal_reader import JournalReader
-from donki.errors import DonkiError, FileError, NotAllowedError
-from donki.policy import OnError
-from donki_client.data_check import check_run
-from donki_client.director import Director
-from donki_client.errors import UnreachableError
-from donki_client.facility.address import Address
+from donki.errors import DonkiError, NotAllowedError
+from donki.limits import OnError
+from donki.texts import visible
+from donki_client.address import Address
+from donki_client.api.director import Director
+from donki_client.api.errors import UnreachableError
+from donki_client.api.player import Sent, read_sent
+from donki_client.api.snapshot import Snapshot
+from donki_client.console.progress import follow
 from donki_client.facility.database import answers
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import DeviceServer, running
-from donki_client.kafka_broker import check_broker
-from donki_client.player import Sent, read_sent
-from donki_client.progress import follow
-from donki_client.run_data import RunData
-from donki_client.scenario import Scenario, ScenarioFiles
-from donki_client.snapshot import Snapshot
-from donki_client.summary import Result, notes, problems, table
+from donki_client.scenario.model import Scenario, ScenarioFiles
+from donki_client.scenario.summary import Result, problems
+from donki_client.verify.run_data import RunData
 
 #: How long the journal is waited for at the end of a run, in s.
 JOURNAL_LIMIT = 5.0
@@ -37,93 +31,40 @@ JOURNAL_LIMIT = 5.0
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a sequence: how it ended, what each Player did, and what was found of the data."""
+    """The result of a sequence: how it ended, what each Player did, and what was found of the data."""
 
     end: Snapshot
     results: Sequence[Result]
     data: RunData
+    with_files: bool
 
     @property
     def problems(self) -> list[str]:
         """What is not as it should be, a line each; empty when all was played and everything arrived."""
-        return problems(self.end, self.results, self.data.problems_of_places)
+        places = list(self.data.problems_of_places)
+        if self.data.run.ended is None:
+            places.append("the journal has no end of the run: not all that was sent is noted there")
+        return problems(self.end, self.results, places, with_files=self.with_files)
 
 
-def play(scenario: Scenario, name: str, console: Console, *, journaled: bool = True) -> bool:
-    """Start what is missing, play, read back, sum up and stop everything that was started.
-
-    Parameters
-    ----------
-    scenario
-        what is played; its database and broker are used where they are given, else both are started
-    name
-        of the Director's server
-    console
-        where it is shown
-    journaled
-        whether the run goes into the user's journal
-
-    Returns
-    -------
-    bool
-        whether the sequence was played to its end and everything that was sent arrived
-
-    Raises
-    ------
-    DonkiError
-        when something cannot be started; says what
-    """
-    if scenario.hdf5:
-        check_writable("hdf5", scenario.hdf5.folder)
-    with TemporaryDirectory(prefix=f"donki-{name}-") as folder:
-        stage = Stage(
-            scenario, name, Path(folder), default_directory() if journaled else Path(folder), console
-        )
-        played = stage.play()
-    console.print()
-    console.print(table(played.results))
-    return _judge(scenario, played, console)
-
-
-def check_writable(what: str, folder: Path) -> None:
-    """Make sure that files can be written to a folder; it is made where it is missing.
-
-    Parameters
-    ----------
-    what
-        the option or the key that names the folder, for the message
-
-    Raises
-    ------
-    FileError
-        naming the folder and the reason
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            f"{what} {folder}: cannot be made ({error.strerror}); choose another folder"
-        ) from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileError(f"{what} {folder}: is not writable; choose another folder")
-
-
-class Stage:
+class ScenarioRunner:
     """Where a scenario is played: the facility, and what it is made of.
 
     Parameters
     ----------
     scenario, name, console
         as for `play`
-    folder
-        of the servers' output
+    facility
+        where what is missing is started
     journal
         the folder of the Director's journal
     """
 
-    def __init__(self, scenario: Scenario, name: str, folder: Path, journal: Path, console: Console) -> None:
+    def __init__(
+        self, scenario: Scenario, name: str, facility: LocalFacility, journal: Path, console: Console
+    ) -> None:
         self._scenario = scenario
-        self._folder = folder
+        self._facility = facility
         self._journal = journal
         self._console = console
         self._director = DeviceServer.director(
@@ -133,27 +74,31 @@ class Stage:
         )
 
     def play(self) -> Played:
-        """Bring up what is missing, play the sequence, and return what came of it when all is down again."""
-        with LocalFacility(self._folder) as facility:
-            broker = self._bring_up(facility)
-            players = self._players(broker)
-            with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
-                self._refuse_running(facility.database, [self._director, *players])
-                facility.start_servers(self._director, *players)
-            director = Director(self._director.device, facility.database)
-            end = self._play(director)
-            sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
-            data = self._check(end.run_id, broker)
-            # The names of a Player that never ran are known in lower case alone.
-            shown = {player.name.lower(): player for player in director.players}
+        """Bring up what is missing, play the sequence, and return the result."""
+        facility = self._facility
+        broker = self._bring_up(facility)
+        players = self._players(broker)
+        with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
+            self._refuse_running(facility.database, [self._director, *players])
+            facility.start_servers(self._director, *players, tell=self._tell)
+        director = Director(self._director.device, facility.database)
+        end = self._play(director)
+        sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
+        data = self._check(end.run_id, broker)
+        # The names of a Player that never ran are known in lower case alone.
+        shown = {player.name.lower(): player for player in director.players}
         results = [
             Result(shown[name.lower()], said, data.of(shown[name.lower()].name))
             for name, said in sent.items()
         ]
-        return Played(end, results, data)
+        return Played(end, results, data, with_files=self._scenario.hdf5 is not None)
 
     def _check(self, run_id: str, broker: str) -> RunData:
         """Read back what was delivered, when the journal has the end of the run."""
+        # Slow to import, for Kafka and HDF5; nothing waits for it here.
+        from donki.director.journal.reading.reader import JournalReader  # noqa: PLC0415
+        from donki_client.verify.run_check import check_run  # noqa: PLC0415
+
         with self._console.status("reading back"), JournalReader(self._journal) as reader:
             limit = time.monotonic() + JOURNAL_LIMIT
             while (run := reader.run(run_id)).ended is None and time.monotonic() < limit:
@@ -165,7 +110,9 @@ class Stage:
         named_database, named_broker = self._scenario.database, self._scenario.broker
         with self._console.status("starting the Tango database and the Kafka broker"):
             if named_broker:
-                # A broker that is not there shall be known before anything is started.
+                # A broker that is not there must be known before anything is started.
+                from donki_client.facility.kafka_broker import check_broker  # noqa: PLC0415 - as at the end
+
                 broker = named_broker
                 check_broker(broker)
                 started = self._have_database(facility, named_database)
@@ -207,7 +154,8 @@ class Stage:
                 name,
                 player.script,
                 priority=player.priority,
-                parameters=player.all_parameters,
+                parameters=player.parameters,
+                faults=[fault.as_rule() for fault in player.faults],
                 timeout=player.timeout,
                 on_error=OnError[player.on_error],
                 retries=player.retries,
@@ -215,6 +163,7 @@ class Stage:
                 KafkaClient=self._scenario.kafka_client,
                 ValuesTopic=player.values_topic,
                 Aliases=[f"{value}={alias}" for value, alias in player.aliases.items()],
+                DataPath=[str(folder.resolve()) for folder in player.data_path],
                 **properties,
             )
             for name, player in self._scenario.players.items()
@@ -256,28 +205,11 @@ class Stage:
         except UnreachableError:
             return None
 
+    def _tell(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+
     def _say(self, what: str, text: str) -> None:
-        self._console.print(f"{what:<16}{text}", markup=False, soft_wrap=True)
-
-
-def _judge(scenario: Scenario, played: Played, console: Console) -> bool:
-    for note in notes(played.results):
-        console.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
-    found = played.problems
-    for problem in found:
-        console.print(f"[bold red]{escape(problem)}[/]", soft_wrap=True)
-    if not found:
-        streams = played.data.streams
-        events, many = sum(stream.events for stream in streams), sum(stream.values for stream in streams)
-        faults = sum(stream.faults.total() for stream in streams)
-        values = f" and {many:,} values" if many else ""
-        files = f" and in the files in {scenario.hdf5.folder}" if scenario.hdf5 else ""
-        wrong = f", with the {_count(faults, 'fault')} put in on purpose" if faults else ""
-        console.print(
-            f"[bold green]all {events:,} events{values} arrived at Kafka{escape(files)}{wrong}[/]",
-            soft_wrap=True,
-        )
-    return not found
+        self._console.print(f"{what:<16}{visible(text)}", markup=False, soft_wrap=True)
 
 
 def _file_properties(files: ScenarioFiles | None) -> dict[str, str]:

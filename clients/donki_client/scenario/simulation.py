@@ -8,21 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from donki.director.effects import Ask, Effect, GiveUp, Member, Outcome, Step, Task, TriggerDone
-from donki.director.pace import OVERRUN, SECOND, check_period
-from donki.director.sequence import ENDLESS
-from donki.director.sequence import Sequence as Rules
-from donki.director.states import Phase
-from donki.policy import OnError
-from donki_client.scenario import Scenario
+from donki.director.rules.effects import Ask, Attempt, Cancel, Effect, Outcome, PlayerState, Task, TriggerDone
+from donki.director.rules.pace import OVERRUN, SECOND, check_period
+from donki.director.rules.sequence import Sequence as Rules
+from donki.director.rules.sequence_state import ENDLESS
+from donki.director.rules.states import Phase
+from donki.limits import OnError
+from donki_client.scenario.model import Scenario
 
 #: The most triggers that are played; of more, the rest is taken to go on like that.
 MOST_TRIGGERS = 10_000
 
 
 @dataclass
-class Rehearsal:
-    """What came of it; times are ns.
+class Simulation:
+    """The result of a simulation; times are ns.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Rehearsal:
     failure: str = ""
 
 
-def rehearse(scenario: Scenario, durations: Mapping[str, Sequence[int]]) -> Rehearsal:
+def rehearse(scenario: Scenario, durations: Mapping[str, Sequence[int]]) -> Simulation:
     """Play the sequence of a scenario on a virtual clock.
 
     Set-up takes no time here. Nothing but time is played: no script fails, a Player that takes longer than
@@ -61,7 +61,7 @@ def rehearse(scenario: Scenario, durations: Mapping[str, Sequence[int]]) -> Rehe
         over again; empty: none at all
     """
     members = [
-        Member(name, part.priority, round(part.timeout * SECOND), OnError[part.on_error], part.retries)
+        PlayerState(name, part.priority, round(part.timeout * SECOND), OnError[part.on_error], part.retries)
         for name, part in scenario.players.items()
     ]
     triggers = MOST_TRIGGERS if scenario.is_endless else min(scenario.triggers, MOST_TRIGGERS)
@@ -79,7 +79,11 @@ class _Stage:
     """The virtual clock, and Players that do nothing but take their time."""
 
     def __init__(
-        self, members: Iterable[Member], triggers: int, period: int, durations: Mapping[str, Sequence[int]]
+        self,
+        members: Iterable[PlayerState],
+        triggers: int,
+        period: int,
+        durations: Mapping[str, Sequence[int]],
     ) -> None:
         self.period = period
         self.begin = 0
@@ -89,9 +93,9 @@ class _Stage:
         self._now = 0
         self._answers: list[tuple[int, int, str, int]] = []
         self._order = count()
-        self._rehearsal = Rehearsal()
+        self._rehearsal = Simulation()
 
-    def play(self) -> Rehearsal:
+    def play(self) -> Simulation:
         self._perform(self._rules.begin(self._now))
         while self._rules.phase is not Phase.ENDED:
             deadline = self._rules.deadline
@@ -113,10 +117,10 @@ class _Stage:
                         self._ask(effect, player)
                 case TriggerDone():
                     self._done(effect)
-                case GiveUp():
+                case Cancel():
                     for player in effect.players:
                         self._perform(self._rules.found(player, self._now))
-                case Step():
+                case Attempt():
                     self._rehearsal.timeouts[effect.player] += effect.outcome is not Outcome.DONE
 
     def _ask(self, ask: Ask, player: str) -> None:

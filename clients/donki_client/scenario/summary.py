@@ -1,17 +1,19 @@
-"""What came of a run: the table and the problems that the demo ends with."""
+"""The result of a run: the table and the problems that the demo ends with."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.table import Table
 from tango import DevState
 
-from donki_client.player import Sent
-from donki_client.run_data import StreamData
-from donki_client.snapshot import PlayerStatus, Snapshot
+from donki_client.api.player import Sent
+from donki_client.api.snapshot import PlayerStatus, Snapshot
+from donki_client.console.output import printable
+from donki_client.verify.run_data import StreamData
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def table(results: Sequence[Result]) -> Table:
         missed = [f"{result.player.skipped:,}"] if with_missed else []
         stored = ["-" if result.stored is None else f"{result.stored:,}"] if with_files else []
         shown.add_row(
-            result.player.name,
+            printable(result.player.name),
             str(result.player.priority),
             f"{result.sent.last_trigger:,}" if result.sent else "-",
             *missed,
@@ -92,7 +94,7 @@ def notes(results: Sequence[Result]) -> list[str]:
     """Return what the Players' policies made of failures, a line each."""
     players = [result.player for result in results]
     missed = [
-        f"Player {player.name} missed {player.skipped} trigger{'' if player.skipped == 1 else 's'}"
+        f"Player {player.name} missed {_count(player.skipped, 'trigger')}"
         for player in players
         if player.skipped
     ]
@@ -101,7 +103,9 @@ def notes(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def problems(end: Snapshot, results: Sequence[Result], places: Sequence[str] = ()) -> list[str]:
+def problems(
+    end: Snapshot, results: Sequence[Result], places: Sequence[str] = (), *, with_files: bool = False
+) -> list[str]:
     """Return what is not as it should be, a line each; empty when all was played and everything arrived.
 
     Parameters
@@ -112,13 +116,58 @@ def problems(end: Snapshot, results: Sequence[Result], places: Sequence[str] = (
         what each Player did
     places
         what is wrong with topics and files
+    with_files
+        whether all data are to be in files too
     """
     found = []
     if end.state == DevState.FAULT:
         found.append(f"the sequence failed: {end.last_error}")
     elif end.triggers > 0 and end.current_trigger != end.triggers:
         found.append(f"the sequence was stopped at trigger {end.current_trigger} of {end.triggers}")
+    if with_files:
+        found += [
+            f"Player {stream.player}, {stream.source}: the Player wrote no file"
+            for result in results
+            for stream in result.data
+            if stream.stored is None and stream.measured.messages
+        ]
     return [*found, *places, *(problem for result in results for problem in result.problems)]
+
+
+def success(results: Sequence[Result], folder: Path | None) -> str:
+    """Return what is where it belongs, in a run without problems: no more than was compared and found.
+
+    Parameters
+    ----------
+    results
+        what each Player did
+    folder
+        of the files; None where there are none
+    """
+    streams = [stream for result in results for stream in result.data]
+    events = sum(stream.noted.events for stream in streams)
+    values = sum(stream.findings.matched for stream in streams if not stream.has_events)
+    said = f"all {events:,} events{_values(values)} arrived at Kafka"
+    if folder:
+        measured = sum(stream.measured.events for stream in streams)
+        rows = sum(stream.measured.messages for stream in streams if not stream.has_events)
+        if (measured, rows) == (events, values):
+            said += f" and in the files in {folder}"
+        else:
+            said += f", all {measured:,} events{_values(rows)} that were measured in the files in {folder}"
+    if faults := sum(stream.faults.total() for stream in streams):
+        said += f", with the {_count(faults, 'fault')} put in on purpose"
+    if left := sum(stream.findings.left_over for stream in streams):
+        said += f"; {_count(left, 'message')} of attempts that failed came to Kafka before"
+    return f"of the triggers that were done, {said}" if notes(results) else said
+
+
+def _values(count: int) -> str:
+    return f" and {count:,} values" if count else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -138,6 +138,7 @@ class _Reader:
             return str(node.value)
         if isinstance(value, float) and not abs(value) < float("inf"):
             self._report(_place(node.start_mark), f"{node.value} is no finite number")
+            return None
         return value
 
     def _report(self, place: Place, text: str) -> None:

@@ -1,0 +1,1 @@
+"""Scenarios: a whole experiment in a YAML file, read, checked and played."""

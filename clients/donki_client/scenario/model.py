@@ -1,0 +1,174 @@
+"""A scenario: a whole experiment as data. How it is read from a file: `donki_client.scenario.file`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from donki.director.rules.pace import check_period
+from donki.director.rules.sequence_state import ENDLESS, check_triggers
+from donki.errors import InputError
+from donki.json_text import to_json
+from donki.streams.kafka.brokers import parse_brokers
+from donki.streams.kafka.clients import DEFAULT
+from donki.streams.nexus.compression_names import check_compression
+from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_file_triggers
+from donki_client.address import Address
+from donki_client.scenario.fields import (
+    FOLDER,
+    KafkaClient,
+    Part,
+    PlayerName,
+    Rate,
+    Time,
+    in_folder,
+    obeying,
+    problem,
+)
+from donki_client.scenario.player import ScenarioPlayer
+
+
+def _check_title(title: str) -> None:
+    if wrong := "".join(letter for letter in title if ord(letter) > 255):
+        raise InputError(f"Tango takes the letters of Latin-1 alone, not {wrong!r:.80}; got {title!r:.200}")
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**63:
+        raise InputError(f"a whole number from 0 to 2**63 - 1; got {seed}")
+
+
+class ScenarioFiles(Part):
+    """The Players' NeXus files; the name of a folder alone leaves all else as it is by default."""
+
+    folder: Annotated[Path, BeforeValidator(in_folder), Field(examples=["data"])]
+    """Where they go, relative to the scenario's folder."""
+
+    name: Annotated[str, obeying(check_file_name)] = FILE_NAME
+    """Pattern of their names: {run}, {player} and, where it is wanted, {first}, a file's first trigger."""
+
+    triggers: Annotated[int, obeying(check_file_triggers), Field(json_schema_extra={"minimum": 0})] = 0
+    """How many go into a file before the next one is begun; 0: all."""
+
+    compression: Annotated[str, obeying(check_compression)] = Field(default="", examples=["gzip"])
+    """Of files that are finished: gzip, lzf, or one of the package hdf5plugin; empty: none."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let editors accept the name of a folder too."""
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
+
+
+def _as_files(value: object) -> object:
+    return value if isinstance(value, Mapping | ScenarioFiles | None) else {"folder": value}
+
+
+class Scenario(Part):
+    """A whole experiment: who plays what, how often, and where the data go."""
+
+    title: Annotated[str, obeying(_check_title)] = Field(default="", examples=["Kafka example, in parallel"])
+    """Title of the run."""
+
+    metadata: Annotated[dict[str, JsonValue], obeying(partial(to_json, "metadata"))] = Field(
+        default={}, examples=[{"proposal": 123456}]
+    )
+    """What is kept with the data."""
+
+    seed: Annotated[int, obeying(_check_seed), Field(json_schema_extra={"minimum": 0})] | None = None
+    """Of all random numbers, so that the run repeats byte for byte; none: another at each run."""
+
+    triggers: Annotated[
+        int,
+        obeying(check_triggers),
+        Field(json_schema_extra={"minimum": -1, "not": {"const": 0}}, examples=[100]),
+    ]
+    """How many; -1: until Ctrl-C."""
+
+    rate: Rate | None = Field(default=None, examples=["14 Hz"])
+    """Triggers a second; neither rate nor period: as fast as the Players answer."""
+
+    period: Annotated[Time, obeying(check_period)] | None = Field(default=None, examples=["71.4 ms"])
+    """From trigger to trigger, in place of the rate."""
+
+    database: Annotated[str, obeying(Address.parse)] | None = Field(
+        default=None, examples=["localhost:10000"]
+    )
+    """HOST:PORT of the Tango database; none: TANGO_HOST, else one is started for the run."""
+
+    broker: Annotated[str, obeying(parse_brokers)] | None = Field(default=None, examples=["localhost:9092"])
+    """HOST:PORT of a Kafka broker, several of a cluster with commas; none: DONKI_BROKER, else one is started
+    in memory for the run."""
+
+    kafka_client: KafkaClient = DEFAULT
+    """The Players' Kafka client library; confluent-kafka is faster and an extra."""
+
+    hdf5: Annotated[ScenarioFiles | None, BeforeValidator(_as_files)] = Field(
+        default=None, examples=["data", {"folder": "data", "compression": "gzip"}]
+    )
+    """The Players' NeXus files: their folder, relative to the scenario's, or a section; none: no files."""
+
+    players: dict[PlayerName, ScenarioPlayer] = Field(examples=[{"panel": {"script": "run_player_0.py"}}])
+    """The Players by name."""
+
+    @field_validator("players")
+    @classmethod
+    def _names_differ(cls, players: Mapping[str, ScenarioPlayer]) -> Mapping[str, ScenarioPlayer]:
+        if not players:
+            raise problem("there is no Player; name at least one, with its script")
+        seen: dict[str, str] = {}
+        for name in players:
+            other = seen.setdefault(name.lower(), name)
+            if other != name:
+                raise problem(f"Player {name!r} is {other!r} to Tango, which ignores case; rename one", name)
+        if all(player.priority < 0 for player in players.values()):
+            raise problem("every Player is disabled; give one a priority of 0 or more")
+        return players
+
+    @model_validator(mode="after")
+    def _paced_once(self) -> Self:
+        if self.rate is not None and self.period is not None:
+            raise problem("the rate is given too; leave one out", "period")
+        return self
+
+    @property
+    def trigger_period(self) -> float:
+        """From trigger to trigger in s, 0 for as fast as the Players answer.
+
+        Of a rate: whole ns, rounded down as at the ESS, 71,428,571 ns at 14 Hz.
+        """
+        if self.period is not None:
+            return self.period
+        return math.floor(1e9 / self.rate) / 1e9 if self.rate else 0.0
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it plays until Ctrl-C."""
+        return self.triggers == ENDLESS
+
+
+def schema_text() -> str:
+    """Return the JSON schema of a scenario, for editors."""
+    described = Scenario.model_json_schema()
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **described}, indent=2)
+
+
+def paths_in(folder: Path) -> Mapping[str, Path]:
+    """Return the validation context in which paths are relative to a folder."""
+    return {FOLDER: folder}
