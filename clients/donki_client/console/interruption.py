@@ -7,6 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: The exit status that shells give to Ctrl-C.
+INTERRUPTED = 130
+
 
 @contextmanager
 def interruption() -> Iterator[threading.Event]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tango
 
-from donki_client.director import Director
-from donki_client.facility.address import Address
+from donki_client.address import Address
+from donki_client.api.director import Director
 
 #: Where ``donki director`` has its database when nothing else is said.
 DATABASE = "localhost:50010"

@@ -7,8 +7,8 @@ import math
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from donki_client.director import Director
-from donki_client.snapshot import Snapshot
+from donki_client.api.director import Director
+from donki_client.api.snapshot import Snapshot
 
 INTERVAL = 0.1  # s
 

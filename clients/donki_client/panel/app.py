@@ -9,8 +9,8 @@ import taurus
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from donki_client.director import Director
-from donki_client.panel.orchestra import Orchestra
+from donki_client.api.director import Director
+from donki_client.panel.model.orchestra import Orchestra
 from donki_client.panel.window import Window
 
 

@@ -7,10 +7,21 @@ import sys
 from importlib import import_module
 
 from donki.errors import DonkiError
-from donki_client.named_director import named_director
+from donki_client.console.named_director import named_director
 
 #: PySide6 first: the others take the Qt that is there already.
 NEEDED = ("PySide6.QtWidgets", "pyqtgraph", "taurus", "lxml")
+
+#: Debian's packages of the libraries that the wheels of Qt leave to the system.
+LIBRARIES = (
+    "libdbus-1-3",
+    "libegl1",
+    "libfontconfig1",
+    "libgl1",
+    "libglib2.0-0",
+    "libx11-xcb1",
+    "libxkbcommon0",
+)
 
 
 def open_panel(device: str, database: str | None) -> None:
@@ -50,7 +61,7 @@ def check_qt() -> None:
         ) from None
     except ImportError as error:
         raise DonkiError(
-            f"Qt cannot be loaded: {error}; on Debian: apt-get install libegl1 libgl1 libxkbcommon0"
+            f"Qt cannot be loaded: {error}; on Debian: apt-get install {' '.join(LIBRARIES)}"
         ) from None
     windows = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in windows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import textwrap
 
 from PySide6.QtCore import Qt
@@ -9,16 +10,17 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from donki.errors import InputError
-from donki_client.panel.colours import state_colours
-from donki_client.panel.controls import Controls, whole_number
-from donki_client.panel.forms import Forms
-from donki_client.panel.log import Log
-from donki_client.panel.news import News
-from donki_client.panel.orchestra import Orchestra
-from donki_client.panel.picture import PlayerRow
-from donki_client.panel.players_table import PlayersTable
-from donki_client.panel.plots import Plots
-from donki_client.panel.remarks import Remarks
+from donki.texts import visible
+from donki_client.panel.model.attribute_event import AttributeEvent
+from donki_client.panel.model.log_lines import LogLines
+from donki_client.panel.model.orchestra import Orchestra
+from donki_client.panel.model.panel_state import PlayerRow
+from donki_client.panel.widgets.colours import state_colours
+from donki_client.panel.widgets.controls import Controls, whole_number
+from donki_client.panel.widgets.forms import Forms
+from donki_client.panel.widgets.log import Log
+from donki_client.panel.widgets.players_table import PlayersTable
+from donki_client.panel.widgets.plots import Plots
 
 
 class Window(QMainWindow):
@@ -29,15 +31,15 @@ class Window(QMainWindow):
         self._orchestra = orchestra
         name = orchestra.director.name
         self.setWindowTitle(f"{name} – DonkiOrchestra")
-        self.state = QLabel()
-        self.status = QLabel(wordWrap=True)
-        self.run = QLabel()
-        self.answer = QLabel(wordWrap=True)
+        self.state = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.status = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.run = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.answer = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.controls = Controls(orchestra)
         self.table = PlayersTable()
         self.plots = Plots()
         self.log = Log()
-        self._remarks = Remarks("Director")
+        self._remarks = LogLines("Director")
         self._forms = Forms(self.menuBar().addMenu("&Attributes"))
         self._rows: dict[str, PlayerRow] = {}
         self._lay_out(name)
@@ -61,7 +63,7 @@ class Window(QMainWindow):
         self.state.setText(picture.state)
         self.state.setStyleSheet(_chip(back.name(), text.name()))
         self.status.setText(_short(picture.status) if picture.state == "RUNNING" else picture.status)
-        self.status.setToolTip(picture.status)
+        self.status.setToolTip(html.escape(visible(picture.status, lines=True)))
         run = picture.snapshot.run_id
         self.run.setText(f"run {run}" if run else "no run yet")
         self.controls.show_picture(picture)
@@ -72,7 +74,7 @@ class Window(QMainWindow):
         devices = [self._orchestra.director.device, *map(self._orchestra.full_name, picture.devices)]
         self._forms.offer(devices)
 
-    def _hear(self, news: News) -> None:
+    def _hear(self, news: AttributeEvent) -> None:
         if news.device == self._orchestra.director.device:
             remarks = self._remarks.of_director(news.time, news.attribute, news.value, news.problem)
         else:
@@ -99,7 +101,7 @@ class Window(QMainWindow):
             self._orchestra.ask(f"Priority of {device}", "set_priority", device, priority)
 
     def _lay_out(self, name: str) -> None:
-        title = QLabel(name)
+        title = QLabel(name, textFormat=Qt.TextFormat.PlainText)
         font = title.font()
         font.setBold(True)
         font.setPointSizeF(font.pointSizeF() * 1.3)

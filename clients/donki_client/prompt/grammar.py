@@ -8,31 +8,7 @@ import re
 from dataclasses import dataclass
 
 from donki.errors import InputError
-
-#: The words that stand alone, and what they do.
-WORDS = {
-    "start": "begin a sequence",
-    "stop": "end it after the trigger in progress",
-    "players?": "list the Players: name, priority, state",
-    "pause": "pause after the trigger in progress",
-    "resume": "go on after a pause",
-    "step": "one more trigger (or StepTriggers of them), then pause again",
-    "abort": "end the sequence now",
-    "recover": "take up an interrupted or failed run after its last complete trigger",
-    "reset": "forget a failure: FAULT becomes ON",
-    "check": "say what stands in the way of a start",
-    "status": "say where the sequence stands",
-    "watch": "show the Players at work, until the sequence ends or Ctrl-C",
-    "help": "show this list",
-    "quit": "leave",
-}
-
-#: The settings, how each is written, and what it means.
-SETTINGS = {
-    "triggers": ("triggers=N", "triggers in a sequence; -1 = until stop"),
-    "period": ("period=SECONDS", "from trigger to trigger; 0 = as fast as the Players answer"),
-    "priority": ("priority[NAME]=N", "lower acts first, the same in parallel; -1 = disabled"),
-}
+from donki_client.prompt.words import SETTINGS, WORDS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The prompt of a Director: carries instructions out, and says what came of them."""
+"""The prompt of a Director: carries out instructions and prints the results."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import suppress
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from tango import DevState
 
 from donki.errors import DonkiError, NotAllowedError
-from donki_client.director import Director
-from donki_client.grammar import (
-    SETTINGS,
-    WORDS,
+from donki_client.api.director import Director
+from donki_client.api.snapshot import Snapshot
+from donki_client.console.output import printable
+from donki_client.console.progress import follow
+from donki_client.prompt.grammar import (
     Instruction,
     SetPeriod,
     SetPriority,
@@ -22,27 +22,13 @@ from donki_client.grammar import (
     Word,
     parse,
 )
-from donki_client.progress import detail, follow
-from donki_client.snapshot import Snapshot
-from donki_client.state_style import styled
-from donki_client.watch import watch
+from donki_client.prompt.words import WORDS, say
 
 STOP_LIMIT = 10.0  # s, for the trigger in progress when the prompt is left
 
 
-#: The words that the Director obeys as they are.
-ORDERS = {
-    "pause": Director.pause,
-    "resume": Director.resume,
-    "step": Director.step,
-    "abort": Director.abort,
-    "recover": Director.recover,
-    "reset": Director.reset,
-}
-
-
 class Prompt:
-    """Carries out instructions and says what came of them.
+    """Carries out instructions and prints the results.
 
     Parameters
     ----------
@@ -57,7 +43,7 @@ class Prompt:
         self.console = console
 
     def carry_out(self, instruction: Instruction) -> None:
-        """Carry out anything but ``quit``; raises DonkiError where it was not done."""
+        """Carry out an instruction; raises DonkiError if that fails."""
         match instruction:
             case SetTriggers(triggers):
                 self.director.triggers = triggers
@@ -68,25 +54,8 @@ class Prompt:
             case SetPriority(player, priority):
                 self.director.set_priority(player, priority)
                 self._say(f"priority of {player} = {priority}" + (", disabled" if priority < 0 else ""))
-            case Word("players?"):
-                self._say_players()
-            case Word("status"):
-                self._say_status()
-            case Word("watch"):
-                watch(self.director, self.console)
-            case Word("check"):
-                self._say_findings()
-            case Word("help"):
-                self._say_help()
-            case Word("start"):
-                self.director.start()
-                self._say("started")
-            case Word("stop"):
-                self.director.stop()
-                self._say("stopping after the trigger in progress")
             case Word(word):
-                ORDERS[word](self.director)
-                self._say("done")
+                WORDS[word].carry_out(self.director, self.console)
 
     def complain(self, error: DonkiError, where: str = "") -> None:
         """Show an error."""
@@ -96,7 +65,7 @@ class Prompt:
         """Say how a sequence ended; return whether it played to its last trigger."""
         if snapshot.state == DevState.FAULT:
             self.console.print(
-                f"[red]failed:[/] {escape(snapshot.last_error)}", highlight=False, soft_wrap=True
+                f"[red]failed:[/] {printable(snapshot.last_error)}", highlight=False, soft_wrap=True
             )
             return False
         done = snapshot.current_trigger == snapshot.triggers
@@ -124,42 +93,7 @@ class Prompt:
             self.director.wait(STOP_LIMIT)
 
     def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def _say_players(self) -> None:
-        players = self.director.players
-        if not players:
-            self._say("no Player found; start one: donki player NAME HOST:PORT SCRIPT")
-            return
-        table = Table("Player", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("priority", justify="right")
-        table.add_column("state")
-        for player in players:
-            priority = "disabled" if player.priority < 0 else str(player.priority)
-            table.add_row(player.name, priority, styled(player.state))
-        self.console.print(table)
-
-    def _say_status(self) -> None:
-        snapshot = self.director.snapshot()
-        head = styled(str(snapshot.state))
-        head.append(f": {detail(snapshot)}, period {self.director.period:g} s", "default")
-        self.console.print(head, soft_wrap=True)
-        self._say(self.director.status)
-
-    def _say_findings(self) -> None:
-        findings = self.director.check()
-        for finding in findings:
-            self._say(finding)
-        if not findings:
-            self._say("ready to start")
-
-    def _say_help(self) -> None:
-        table = Table.grid(padding=(0, 3, 0, 0))
-        for form, meaning in SETTINGS.values():
-            table.add_row(form, meaning)
-        for word, meaning in WORDS.items():
-            table.add_row(word, meaning)
-        self.console.print(table)
+        say(self.console, text)
 
 
 def read_pipe(prompt: Prompt, lines: Iterable[str]) -> bool:

@@ -9,14 +9,14 @@ from pathlib import Path
 from rich.console import Console
 
 from donki.errors import DonkiError, FileError
-from donki_client.director import Director
-from donki_client.facility.address import Address
+from donki_client.address import Address
+from donki_client.api.director import Director
+from donki_client.console.named_director import named_director
 from donki_client.facility.database import answers
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import DeviceServer, running
-from donki_client.named_director import named_director
-from donki_client.prompt import Prompt, read_pipe
-from donki_client.terminal import read_terminal
+from donki_client.prompt.prompt import Prompt, read_pipe
+from donki_client.prompt.terminal import read_terminal
 
 
 def run_director(database: Address, console: Console) -> bool:

@@ -15,10 +15,12 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from donki.errors import DonkiError
-from donki_client.grammar import WORDS, Word, parse
-from donki_client.progress import detail
-from donki_client.prompt import Prompt
-from donki_client.state_style import TOOLBAR_STYLES
+from donki.threads import Threads
+from donki_client.console.progress import detail
+from donki_client.console.styles import TOOLBAR_STYLES
+from donki_client.prompt.grammar import Word, parse
+from donki_client.prompt.prompt import Prompt
+from donki_client.prompt.words import WORDS
 
 LOOK = 0.2  # s, between two looks at a sequence
 
@@ -71,12 +73,12 @@ class Observer:
 
     def __init__(self, prompt: Prompt) -> None:
         self.line: StyleAndTextTuples = []
+        self._threads = Threads()
         self.players: tuple[str, ...] = ()
         self._prompt = prompt
         self._was_in_progress = False
         self._ended = threading.Event()
         self._looking = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
     def look(self) -> None:
         """Take up what the Director shows, and say so when a sequence has ended."""
@@ -85,6 +87,8 @@ class Observer:
                 self._take_up()
             except DonkiError as error:
                 self.line = [("", f" {error}")]
+            except Exception as error:  # noqa: BLE001 - the toolbar looks again
+                self.line = [("", f" {self._threads.caught('observer', error)}")]
 
     def _take_up(self) -> None:
         director = self._prompt.director
@@ -108,7 +112,7 @@ class Observer:
             yield
 
     def __enter__(self) -> Observer:
-        self._thread.start()
+        self._thread = self._threads.start("observer", self._run)
         return self
 
     def __exit__(self, *_: object) -> None:

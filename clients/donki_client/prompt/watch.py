@@ -14,10 +14,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from donki_client.director import Director
-from donki_client.progress import detail
-from donki_client.snapshot import PlayerStatus, Snapshot
-from donki_client.state_style import styled
+from donki_client.api.director import Director
+from donki_client.api.snapshot import PlayerStatus, Snapshot
+from donki_client.console.output import printable
+from donki_client.console.progress import detail
+from donki_client.console.styles import styled
 
 INTERVAL = 0.5  # s, between two looks
 PATIENCE = 300  # ms, for one Player to say what it does
@@ -76,7 +77,7 @@ class Watcher:
         for player in self._director.players:
             activity = None if player.state == SILENT else self._ask(player)
             table.add_row(
-                player.name,
+                printable(player.name),
                 "disabled" if player.priority < 0 else str(player.priority),
                 styled(player.state) + Text(" left out", "yellow")
                 if player.dropped

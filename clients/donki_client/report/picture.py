@@ -10,14 +10,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from donki.director.effects import Outcome
-from donki.director.pace import OVERRUN
-from donki.director.recorded import OUTCOMES
+from donki.director.journal.reading.rows import OUTCOMES
+from donki.director.rules.effects import Outcome
+from donki.director.rules.pace import OVERRUN
 from donki.errors import FileError, InputError
-from donki_client.run_statistics import PlayerPart, RunStatistics
+from donki.texts import visible
+from donki_client.report.statistics import PlayerPart, RunStatistics
 
 #: How many triggers the timeline shows.
 SHOWN = 40
@@ -51,12 +52,13 @@ def draw(statistics: RunStatistics) -> Figure:
     figure = Figure(figsize=(12, 2 * lanes + 2.4), dpi=110, layout="constrained")
     rows = figure.add_gridspec(2, 1, height_ratios=(lanes, lanes + 1.6))
     below = rows[1].subgridspec(2, 2)
-    title = f"Run {run.id}" + (f" · {run.title}" if run.title else "")
+    title = f"Run {run.id}" + (f" · {visible(run.title)}" if run.title else "")
     count = len(statistics.triggers)
     figure.suptitle(
         f"{title} · {count:,} trigger{'' if count == 1 else 's'}, {run.outcome or 'not ended'}",
         fontsize=12,
         fontweight="bold",
+        parse_math=False,
     )
     colours = _colours(len(parts))
     _draw_timeline(figure.add_subplot(rows[0]), statistics, colours)
@@ -143,8 +145,7 @@ def _draw_histograms(axes: Axes, parts: Sequence[PlayerPart], colours: Sequence[
         low, high = every.min(), every.max()
         is_wide = high > 20 * low
         if is_wide:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            _scale_by_decades(axes, high / low)
             edges = np.geomspace(low, high, _BINS + 1)
         else:
             edges = np.linspace(low, max(high, low * 1.01), _BINS + 1)
@@ -217,12 +218,25 @@ def _legend(statistics: RunStatistics) -> str:
     return "" if len(statistics.triggers) <= FEW else "; line: median, shade: extremes"
 
 
+def _scale_by_decades(axes: Axes, ratio: float) -> None:
+    """Make the horizontal axis logarithmic, with as many labels as there is room for; `ratio`: its range."""
+    subs = (1.0, 2.0, 5.0) if ratio < 200 else (1.0,)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _head(axes: Axes, title: str) -> None:
     axes.set_title(title, loc="left", fontsize=10)
 
 
 def _name_lanes(axes: Axes, parts: Sequence[PlayerPart]) -> None:
-    axes.set_yticks(range(len(parts)), [f"{part.player.name} ({part.player.priority})" for part in parts])
+    axes.set_yticks(
+        range(len(parts)),
+        [f"{part.player.name} ({part.player.priority})" for part in parts],
+        parse_math=False,
+    )
     axes.set_ylim(len(parts) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, labelsize=8 if len(parts) > 12 else 9)
     axes.spines[["left", "right", "top"]].set_visible(False)

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import tango
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from donki.director.journal import FILE_NAME, default_directory
-from donki.director.journal_reader import JournalReader
-from donki.director.master_file import master_file_path
-from donki.director.recorded import RecordedRun
+from donki.director.journal.place import FILE_NAME, default_directory
+from donki.director.journal.reading.reader import JournalReader
+from donki.director.journal.reading.rows import RecordedRun
+from donki.director.output.master_file import master_file_path
 from donki.errors import FileError
-from donki_client.errors import translated
-from donki_client.facility.address import Address
-from donki_client.run_statistics import PlayerPart, RunStatistics, Spread
+from donki_client.address import Address
+from donki_client.api.errors import translated
+from donki_client.console.output import printable
+from donki_client.report.statistics import PlayerPart, RunStatistics, Spread
 
-#: How many mishaps are printed.
-MOST_MISHAPS = 10
+#: How many failed attempts are printed.
+MOST_FAILED = 10
 
 _COLOURS = {"done": "green", "stopped": "yellow", "aborted": "yellow", "failed": "bold red"}
 
@@ -49,27 +49,31 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
         when there is no journal, or the picture cannot be written
     """
     if picture:
-        from donki_client.run_picture import check_kind, draw, save  # noqa: PLC0415
+        from donki_client.report.picture import check_kind, draw, save  # noqa: PLC0415
 
         check_kind(picture)
     with JournalReader(directory) as reader:
         run = reader.run(prefix)
         statistics = RunStatistics.read(reader, run)
-        mishaps = reader.mishaps(run, MOST_MISHAPS)
+        failed = reader.failed_attempts(run, MOST_FAILED)
         remarks = reader.remarks(run)
     _print_run(statistics, master_file_path(directory, run.id), console)
     if statistics.parts:
         _title(console, "Triggers and data")
-        _show(console, _deeds(statistics))
+        _show(console, _totals(statistics))
         _title(console, "Time of a trigger in ms: for the Director, from sent to done, and at the Player")
         _show(console, _times(statistics.parts))
-    if mishaps:
+    if faulty := [part.player for part in statistics.parts if part.player.faults != "[]"]:
+        _title(console, "Faults to inject into the data")
+        for player in faulty:
+            _say(console, f"  {printable(player.name)}: {printable(player.faults)}")
+    if failed:
         _title(console, "Not done")
-        for mishap in mishaps:
-            attempt = f", attempt {mishap.attempt}" if mishap.attempt > 1 else ""
-            where = f"trigger {mishap.trigger}, {mishap.player}{attempt}"
-            _say(console, f"  {where}: {mishap.outcome}{': ' if mishap.error else ''}{mishap.error}")
-        more = sum(part.failed + part.skipped for part in statistics.parts) - len(mishaps)
+        for attempt in failed:
+            which = f", attempt {attempt.attempt}" if attempt.attempt > 1 else ""
+            where = f"trigger {attempt.trigger}, {attempt.player}{which}"
+            _say(console, f"  {where}: {attempt.outcome}{': ' if attempt.error else ''}{attempt.error}")
+        more = sum(part.failed + part.skipped for part in statistics.parts) - len(failed)
         if more:
             _say(console, f"  and {more:,} more; the journal has all: {directory / FILE_NAME}")
     if remarks:
@@ -116,9 +120,11 @@ def journal_directory(director: str | None) -> Path:
 def _print_run(statistics: RunStatistics, master_file: Path, console: Console) -> None:
     run = statistics.run
     colour = _COLOURS.get(run.outcome or "", "bold red")
-    console.print(f"[bold]Run         {escape(run.id)}  {escape(run.title)}[/]", soft_wrap=True)
-    error = f": {escape(run.error)}" if run.error else ""
+    console.print(f"[bold]Run         {printable(run.id)}  {printable(run.title)}[/]", soft_wrap=True)
+    error = f": {printable(run.error)}" if run.error else ""
     outcome = run.outcome or "in progress, or its Director died"
+    if run.outcome == "done" and any(part.is_partial for part in statistics.parts):
+        colour, outcome = "yellow", "done, but not by every Player at every trigger"
     console.print(f"Outcome     [{colour}]{outcome}[/]{error}", soft_wrap=True)
     _say(console, f"Time        {_when(run)}")
     _say(console, f"Director    {run.director}")
@@ -158,12 +164,12 @@ def _lateness(statistics: RunStatistics) -> str:
     return f"median {_ms(late.median)} ms, 99 % {_ms(late.p99)} ms, largest {_ms(late.largest)} ms; {many}"
 
 
-def _deeds(statistics: RunStatistics) -> Table:
+def _totals(statistics: RunStatistics) -> Table:
     table = _table("Player", "priority", "done", "failed", "skipped", "repeated", "events", "MB", "events/s")
     for part in statistics.parts:
         rate = part.events / statistics.span if statistics.span else math.nan
         table.add_row(
-            escape(part.player.name),
+            printable(part.player.name),
             str(part.player.priority),
             *(f"{count:,}" for count in (part.done, part.failed, part.skipped, part.repeated, part.events)),
             f"{part.bytes / 1e6:,.1f}",
@@ -179,7 +185,7 @@ def _times(parts: list[PlayerPart]) -> Table:
         *("Player\nmedian", "\n99 %", "\nlargest"),
     )
     for part in parts:
-        table.add_row(escape(part.player.name), *_spread(part.seen), *_spread(part.acted))
+        table.add_row(printable(part.player.name), *_spread(part.seen), *_spread(part.acted))
     return table
 
 

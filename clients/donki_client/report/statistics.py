@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from donki.director.effects import Outcome
-from donki.director.journal_reader import JournalReader
-from donki.director.pace import OVERRUN
-from donki.director.recorded import OUTCOMES, STEP, TRIGGER, RecordedPlayer, RecordedRun
+from donki.director.journal.reading.reader import JournalReader
+from donki.director.journal.reading.rows import ATTEMPT, OUTCOMES, TRIGGER, RecordedPlayer, RecordedRun
+from donki.director.rules.effects import Outcome
+from donki.director.rules.pace import OVERRUN
 
 _NUMBERS = {outcome: number for number, outcome in OUTCOMES.items()}
 
@@ -42,7 +42,7 @@ class PlayerPart:
     player
         the Player
     steps
-        its turns, an array of `donki.director.recorded.STEP`, shape (n,)
+        its turns, an array of `donki.director.journal.reading.rows.ATTEMPT`, shape (n,)
 
     Attributes
     ----------
@@ -67,6 +67,7 @@ class PlayerPart:
         self.done = len(well)
         self.skipped = int(np.count_nonzero(steps["outcome"] == _NUMBERS[Outcome.SKIPPED]))
         self.failed = len(steps) - self.done - self.skipped
+        self.is_partial = bool(self.skipped or np.any(steps["outcome"] == _NUMBERS[Outcome.DISABLED]))
         self.repeated = len(np.unique(steps["trigger"][steps["attempt"] > 1]))
         self.seen = Spread.of((well["done"] - well["sent"]) / 1e9)
         self.acted = Spread.of(well["duration"])
@@ -82,7 +83,7 @@ class RunStatistics:
     run
         the run
     triggers
-        its complete triggers, an array of `donki.director.recorded.TRIGGER`, shape (n,)
+        its complete triggers, an array of `donki.director.journal.reading.rows.TRIGGER`, shape (n,)
     parts
         what each Player did
 
@@ -126,8 +127,8 @@ class RunStatistics:
         """
         triggers = np.concatenate([np.empty(0, TRIGGER), *reader.triggers(run)])
         players = reader.players(run)
-        blocks: dict[int, list[NDArray[np.void]]] = {player.key: [np.empty(0, STEP)] for player in players}
-        for block in reader.steps(run):
+        blocks: dict[int, list[NDArray[np.void]]] = {player.key: [np.empty(0, ATTEMPT)] for player in players}
+        for block in reader.attempts(run):
             for key in np.unique(block["player"]):
                 blocks[key].append(block[block["player"] == key])
         parts = [PlayerPart(player, np.concatenate(blocks[player.key])) for player in players]

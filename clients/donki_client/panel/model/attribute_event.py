@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 
 @dataclass(frozen=True)
-class News:
+class AttributeEvent:
     """One change event of an attribute.
 
     Attributes
@@ -46,10 +46,10 @@ class Inbox(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._news: list[News] = []
+        self._news: list[AttributeEvent] = []
         self._guard = threading.Lock()
 
-    def put(self, news: News) -> None:
+    def put(self, news: AttributeEvent) -> None:
         """Leave a piece of news; any thread may."""
         with self._guard:
             self._news.append(news)
@@ -57,14 +57,14 @@ class Inbox(QObject):
         if first:
             self.filled.emit()
 
-    def take(self) -> list[News]:
+    def take(self) -> list[AttributeEvent]:
         """Return the news and forget them."""
         with self._guard:
             news, self._news = self._news, []
         return news
 
 
-def settled(news: Sequence[News]) -> list[News]:
+def settled(news: Sequence[AttributeEvent]) -> list[AttributeEvent]:
     """Leave out every silence that a later event of the same attribute took back.
 
     Tango calls a device silent once more at the moment in which it subscribes again.

@@ -10,7 +10,11 @@ import numpy as np
 import taurus
 from taurus.core.taurusbasetypes import TaurusEventType
 
-from donki_client.panel.news import Inbox, News
+from donki.threads import Threads
+from donki_client.panel.model.attribute_event import AttributeEvent, Inbox
+
+#: Taurus drops what a listener raises.
+_THREADS = Threads()
 
 
 class Link:
@@ -65,14 +69,18 @@ class _Listener:
 
     def eventReceived(self, source: object, kind: int, value: Any) -> None:  # noqa: ARG002
         """Take what Taurus has heard; called in a thread of Tango."""
+        with _THREADS.guard(f"event of {self._name}"):
+            self._hear(kind, value)
+
+    def _hear(self, kind: int, value: Any) -> None:
         if kind == TaurusEventType.Config:
             return
         if kind == TaurusEventType.Error or value is None:
             # Tango has many words for a silence; the panel has one.
             problem = f"{self._device} does not answer; it is shown again as soon as it does"
-            self._inbox.put(News(self._device, self._name, None, time.time(), problem))
+            self._inbox.put(AttributeEvent(self._device, self._name, None, time.time(), problem))
         else:
-            self._inbox.put(News(self._device, self._name, plain(value.rvalue), time.time()))
+            self._inbox.put(AttributeEvent(self._device, self._name, plain(value.rvalue), time.time()))
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ TELLING = frozenset({"ON", "STANDBY", "FAULT", "UNKNOWN"})
 
 
 @dataclass(frozen=True)
-class Remark:
+class LogLine:
     """A line of the log.
 
     Attributes
@@ -33,7 +33,7 @@ class Remark:
     is_important: bool = True
 
 
-class Remarks:
+class LogLines:
     """Makes remarks of what is heard, each once.
 
     Parameters
@@ -47,7 +47,7 @@ class Remarks:
         self._state = ""
         self._said: dict[str, str] = {}
 
-    def of_director(self, time: float, attribute: str, value: object, problem: str) -> list[Remark]:
+    def of_director(self, time: float, attribute: str, value: object, problem: str) -> list[LogLine]:
         """Return what the Director's news are worth: a change of state, a failure, a telling Status."""
         text, is_error = str(value or ""), False
         match attribute:
@@ -61,20 +61,20 @@ class Remarks:
                 is_error = self._state == "FAULT"
             case _:
                 return []
-        return self._once(Remark(time, self._director, text, is_error))
+        return self._once(LogLine(time, self._director, text, is_error))
 
-    def of_player(self, name: str, time: float, attribute: str, value: object, problem: str) -> list[Remark]:
+    def of_player(self, name: str, time: float, attribute: str, value: object, problem: str) -> list[LogLine]:
         """Return what a Player's news are worth: a line of its log, its end and its return."""
         match attribute:
             case "LastLog" if value:
-                return self._once(Remark(time, name, str(value), is_important=False))
+                return self._once(LogLine(time, name, str(value), is_important=False))
             case "State" if problem:
-                return self._once(Remark(time, name, problem, is_error=True))
+                return self._once(LogLine(time, name, problem, is_error=True))
             case "State" if value in ("ALARM", "FAULT"):
-                return self._once(Remark(time, name, str(value), is_error=True))
+                return self._once(LogLine(time, name, str(value), is_error=True))
         return []
 
-    def _once(self, remark: Remark) -> list[Remark]:
+    def _once(self, remark: LogLine) -> list[LogLine]:
         if not remark.text or self._said.get(remark.source) == remark.text:
             return []
         self._said[remark.source] = remark.text

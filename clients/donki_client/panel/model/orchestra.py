@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import tango
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from donki_client.director import Director
-from donki_client.panel.link import Link
-from donki_client.panel.news import Inbox, News, settled
-from donki_client.panel.picture import DIRECTOR_ATTRIBUTES, PLAYER_ATTRIBUTES, Picture
-from donki_client.panel.requests import Requests
+from donki.threads import Threads
+from donki_client.api.director import Director
+from donki_client.panel.model.attribute_event import AttributeEvent, Inbox, settled
+from donki_client.panel.model.link import Link
+from donki_client.panel.model.panel_state import DIRECTOR_ATTRIBUTES, PLAYER_ATTRIBUTES, PanelState
+from donki_client.panel.model.requests import Requests
 
-#: News are shown together, at most so often, in ms.
+#: AttributeEvent are shown together, at most so often, in ms.
 INTERVAL = 100
 
 
@@ -39,20 +40,22 @@ class Orchestra(QObject):
     """
 
     changed = Signal()
-    heard = Signal(News)
+    heard = Signal(AttributeEvent)
 
     def __init__(self, director: Director) -> None:
         super().__init__()
         self.director = director
-        self.picture = Picture()
+        self.picture = PanelState()
         self.requests = Requests()
         self._inbox = Inbox()
         self._timer = QTimer(self, singleShot=True, interval=INTERVAL)
         self._timer.timeout.connect(self._take)
         self._inbox.filled.connect(self._timer.start)
         # One thread: links are opened and closed in the order in which they were asked for.
+        self._threads = Threads()
         self._linking = ThreadPoolExecutor(1, thread_name_prefix="links")
         self._links: dict[str, Link] = {}
+        self._ended = False
         self._follow(director.device, DIRECTOR_ATTRIBUTES)
 
     def full_name(self, device: str) -> str:
@@ -71,6 +74,9 @@ class Orchestra(QObject):
 
     def end(self) -> None:
         """Follow nobody any more."""
+        if self._ended:
+            return
+        self._ended = True
         self._inbox.filled.disconnect(self._timer.start)
         self._timer.stop()
         for device in list(self._links):
@@ -79,6 +85,9 @@ class Orchestra(QObject):
         self.requests.end()
 
     def _take(self) -> None:
+        # Qt still delivers what waited in its queue when the inbox was disconnected.
+        if self._ended:
+            return
         news = settled(self._inbox.take())
         known = {self.full_name(device): device for device in self.picture.devices}
         for item in news:
@@ -87,11 +96,14 @@ class Orchestra(QObject):
             elif item.device in known:
                 self.picture.hear_player(known[item.device], item.attribute, item.value, item.problem)
             self.heard.emit(item)
-        if any(item.attribute in ("PlayerDeviceNames", "PlayerStates") for item in news):
+        if any(item.attribute == "PlayerTable" for item in news):
             self._follow_players()
         self.changed.emit()
 
     def _follow_players(self) -> None:
+        # Whoever heard the news may have ended it.
+        if self._ended:
+            return
         wanted = {self.full_name(device) for device in self.picture.devices}
         for device in set(self._links) - wanted - {self.director.device}:
             self._leave(device)
@@ -101,12 +113,11 @@ class Orchestra(QObject):
     def _follow(self, device: str, attributes: tuple[str, ...]) -> None:
         link = Link(device, attributes, self._inbox)
         self._links[device] = link
-        self._linking.submit(_link, link.open)
+        self._linking.submit(self._link, link.open)
 
     def _leave(self, device: str) -> None:
-        self._linking.submit(_link, self._links.pop(device).close)
+        self._linking.submit(self._link, self._links.pop(device).close)
 
-
-def _link(step: Callable[[], None]) -> None:
-    with tango.EnsureOmniThread():
-        step()
+    def _link(self, step: Callable[[], None]) -> None:
+        with self._threads.guard("links"), tango.EnsureOmniThread():
+            step()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from tango import DevState
 
-from donki_client.snapshot import Snapshot
+from donki_client.api.snapshot import Snapshot, seconds
 
 #: What the panel hears of a Director.
 DIRECTOR_ATTRIBUTES = (
     *("State", "Status", "Triggers", "Period", "RunTitle", "RunId", "LastError"),
     *("CurrentTrigger", "Progress", "RemainingTime", "TriggerRate", "Overruns"),
-    *("Players", "PlayerDeviceNames", "Priorities", "PlayerStates"),
-    *("PlayerMedians", "PlayerP99s", "SkippedTriggers", "DroppedPlayers"),
+    "PlayerTable",
 )
 
 #: What it hears of each Player.
@@ -41,7 +41,7 @@ class PlayerRow:
 
 
 @dataclass
-class Picture:
+class PanelState:
     """What was last heard.
 
     Attributes
@@ -64,14 +64,12 @@ class Picture:
             self.problem = problem
         if problem:
             return
-        self.director[attribute] = value
-        if attribute in ("PlayerStates", "PlayerDeviceNames"):
-            for device, state in zip(
-                self._list("PlayerDeviceNames"), self._list("PlayerStates"), strict=False
-            ):
-                if state == UNKNOWN and device in self.players:
+        self.director[attribute] = json.loads(value) if attribute == "PlayerTable" else value
+        if attribute == "PlayerTable":
+            for row in self._table:
+                if row["state"] == UNKNOWN and row["device"] in self.players:
                     # What it said of itself is older than its end.
-                    self.players[device].pop("State", None)
+                    self.players[row["device"]].pop("State", None)
 
     def hear_player(self, device: str, attribute: str, value: Any, problem: str) -> None:
         """Take news of a Player."""
@@ -94,7 +92,7 @@ class Picture:
     @property
     def devices(self) -> list[str]:
         """The device names of the Players, as the Director calls them."""
-        return self._list("PlayerDeviceNames")
+        return [row["device"] for row in self._table]
 
     @property
     def snapshot(self) -> Snapshot:
@@ -115,32 +113,20 @@ class Picture:
     @property
     def rows(self) -> list[PlayerRow]:
         """The Players in the Director's order."""
-        # The columns come one after the other: for a moment one can be shorter than the next.
-        columns = zip(
-            self._list("Players"),
-            self.devices,
-            self._list("Priorities"),
-            self._list("PlayerStates"),
-            self._list("PlayerMedians"),
-            self._list("PlayerP99s"),
-            self._list("SkippedTriggers"),
-            strict=False,
-        )
-        dropped = self._list("DroppedPlayers")
         return [
             PlayerRow(
-                name=name,
-                device=device,
-                priority=priority,
-                state=self._player_state(device, state),
-                last_trigger=self.players.get(device, {}).get("LastTrigger", 0),
-                last_duration=self.players.get(device, {}).get("LastDuration", math.nan),
-                median=median,
-                p99=p99,
-                missed=missed,
-                dropped=name in dropped,
+                name=row["name"],
+                device=row["device"],
+                priority=row["priority"],
+                state=self._player_state(row["device"], row["state"]),
+                last_trigger=self.players.get(row["device"], {}).get("LastTrigger", 0),
+                last_duration=self.players.get(row["device"], {}).get("LastDuration", math.nan),
+                median=seconds(row["median"]),
+                p99=seconds(row["p99"]),
+                missed=row["skipped"],
+                dropped=row["dropped"],
             )
-            for name, device, priority, state, median, p99, missed in columns
+            for row in self._table
         ]
 
     def _player_state(self, device: str, said_by_director: str) -> str:
@@ -150,5 +136,7 @@ class Picture:
             return own or UNKNOWN
         return said_by_director if said_by_director == UNKNOWN or own is None else str(own)
 
-    def _list(self, attribute: str) -> list[Any]:
-        return self.director.get(attribute) or []
+    @property
+    def _table(self) -> list[dict[str, Any]]:
+        table: list[dict[str, Any]] = self.director.get("PlayerTable", [])
+        return table

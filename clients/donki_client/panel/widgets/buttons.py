@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from donki.director.states import ALLOWED, Command
+from donki.director.rules.states import ALLOWED, Command
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QStyle, QWidget
 
 from donki.errors import InputError
-from donki_client.panel.buttons import BUTTONS, Button
-from donki_client.panel.field import Field
-from donki_client.panel.orchestra import Orchestra
-from donki_client.panel.picture import Picture
-from donki_client.progress import detail
+from donki_client.console.progress import detail
+from donki_client.panel.model.orchestra import Orchestra
+from donki_client.panel.model.panel_state import PanelState
+from donki_client.panel.widgets.buttons import BUTTONS, Button
+from donki_client.panel.widgets.field import Field
 
 
 def whole_number(what: str, text: str) -> int:
@@ -80,7 +80,7 @@ class Controls(QWidget):
         orchestra.requests.answered.connect(self._answered)
         self._lay_out()
 
-    def show_picture(self, picture: Picture) -> None:
+    def show_picture(self, picture: PanelState) -> None:
         """Show what the Director is set to, how far it is and what it can be asked for."""
         snapshot = picture.snapshot
         if "Triggers" in picture.director:

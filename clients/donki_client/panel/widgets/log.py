@@ -9,7 +9,8 @@ from datetime import datetime
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QCheckBox, QPlainTextEdit, QVBoxLayout, QWidget
 
-from donki_client.panel.remarks import Remark
+from donki.texts import visible
+from donki_client.panel.model.log_lines import LogLine
 
 #: The newest remarks are kept.
 KEPT = 2000
@@ -28,8 +29,8 @@ class Log(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._remarks: deque[Remark] = deque(maxlen=KEPT)
-        self._important: deque[Remark] = deque(maxlen=KEPT)
+        self._remarks: deque[LogLine] = deque(maxlen=KEPT)
+        self._important: deque[LogLine] = deque(maxlen=KEPT)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setMaximumBlockCount(KEPT)
@@ -45,7 +46,7 @@ class Log(QWidget):
         layout.addWidget(self.everything)
         layout.addWidget(self.text, 1)
 
-    def add(self, remark: Remark) -> None:
+    def add(self, remark: LogLine) -> None:
         """Append a remark."""
         self._remarks.append(remark)
         if remark.is_important:
@@ -58,9 +59,10 @@ class Log(QWidget):
         for remark in self._remarks if everything else self._important:
             self._show(remark)
 
-    def _show(self, remark: Remark) -> None:
+    def _show(self, remark: LogLine) -> None:
         when = datetime.fromtimestamp(remark.time).astimezone().strftime("%H:%M:%S.%f")[:-5]
         colour = "#b00020" if remark.is_error else "#202020"
-        for line in remark.text.splitlines():
-            text = html.escape(f"{when}  {remark.source:<12} {line}").replace(" ", "&nbsp;")
+        source = visible(remark.source)
+        for line in remark.text.split("\n"):
+            text = html.escape(f"{when}  {source:<12} {visible(line)}").replace(" ", "&nbsp;")
             self.text.appendHtml(f'<span style="color:{colour}">{text}</span>')

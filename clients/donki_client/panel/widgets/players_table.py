@@ -11,8 +11,8 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
-from donki_client.panel.colours import player_colour, state_colours
-from donki_client.panel.picture import PlayerRow
+from donki_client.panel.model.panel_state import PlayerRow
+from donki_client.panel.widgets.colours import player_colour, state_colours
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -89,7 +89,7 @@ class PlayersModel(QAbstractTableModel):
         # As text NaN equals NaN.
         changed = [number for number, (old, new) in pairs if repr(old) != repr(new)]
         if changed:
-            # At once, for the view measures its columns anew each time.
+            # At once, for the view measures its columns again each time.
             last = self.index(changed[-1], len(COLUMNS) - 1)
             self.dataChanged.emit(self.index(changed[0], 0), last)
 

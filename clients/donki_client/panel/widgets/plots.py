@@ -9,8 +9,8 @@ import pyqtgraph
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from donki_client.panel.colours import player_colour
-from donki_client.panel.history import EventRate, History
+from donki_client.panel.model.history import EventRate, History
+from donki_client.panel.widgets.colours import player_colour
 
 #: How often the curves are drawn, in ms.
 INTERVAL = 500

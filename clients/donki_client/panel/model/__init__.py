@@ -1,0 +1,1 @@
+"""The orchestra as the panel knows it, from change events."""

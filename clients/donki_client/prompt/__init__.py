@@ -1,0 +1,1 @@
+"""The prompt of a Director, on a terminal or through a pipe."""
