@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from donki.errors import DonkiError
-    from donki_client.async_director import AsyncDirector
-    from donki_client.director import Director
-    from donki_client.errors import SequenceError, UnreachableError
-    from donki_client.snapshot import PlayerStatus, Snapshot
-    from donki_client.waiting import IfInterrupted
+    from donki_client.api.async_director import AsyncDirector
+    from donki_client.api.director import Director
+    from donki_client.api.errors import SequenceError, UnreachableError
+    from donki_client.api.snapshot import PlayerStatus, Snapshot
+    from donki_client.api.waiting import IfInterrupted
 
 __all__ = [
     "AsyncDirector",
@@ -23,14 +23,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AsyncDirector": "donki_client.async_director",
-    "Director": "donki_client.director",
+    "AsyncDirector": "donki_client.api.async_director",
+    "Director": "donki_client.api.director",
     "DonkiError": "donki.errors",
-    "IfInterrupted": "donki_client.waiting",
-    "PlayerStatus": "donki_client.snapshot",
-    "SequenceError": "donki_client.errors",
-    "Snapshot": "donki_client.snapshot",
-    "UnreachableError": "donki_client.errors",
+    "IfInterrupted": "donki_client.api.waiting",
+    "PlayerStatus": "donki_client.api.snapshot",
+    "SequenceError": "donki_client.api.errors",
+    "Snapshot": "donki_client.api.snapshot",
+    "UnreachableError": "donki_client.api.errors",
 }
 
 

@@ -1,23 +1,36 @@
-"""The Director for asyncio: what `donki_client.director.Director` does, without blocking the event loop."""
+"""The Director for asyncio: what `donki_client.Director` does, without blocking the event loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import wraps
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from donki.errors import DonkiError, NotAllowedError
-from donki_client.director import Director
-from donki_client.director_device import full_name
-from donki_client.errors import SequenceError
-from donki_client.facility.address import Address
-from donki_client.snapshot import PlayerStatus, Snapshot
-from donki_client.waiting import IfInterrupted, Telling, Waiting
+from donki_client.address import Address
+from donki_client.api.director import Director
+from donki_client.api.director_device import full_name
+from donki_client.api.errors import SequenceError
+from donki_client.api.snapshot import PlayerStatus, Snapshot
+from donki_client.api.waiting import IfInterrupted, Telling, Waiting
 
 Value = TypeVar("Value")
+
+
+def _asking(
+    method: Callable[[Director], Value],
+) -> Callable[[AsyncDirector], Coroutine[Any, Any, Value]]:
+    """Return a method of `Director` as a coroutine."""
+
+    @wraps(method)
+    async def ask(self: AsyncDirector) -> Value:
+        return await self.ask(method)
+
+    return ask
 
 
 class AsyncDirector:
@@ -66,17 +79,13 @@ class AsyncDirector:
         """Return what a function makes of a `Director`, as ``lambda director: director.period``."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
 
-    async def snapshot(self) -> Snapshot:
-        """Return where the sequence stands."""
-        return await self.ask(Director.snapshot)
+    snapshot = _asking(Director.snapshot)
 
     async def players(self) -> tuple[PlayerStatus, ...]:
         """Return the Players that the Director found."""
         return await self.ask(lambda director: director.players)
 
-    async def check_idle(self) -> None:
-        """Raise NotAllowedError if a sequence is in progress."""
-        await self.ask(Director.check_idle)
+    check_idle = _asking(Director.check_idle)
 
     async def configure(
         self,
@@ -92,45 +101,16 @@ class AsyncDirector:
             lambda director: director.configure(triggers, period, title=title, metadata=metadata, seed=seed)
         )
 
-    async def start(self) -> None:
-        """Begin a sequence; returns when the Players are set up, or soon."""
-        await self.ask(Director.start)
-
-    async def arm(self) -> None:
-        """Begin a sequence that is paused before its first trigger."""
-        await self.ask(Director.arm)
-
-    async def stop(self) -> None:
-        """End the sequence after the trigger in progress; does not wait for it."""
-        await self.ask(Director.stop)
-
-    async def abort(self) -> None:
-        """End the sequence now: scripts in progress are told to give up."""
-        await self.ask(Director.abort)
-
-    async def pause(self) -> None:
-        """Pause after the trigger in progress."""
-        await self.ask(Director.pause)
-
-    async def resume(self) -> None:
-        """Go on after a pause."""
-        await self.ask(Director.resume)
-
-    async def step(self) -> None:
-        """Play one more step, then pause again."""
-        await self.ask(Director.step)
-
-    async def recover(self) -> None:
-        """Take up an interrupted run after its last complete trigger."""
-        await self.ask(Director.recover)
-
-    async def reset(self) -> None:
-        """Leave FAULT."""
-        await self.ask(Director.reset)
-
-    async def check(self) -> list[str]:
-        """Return what stands in the way of a start, one line each with its remedy; empty is ready."""
-        return await self.ask(Director.check)
+    start = _asking(Director.start)
+    arm = _asking(Director.arm)
+    stop = _asking(Director.stop)
+    abort = _asking(Director.abort)
+    pause = _asking(Director.pause)
+    resume = _asking(Director.resume)
+    step = _asking(Director.step)
+    recover = _asking(Director.recover)
+    reset = _asking(Director.reset)
+    check = _asking(Director.check)
 
     async def set_priority(self, player: str, priority: int) -> None:
         """Give a Player another priority from the next trigger on, as `Director.set_priority`."""

@@ -9,17 +9,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from donki.errors import DonkiError, NotAllowedError
-from donki_client.director_device import DirectorDevice
-from donki_client.errors import SequenceError
-from donki_client.snapshot import Snapshot
-from donki_client.waiting import GIVING_UP, IfInterrupted, Telling, Waiting
+from donki_client.api.director_device import DirectorDevice
+from donki_client.api.errors import SequenceError
+from donki_client.api.snapshot import Snapshot
+from donki_client.api.waiting import GIVING_UP, IfInterrupted, Telling, Waiting
 
 
 class Director(DirectorDevice):
     """A Director that runs somewhere.
 
     Every property and method asks the device, and raises `donki.errors.NotAllowedError`,
-    `donki.errors.InputError` or `donki_client.errors.UnreachableError` with the device's own words.
+    `donki.errors.InputError` or `donki_client.api.errors.UnreachableError` with the device's own words.
 
     As a context manager it looks after the run that it began: where the block is left by an exception, Ctrl-C
     too, the run is aborted; where it is left otherwise, the run goes on.
@@ -88,7 +88,7 @@ class Director(DirectorDevice):
         ------
         SequenceError
             when it failed (also when the last one had failed before the call), or was lost because the
-            Director was started anew; says which Player, which trigger, what it said
+            Director was restarted; says which Player, which trigger, what it said
         UnreachableError
             when the Director no longer answers
         TimeoutError

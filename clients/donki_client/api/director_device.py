@@ -8,14 +8,29 @@ from typing import Any
 
 from tango import DevState
 
-from donki.errors import DonkiError, InputError
-from donki_client.errors import SequenceError
-from donki_client.facility.address import Address
-from donki_client.proxy import Proxy
-from donki_client.snapshot import PlayerStatus, Snapshot
+from donki.errors import InputError, SetUpError
+from donki.json_text import to_json
+from donki_client.address import Address
+from donki_client.api.errors import SequenceError
+from donki_client.api.proxy import Proxy
+from donki_client.api.snapshot import PlayerStatus, Snapshot, seconds
 
 #: The Tango class of a Director.
 CLASS = "DonkiDirector"
+
+#: The attributes that a snapshot is made of.
+SNAPSHOT = {
+    "state": "State",
+    "triggers": "Triggers",
+    "current_trigger": "CurrentTrigger",
+    "progress": "Progress",
+    "remaining_time": "RemainingTime",
+    "trigger_rate": "TriggerRate",
+    "overruns": "Overruns",
+    "run_id": "RunId",
+    "last_error": "LastError",
+    "last_failure": "LastFailure",
+}
 
 
 def full_name(device: str, database: str | Address | None) -> str:
@@ -29,7 +44,7 @@ def full_name(device: str, database: str | Address | None) -> str:
 
 
 class DirectorDevice:
-    """The device of a Director; see `donki_client.director.Director`."""
+    """The device of a Director; see `donki_client.Director`."""
 
     def __init__(self, device: str = "donki/director/1", database: str | Address | None = None) -> None:
         self.name = device
@@ -102,7 +117,7 @@ class DirectorDevice:
 
     @run_metadata.setter
     def run_metadata(self, metadata: Mapping[str, Any]) -> None:
-        self._proxy.write("RunMetadata", json.dumps(dict(metadata)))
+        self._proxy.write("RunMetadata", to_json("run_metadata", dict(metadata)))
 
     @property
     def run_seed(self) -> int | None:
@@ -142,48 +157,24 @@ class DirectorDevice:
     @property
     def players(self) -> tuple[PlayerStatus, ...]:
         """The Players that the Director found."""
-        names, devices, priorities, states, medians, p99s, skipped, dropped = self._proxy.read(
-            "Players",
-            "PlayerDeviceNames",
-            "Priorities",
-            "PlayerStates",
-            "PlayerMedians",
-            "PlayerP99s",
-            "SkippedTriggers",
-            "DroppedPlayers",
-        )
-        # A Player may come while they are read one after the other.
-        columns = zip(names, devices, priorities, states, medians, p99s, skipped, strict=False)
         return tuple(
             PlayerStatus(
-                name=name,
-                priority=int(priority),
-                state=state,
-                median=float(median),
-                p99=float(p99),
-                skipped=int(missed),
-                dropped=name in dropped,
-                device=device if "://" in device else self._database + device,
+                name=row["name"],
+                priority=row["priority"],
+                state=row["state"],
+                median=seconds(row["median"]),
+                p99=seconds(row["p99"]),
+                skipped=row["skipped"],
+                dropped=row["dropped"],
+                device=row["device"] if "://" in row["device"] else self._database + row["device"],
             )
-            for name, device, priority, state, median, p99, missed in columns
+            for row in json.loads(self._proxy.read("PlayerTable")[0])
         )
 
     def snapshot(self) -> Snapshot:
         """Return where the sequence stands, read in one request."""
-        state, triggers, current, progress, remaining, rate, overruns, run_id, last_error = self._proxy.read(
-            "State",
-            "Triggers",
-            "CurrentTrigger",
-            "Progress",
-            "RemainingTime",
-            "TriggerRate",
-            "Overruns",
-            "RunId",
-            "LastError",
-        )
-        return Snapshot(
-            state, int(triggers), int(current), progress, remaining, rate, int(overruns), run_id, last_error
-        )
+        told = dict(zip(SNAPSHOT, self._proxy.read(*SNAPSHOT.values()), strict=True))
+        return Snapshot(**told | {"last_failure": json.loads(told["last_failure"])})
 
     def configure(
         self,
@@ -273,7 +264,7 @@ class DirectorDevice:
         self._proxy.command("Reset")
 
     def check(self) -> list[str]:
-        """Return what stands in the way of a start, one line each with its remedy; empty is ready."""
+        """Return what prevents a start, one line each with its remedy; empty is ready."""
         return list(self._proxy.command("Check"))
 
     def set_priority(self, player: str, priority: int) -> None:
@@ -286,9 +277,6 @@ class DirectorDevice:
     def _begin(self, command: str) -> None:
         try:
             self._proxy.command(command)
-        except DonkiError as error:
-            failed = SequenceError.read(str(error))
-            if failed.player is None:
-                raise
-            raise failed from None
+        except SetUpError as error:
+            raise SequenceError(str(error), json.loads(self._proxy.read("LastFailure")[0])) from None
         self._begun = self.run_id

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import tango
 
 from donki import errors
-from donki.director.effects import Failure
 from donki.errors import DonkiError, InputError, NotAllowedError
 
 
@@ -22,29 +22,22 @@ class SequenceError(DonkiError):
     Attributes
     ----------
     player
-        whose action or set-up failed; None where it was nobody's
+        whose action or set-up failed; None where it was nobody's alone
     trigger
         at which; 0 at the set-up, None where that is not known
+    attempt
+        which attempt at the trigger; None where that is not known
     reason
         what the Player said
     """
 
-    def __init__(
-        self, message: str, player: str | None = None, trigger: int | None = None, reason: str = ""
-    ) -> None:
+    def __init__(self, message: str, failure: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.player = player
-        self.trigger = trigger
-        self.reason = reason or message
-
-    @classmethod
-    def read(cls, message: str) -> SequenceError:
-        """Return the error that a LastError tells of."""
-        failure = Failure.read(message)
-        if failure is None:
-            return cls(message)
-        nobody = failure.player.startswith("(")
-        return cls(message, None if nobody else failure.player, failure.trigger, failure.message)
+        known = failure or {}
+        self.player: str | None = known.get("player")
+        self.trigger: int | None = known.get("trigger")
+        self.attempt: int | None = known.get("attempt")
+        self.reason: str = known.get("reason") or message
 
 
 #: The kind of an error by the reason of its DevFailed: what our devices raise, what Tango refuses for them.

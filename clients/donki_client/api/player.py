@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from donki.streams.outlet import Stream
-from donki_client.proxy import Proxy
+from donki.streams.listing import Stream
+from donki_client.api.proxy import Proxy
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import tango
 
-from donki.director.proxies import read_attributes, write_attribute
+from donki.device.calls import read_attributes, write_attribute
 from donki.errors import InputError
-from donki_client.errors import translated
+from donki_client.api.errors import translated
 
 
 class Proxy:
@@ -47,7 +47,7 @@ class Proxy:
     def read(self, *attributes: str) -> list[Any]:
         """Return the values of attributes, read in one request."""
         with translated(self.device):
-            return read_attributes(self._proxy, attributes)
+            return list(read_attributes(self._proxy, attributes).values())
 
     def write(self, attribute: str, value: object) -> None:
         """Write an attribute; an InputError says what it takes."""

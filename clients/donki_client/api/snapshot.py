@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from tango import DevState
 
@@ -66,6 +69,8 @@ class Snapshot:
         the run in progress or the last one
     last_error
         what ended the last sequence, else empty
+    last_failure
+        the same as an object: player, trigger, attempt, reason, at_stop; empty where there is none
     """
 
     state: DevState
@@ -77,8 +82,14 @@ class Snapshot:
     overruns: int
     run_id: str
     last_error: str
+    last_failure: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def in_progress(self) -> bool:
         """Whether a sequence has begun and not ended (a paused one has not)."""
         return self.state in IN_PROGRESS
+
+
+def seconds(time: float | None) -> float:
+    """Return a time of PlayerTable in s; one that is not known yet, null there, is NaN."""
+    return math.nan if time is None else time

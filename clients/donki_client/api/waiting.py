@@ -12,8 +12,8 @@ from enum import Enum
 
 from tango import DevState
 
-from donki_client.errors import SequenceError
-from donki_client.snapshot import Snapshot
+from donki_client.api.errors import SequenceError
+from donki_client.api.snapshot import Snapshot
 
 #: From one look to the next: as long as it took so far, times this, within these limits in s.
 SHARE = 0.1
@@ -96,7 +96,7 @@ class Waiting:
         if self._on_progress:
             self._on_progress(snapshot)
         if snapshot.state == DevState.FAULT:
-            raise SequenceError.read(snapshot.last_error)
+            raise SequenceError(snapshot.last_error, snapshot.last_failure)
         return snapshot
 
     def _check_same_run(self, snapshot: Snapshot) -> None:
@@ -107,7 +107,7 @@ class Waiting:
         if snapshot.run_id:
             raise SequenceError(f"{self._device} plays another run, {snapshot.run_id}, after {self._run_id}")
         raise SequenceError(
-            f"{self._device} was started anew during run {self._run_id}: "
+            f"{self._device} was restarted during run {self._run_id}: "
             "recover takes it up after its last complete trigger"
         )
 

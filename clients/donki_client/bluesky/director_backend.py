@@ -8,8 +8,8 @@ from collections.abc import Callable
 from ophyd_async.core import NotConnectedError, SignalDatatypeT, SoftSignalBackend
 
 from donki.errors import DonkiError
-from donki_client.async_director import AsyncDirector
-from donki_client.director import Director
+from donki_client.api.async_director import AsyncDirector
+from donki_client.api.director import Director
 
 #: How often a signal that somebody is subscribed to is read, in s.
 POLL = 0.2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from donki_client.errors import UnreachableError
-from donki_client.proxy import Proxy
+from donki_client.api.errors import UnreachableError
+from donki_client.api.proxy import Proxy
 
 
 class EventCounts:
@@ -34,5 +34,5 @@ class EventCounts:
             return 0
         self._proxies[device] = proxy
         before, self._counts[device] = self._counts[device], count
-        # One that was started anew counts from 0.
+        # One that was restarted counts from 0.
         return count - before if count >= before else count

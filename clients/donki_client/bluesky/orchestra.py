@@ -24,14 +24,14 @@ from ophyd_async.core import (
 from tango import DevState
 
 from donki.errors import NotAllowedError
-from donki_client.async_director import AsyncDirector
-from donki_client.director import Director
-from donki_client.director_backend import DirectorBackend
-from donki_client.errors import SequenceError
-from donki_client.event_counts import EventCounts
-from donki_client.facility.address import Address
-from donki_client.snapshot import Snapshot
-from donki_client.waiting import Waiting
+from donki_client.address import Address
+from donki_client.api.async_director import AsyncDirector
+from donki_client.api.director import Director
+from donki_client.api.errors import SequenceError
+from donki_client.api.snapshot import Snapshot
+from donki_client.api.waiting import Waiting
+from donki_client.bluesky.director_backend import DirectorBackend
+from donki_client.bluesky.event_counts import EventCounts
 
 #: How long the Players are waited for when the run ends, in s.
 END_PATIENCE = 60.0
@@ -39,7 +39,7 @@ END_PATIENCE = 60.0
 
 @dataclass
 class Point:
-    """One point of a plan: whether it is being played, and whether it shall be played no further."""
+    """One point of a plan: whether it is being played, and whether it must be played no further."""
 
     is_acting: bool = False
     is_broken_off: bool = False
@@ -180,13 +180,14 @@ class Orchestra(StandardReadable):
 
     @AsyncStatus.wrap
     async def unstage(self) -> None:
-        """End the run; a point in progress is aborted."""
+        """End the run; a trigger in progress is aborted, also one of a point that was broken off."""
         self._is_ending = True
         try:
             now = await self._director.snapshot()
             if self._is_staged and now.in_progress:
                 with suppress(NotAllowedError):  # it ends just now
-                    await (self._director.abort() if self._point.is_acting else self._director.stop())
+                    is_held = now.state == DevState.STANDBY
+                    await (self._director.stop() if is_held else self._director.abort())
                 # Who failed was told by the trigger.
                 with suppress(SequenceError):
                     await self._director.wait(END_PATIENCE)

@@ -1,0 +1,1 @@
+"""The Python API; its face is `donki_client`."""
