@@ -1,4 +1,9 @@
-"""A detector panel: at each trigger the next pulse of a NeXus file, over and over."""
+"""A detector panel: at each trigger the next pulse of a NeXus file, over and over.
+
+Parameters: file, under the property DataPath; group, where the file holds several; units, where it has none
+("ISIS", or {"event_time_offset": "us", "event_time_zero": "s"}); on_damage, "skip" to pass over what is
+damaged.
+"""
 
 from pathlib import Path
 
@@ -11,8 +16,16 @@ stream = None
 
 def setup(player):
     global replay, stream
-    replay = NexusReplay(player.parameters.get("file", SAMPLE), player.parameters.get("group"), loop=True)
-    stream = player.events(player.parameters.get("topic", "test-replay"), source="panel")
+    asked = player.parameters
+    replay = NexusReplay(
+        player.data_file(asked["file"]) if "file" in asked else SAMPLE,
+        asked.get("group"),
+        loop=True,
+        units=asked.get("units"),
+        on_damage=asked.get("on_damage", "refuse"),
+        log=player.log,
+    )
+    stream = player.events(asked.get("topic", "test-replay"), source="panel")
 
 
 def action(trigger, player):
@@ -22,4 +35,5 @@ def action(trigger, player):
 
 
 def stop():
-    replay.close()
+    if replay is not None:
+        replay.close()

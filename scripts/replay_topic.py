@@ -1,6 +1,7 @@
 """A detector: at each trigger the next pulse of a topic that `donki record` stored, over and over.
 
-Parameters: file; recorded_topic and source, where the file holds several.
+Parameters: file, under the property DataPath; recorded_topic and source, where the file holds several;
+on_damage, "skip" to pass over messages that are damaged.
 """
 
 from donki.sources import TopicReplay
@@ -12,7 +13,14 @@ stream = None
 def setup(player):
     global replay, stream
     asked = player.parameters
-    replay = TopicReplay(asked["file"], asked.get("recorded_topic"), asked.get("source"), loop=True)
+    replay = TopicReplay(
+        player.data_file(asked.get("file")),
+        asked.get("recorded_topic"),
+        asked.get("source"),
+        loop=True,
+        on_damage=asked.get("on_damage", "refuse"),
+        log=player.log,
+    )
     stream = player.events(asked.get("topic", "test-replay"), source=asked.get("source", "panel"))
 
 
@@ -23,4 +31,5 @@ def action(trigger, player):
 
 
 def stop():
-    replay.close()
+    if replay is not None:
+        replay.close()
