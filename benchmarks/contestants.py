@@ -19,11 +19,12 @@ import numpy as np
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from streaming_data_types import serialise_ev44
 
-from donki.player.script import shipped_scripts
+from donki.player.script.path import shipped_scripts
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.sources import HistogramSource, read_mcstas
-from donki.streams.outlet import Outlet
+from donki.streams.run_output import RunOutput
+from donki.streams.schemas import EventStream
 
 CLIENTS = ("kafka-python", "confluent-kafka")
 PULSES = {1_000: 6_000, 12_400: 1_200, 100_000: 160}  # by events in a message: how many in a turn
@@ -102,11 +103,11 @@ def player(broker: str, client: str, *, drawn: bool = False) -> Contestant:
         costs: list[Cost] = []
         given = itertools.cycle(COLUMNS[size])
         with new_topic(broker) as topic:
-            outlet = Outlet("p0", Run.new(), brokers=[broker], kafka_client=client)
-            events = outlet.events(topic, "panel", events_per_message=size)
+            run_output = RunOutput("p0", Run.new(), brokers=[broker], kafka_client=client)
+            events = run_output.open(EventStream, topic, "panel", events_per_message=size)
             # The first message waits for what the client and the broker agree on once.
             events.send(Trigger(1, START), *next(given))
-            outlet.deliver(LIMIT)
+            run_output.deliver(LIMIT)
             with clock(size * PULSES[size], costs):
                 for number in range(2, PULSES[size] + 2):
                     trigger = Trigger(number, START + number * PULSE)
@@ -115,9 +116,9 @@ def player(broker: str, client: str, *, drawn: bool = False) -> Contestant:
                         events.send(trigger, pulse.time_of_flight, pulse.pixel_id)
                     else:
                         events.send(trigger, *next(given))
-                outlet.deliver(LIMIT)
-            assert outlet.counts.events == size * (PULSES[size] + 1)
-            outlet.close()
+                run_output.deliver(LIMIT)
+            assert run_output.counts.events == size * (PULSES[size] + 1)
+            run_output.close()
         return costs[0]
 
     return stream

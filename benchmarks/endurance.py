@@ -25,7 +25,7 @@ from rich.progress import Progress
 from rich.table import Table
 from triggers import EMPTY, group_round, wait_for
 
-from donki.director.journal_reader import JournalReader
+from donki.director.journal.reading.reader import JournalReader
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import DeviceServer
 

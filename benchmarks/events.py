@@ -1,7 +1,7 @@
 """What a stream of events costs: pulses of 12,400 events, as fast as one Player can send them, all delivered.
 
-A Player's path (its Outlet: columns checked, ev44, Kafka, NeXus) takes turns with the bare libraries beneath
-it. The pulses differ: columns of random numbers, made before. The bare sides are floors:
+A Player's path (its RunOutput: columns checked, ev44, Kafka, NeXus) takes turns with the bare libraries
+beneath it. The pulses differ: columns of random numbers, made before. The bare sides are floors:
 
 - kafka-python: a producer with the Player's settings (acks=all, idempotent) that sends messages of the same
   size, encoded before, and flushes at the end; nothing bounds its memory.
@@ -42,8 +42,9 @@ from streaming_data_types import serialise_ev44
 
 from donki.player.trigger import Trigger
 from donki.run import Run
-from donki.streams.nexus import NexusFile
-from donki.streams.outlet import Outlet
+from donki.streams.nexus.file import NexusFile
+from donki.streams.run_output import RunOutput
+from donki.streams.schemas import EventStream
 from donki_client.facility.processes import Processes
 
 EVENTS = 12_400
@@ -99,14 +100,14 @@ def player(broker: str, folder: Path | None) -> Stream:
     def stream(count: int) -> float:
         with new_topic(broker) as topic:
             run = Run.new()
-            outlet = Outlet("p0", run, brokers=[broker], file_directory=folder)
-            events = outlet.events(topic, "panel")
+            run_output = RunOutput("p0", run, brokers=[broker], file_directory=folder)
+            events = run_output.open(EventStream, topic, "panel")
             began = time.perf_counter()
             for number, (reference_time, tof, pixel) in enumerate(pulses(count), start=1):
                 events.send(Trigger(number, reference_time), tof, pixel)
-            outlet.deliver(60)
+            run_output.deliver(60)
             seconds = time.perf_counter() - began
-            outlet.close()
+            run_output.close()
         if folder:
             (folder / f"{run.id}_p0.nxs").unlink()
         return seconds
@@ -237,17 +238,17 @@ def status(field: str) -> float:
 
 def stream_and_measure(broker: str, topic: str, folder: Path | None, count: int, result: Any) -> None:
     """Tell when streaming begins; then the peak over idle in MB, the seconds and the bytes delivered."""
-    outlet = Outlet("p0", Run.new(), brokers=[broker], file_directory=folder)
-    events = outlet.events(topic, "panel")
+    run_output = RunOutput("p0", Run.new(), brokers=[broker], file_directory=folder)
+    events = run_output.open(EventStream, topic, "panel")
     idle = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     result.send("begun")
     began = time.perf_counter()
     for number, (reference_time, tof, pixel) in enumerate(pulses(count), start=1):
         events.send(Trigger(number, reference_time), tof, pixel)
-    outlet.deliver(60)
-    result.send((status("VmHWM") - idle, time.perf_counter() - began, outlet.counts.bytes))
-    outlet.close()
+    run_output.deliver(60)
+    result.send((status("VmHWM") - idle, time.perf_counter() - began, run_output.counts.bytes))
+    run_output.close()
 
 
 def peak_memory(broker: str, folder: Path | None, count: int, stop: int | None) -> tuple[float, float, int]:

@@ -4,7 +4,7 @@ Contestants take turns, in messages of 1,000, 12,400 and 100,000 events, with ea
 are the medians of ratios within a round:
 
 - floor: a bare producer of the same client that sends the same bytes, made before, with the same settings.
-- Player: its Outlet as it is (columns checked, ev44, checksum for the journal, window, delivery noted).
+- Player: its RunOutput as it is (columns checked, ev44, checksum for the journal, window, delivery noted).
 - library: ``serialise_ev44`` for each pulse, and such a bare producer.
 - Player, drawn: a Player that draws each pulse from McStas monitors as well.
 - nexus-streamer -e, which draws evenly and sends by confluent-kafka; where its command is given (make it a
@@ -54,7 +54,8 @@ from rich.table import Table
 
 from donki.player.trigger import Trigger
 from donki.run import Run
-from donki.streams.outlet import Outlet
+from donki.streams.run_output import RunOutput
+from donki.streams.schemas import EventStream
 from donki_client.facility.processes import Processes
 
 DREAM = 7.5e7  # events/s
@@ -97,15 +98,15 @@ def stream_at_dream(broker: str, topic: str, client: str, barrier: Barrier, resu
     size = int(DREAM / 14)
     rng = np.random.default_rng(1)
     tof, pixel = (rng.integers(1, end, size, dtype=np.int32) for end in (PULSE, contestants.PIXELS))
-    outlet = Outlet("p0", Run.new(), brokers=[broker], kafka_client=client)
-    events = outlet.events(topic, "panel")
+    run_output = RunOutput("p0", Run.new(), brokers=[broker], kafka_client=client)
+    events = run_output.open(EventStream, topic, "panel")
     barrier.wait(LIMIT)
     began = time.monotonic()
     for number in range(1, DREAM_PULSES + 1):
         events.send(Trigger(number, START + number * PULSE), tof, pixel)
-    outlet.deliver(LIMIT)
-    result.send((began, time.monotonic(), outlet.counts.events))
-    outlet.close()
+    run_output.deliver(LIMIT)
+    result.send((began, time.monotonic(), run_output.counts.events))
+    run_output.close()
 
 
 def dream(broker: str, client: str, players: int) -> float:
@@ -161,18 +162,18 @@ def profile(broker: str, client: str, size: int = 12_400) -> Table:
 
     def stream(profiler: cProfile.Profile | None = None) -> Counter[str]:
         with new_topic(broker) as topic:
-            outlet = Outlet("p0", Run.new(), brokers=[broker], kafka_client=client)
-            events = outlet.events(topic, "panel", events_per_message=size)
+            run_output = RunOutput("p0", Run.new(), brokers=[broker], kafka_client=client)
+            events = run_output.open(EventStream, topic, "panel", events_per_message=size)
             before = thread_times()
             if profiler:
                 profiler.enable()
             for number in range(1, pulses + 1):
                 events.send(Trigger(number, START + number * PULSE), *columns[number % len(columns)])
-            outlet.deliver(LIMIT)
+            run_output.deliver(LIMIT)
             if profiler:
                 profiler.disable()
             after = thread_times()
-            outlet.close()
+            run_output.close()
         return after - before
 
     for name, seconds in sorted(stream().items(), reverse=True):
