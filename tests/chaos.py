@@ -3,8 +3,9 @@
     python tests/chaos.py --rounds 500 --seed 1
 
 plays 500 rounds, in about twenty minutes: players, Director, broker and Tango database are killed, silenced and
-restarted, scripts raise, hang and end their process, an operator pauses, stops, aborts and changes priorities.
-After each round the invariants (`ordeal.invariants`) are checked from the journal, from what the Players wrote
+restarted, scripts raise anything, hang, give what cannot be kept and end their process, disks fill up, clocks are set,
+the journal is deleted, an operator pauses, stops, aborts, changes priorities and has the Director initialised.
+After each round the invariants (`helpers.chaos.invariants`) are checked from the journal, from what the Players wrote
 down themselves, and from what stands in Kafka and in the NeXus files. It ends with a table, and with exit status 0
 only if everything held.
 
@@ -14,7 +15,7 @@ by
     python tests/chaos.py --seed 1 --only ROUND
 
 ``--broker apache`` takes a genuine Apache Kafka, where what was acknowledged outlives the broker; ``--kinds`` takes
-names of `ordeal.plan.Kind`, as in ``--kinds player_killed,director_killed``.
+names of `helpers.chaos.plan.Kind`, as in ``--kinds player_killed,director_killed``.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from brokers import BROKERS, new_broker
-from ordeal.campaign import Result, Tally, play_rounds
-from ordeal.invariants import Ill
-from ordeal.plan import Kind
+from helpers.brokers import BROKERS, new_broker
+from helpers.chaos.campaign import Result, Tally, play_rounds
+from helpers.chaos.invariants import Violation
+from helpers.chaos.plan import Kind
 
 
 def table(tally: Tally) -> Table:
     """Return what came of the rounds."""
-    lost, twice = tally.ills[Ill.LOST], tally.ills[Ill.TWICE]
+    lost, twice = tally.ills[Violation.LOST], tally.ills[Violation.TWICE]
     others = sum(tally.ills.values()) - lost - twice + len(tally.leaks)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(tally.outcomes.items()))
     shown = Table(

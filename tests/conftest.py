@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
 
-from brokers import BROKERS, Broker, new_broker
-from support import Missing
+from helpers.brokers import BROKERS, Broker, new_broker
+from helpers.support import Missing
 
-# How long an example takes is the machine's affair.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# How long an example takes is the machine's affair. A test run tries the same examples everywhere;
+# --hypothesis-profile=random draws others at each run, DONKI_CASES=1000 more of them.
+EXAMPLES = int(os.environ.get("DONKI_CASES", "40"))
+settings.register_profile("same", deadline=None, max_examples=EXAMPLES, derandomize=True)
+settings.register_profile("random", deadline=None, max_examples=EXAMPLES)
+settings.load_profile("same")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pass what kafka-python 3.0.12 leaves to the garbage collector: sockets that found no broker."""
+    """Give the programs under test the signals of a terminal, and let pass what kafka-python leaves open."""
+    # nohup, shells in the background and some CI runners ignore SIGINT, and children inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # kafka-python 3.0.12 leaves sockets that found no broker to the garbage collector.
     unconnected = r"unclosed <socket\.socket .*laddr=\('0\.0\.0\.0', \d+\)>"
     config.addinivalue_line("filterwarnings", f"ignore:{unconnected}:ResourceWarning")
 
@@ -45,3 +55,13 @@ def own_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """Each of the brokers, for one test that may stop, kill or fill it."""
     with new_broker(request.param) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def fresh_logging() -> None:
+    """Let each test log as a new process does, whatever a library made of Python's logging before."""
+    logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
+    for logger in logging.getLogger().manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False

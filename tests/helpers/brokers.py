@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from donki_client.facility.processes import Child
-from support import free_port, needs
+from helpers.support import free_port, needs
 
 KAFKA = "4.1.1"
 _POM = f"""\
@@ -163,6 +163,8 @@ class ApacheBroker(Broker):
             "transaction.state.log.replication.factor=1\n"
             "transaction.state.log.min.isr=1\n"
             "group.initial.rebalance.delay.ms=0\n"
+            # messages of tests have time stamps of their own, and are kept whatever these are
+            "log.retention.ms=-1\n"
             # a broker that was killed may come back when its session is over
             "broker.heartbeat.interval.ms=500\n"
             "broker.session.timeout.ms=2000\n"

@@ -41,8 +41,8 @@ class Command:
         )
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Start it with its output piped; it is ended at the latest when the block ends."""
+    def running(self, *arguments: str, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+        """Start it with its output piped; it has ended when the block ends."""
         process = subprocess.Popen(
             [DONKI, *arguments],
             stdin=subprocess.PIPE,
@@ -50,6 +50,7 @@ class Command:
             stderr=subprocess.STDOUT,
             text=True,
             env=self._environment,
+            cwd=folder,
             # In a group of its own, so that a test can send what Ctrl-C sends: SIGINT to the group.
             process_group=0,
         )
@@ -59,7 +60,8 @@ class Command:
             finally:
                 if process.poll() is None:
                     process.terminate()
-                    process.communicate(timeout=LIMIT)
+                # Shown where the test fails.
+                print(process.communicate(timeout=LIMIT)[0])
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:

@@ -6,15 +6,17 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import confluent_kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import KafkaAdminClient, NewTopic, OffsetSpec
+from kafka.errors import KafkaError
 
-from support import needs
+from helpers.support import needs, wait_until
 
 LARGE = 8 << 20  # bytes; more than any message here
 LIMIT = 20.0  # s, for anything asked of a broker
@@ -25,8 +27,17 @@ def new_topic(address: str, *, partitions: int = 1, **config: str) -> str:
     name = f"test-{uuid.uuid4().hex}"
     settings = {key.replace("_", "."): value for key, value in config.items()}
     admin = KafkaAdminClient(bootstrap_servers=address)
+
+    def is_led() -> bool:
+        ends = {TopicPartition(name, number): OffsetSpec.LATEST for number in range(partitions)}
+        with suppress(KafkaError):
+            return len(admin.list_partition_offsets(ends)) == partitions
+        return False
+
     try:
         admin.create_topics([NewTopic(name, partitions, 1, topic_configs=settings)])
+        # The controller of Apache Kafka has made it a moment before the broker knows.
+        wait_until("the broker has the topic", is_led, LIMIT)
     finally:
         admin.close()
     return name
@@ -44,10 +55,12 @@ class KafkaPython:
     """kafka-python, as DonkiOrchestra uses it."""
 
     @staticmethod
-    def write(address: str, topic: str, values: Iterable[bytes], *, timestamps: Iterable[int] = ()) -> None:
+    def write(
+        address: str, topic: str, values: Iterable[bytes], *, timestamps: Iterable[int] = (), **config: object
+    ) -> None:
         """Send the values and wait until all are acknowledged; time stamps in ms."""
         times = iter(timestamps)
-        producer = kafka_python_producer(address)
+        producer = kafka_python_producer(address, **config)
         try:
             sent = [producer.send(topic, value, timestamp_ms=next(times, None)) for value in values]
             for future in sent:
@@ -90,10 +103,12 @@ class Confluent:
     """confluent-kafka, which is librdkafka, as the ESS's own programs use it."""
 
     @staticmethod
-    def write(address: str, topic: str, values: Iterable[bytes], *, timestamps: Iterable[int] = ()) -> None:
+    def write(
+        address: str, topic: str, values: Iterable[bytes], *, timestamps: Iterable[int] = (), **config: object
+    ) -> None:
         times = iter(timestamps)
         failed: list[object] = []
-        producer = confluent_producer(address)
+        producer = confluent_producer(address, **config)
         for value in values:
             producer.produce(
                 topic,

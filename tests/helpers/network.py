@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from support import needs
+from helpers.support import needs
 
 REMEDY = "run as root on Linux with iproute2 and network namespaces to test with several hosts"
 
@@ -86,4 +86,4 @@ def _ip(*arguments: str) -> None:
 
 
 def _try(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    return subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=60, check=False)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import tango
 
+from donki.device.errors import message_of
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Child
-from donki_client.facility.servers import DeviceServer
-from support import free_port, wait_until
+from donki_client.facility.servers import READY, DeviceServer, command_line, register
+from helpers.support import free_port, wait_until
 
-SCRIPTS = Path(__file__).parent / "integration" / "scripts"
+SCRIPTS = Path(__file__).parents[1] / "integration" / "scripts"
 
 
 class Orchestra:
@@ -35,7 +36,10 @@ class Orchestra:
         )
 
     def proxy(self, device: str) -> tango.DeviceProxy:
-        return tango.DeviceProxy(f"tango://{self.facility.database.tango_host}/{device}")
+        proxy = tango.DeviceProxy(f"tango://{self.facility.database.tango_host}/{device}")
+        # On a busy machine more than Tango's 3 s may pass.
+        proxy.set_timeout_millis(20_000)
+        return proxy
 
     def player_server(self, name: str, script: Path = SCRIPTS / "scripted.py", **more) -> DeviceServer:
         return DeviceServer.player(f"{self.prefix}-{name}", script, priority=0, **more)
@@ -87,7 +91,18 @@ class Orchestra:
         ]
 
     def refresh(self) -> None:
-        self.director.Check()
+        """Have the Director ask everybody; on a busy machine the database takes longer than it waits."""
+
+        def is_answered() -> bool:
+            try:
+                self.director.Check()
+            except tango.DevFailed as failed:
+                if "database does not answer within" not in message_of(failed):
+                    raise
+                return False
+            return True
+
+        wait_until("the database answers the Director", is_answered)
 
     def play(self, triggers: int, limit: float = 20.0) -> str:
         self.director.Triggers = triggers
@@ -116,7 +131,6 @@ class Orchestra:
             self.director.Reset()
         self.director.Period = 0
         self.director.RunSeed = -1
-        self.notes_file.unlink(missing_ok=True)
         for name, player in self.players.items():
             wait_until(f"{name} is idle", lambda player=player: str(player.state()) != "RUNNING")
             player.Stop()
@@ -124,6 +138,8 @@ class Orchestra:
             player.Timeout = 60
             player.Priority = 0
             self.set(name)
+        # Last, for a Player that was still set up notes its stop.
+        self.notes_file.unlink(missing_ok=True)
         self.refresh()
 
 
@@ -176,3 +192,17 @@ def _answers(device: str) -> bool:
         return tango.DeviceProxy(device).ping() >= 0
     except tango.DevFailed:
         return False
+
+
+@contextmanager
+def one_server(facility: LocalFacility, servers: list[DeviceServer]) -> Iterator[list[tango.DeviceProxy]]:
+    """Run many devices in one server."""
+    for server in servers:
+        register(facility.database, server)
+    child = facility._servers.start(servers[0].name, *command_line(facility.database, servers[0]))
+    try:
+        child.wait_for(READY, 60)
+        names = [f"tango://{facility.database.tango_host}/{server.device}" for server in servers]
+        yield [tango.DeviceProxy(name) for name in names]
+    finally:
+        child.kill()

@@ -11,7 +11,7 @@ from kafka.protocol.producer import (
 )
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from kafka_clients import (
+from helpers.kafka_clients import (
     LIMIT,
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from donki.policy import OnError
-from support import wait_until
+from donki.limits import OnError
+from helpers.support import wait_until
 
 
 def acted(orchestra, name):
@@ -135,7 +135,7 @@ class Lost(Moment):
         super().begin()
         self.orchestra.children["x"].kill()
         self.gate.unlink()
-        noted = "SELECT 1 FROM step JOIN run ON run = run.key WHERE id = ? AND step.outcome = 'failed'"
+        noted = "SELECT 1 FROM attempt JOIN run ON run = run.key WHERE id = ? AND attempt.outcome = 'failed'"
         with closing(sqlite3.connect(self.orchestra.journal)) as journal:
             wait_until("it is lost", lambda: journal.execute(noted, (self.director.RunId,)).fetchone())
 
@@ -157,15 +157,15 @@ class Stopping(Moment):
 
 
 class Failed(Moment):
-    """Y has raised at the second trigger, and all is over."""
+    """Z has raised at the second trigger, which x and y have done, and all is over."""
 
     obeyed = frozenset({"Start", "Recover", "Reset", "Check"})
 
     def begin(self):
-        self.orchestra.set("y", fail_at=2)
+        self.orchestra.set("z", fail_at=2)
         self.director.Start()
         assert self.orchestra.ended() == "FAULT"
 
     def go_on(self):
-        self.orchestra.set("y")
+        self.orchestra.set("z")
         self.director.Recover()

@@ -15,10 +15,10 @@ from typing import Self
 import psutil
 import tango
 
-from donki_client.facility.address import Address
+from donki_client.address import Address
 from donki_client.facility.database import answers
 from donki_client.facility.processes import Child
-from support import free_port, needs, wait_until
+from helpers.support import free_port, needs, wait_until
 
 TABLES = Path("/usr/share/dbconfig-common/data/tango-db/install/mysql")
 DATABASE_SERVER = Path("/usr/lib/tango/DataBaseds")

@@ -9,7 +9,7 @@ import subprocess
 import threading
 from contextlib import suppress
 
-from donki_command import DONKI, Command
+from helpers.donki_command import DONKI, Command
 
 
 class Terminal:
@@ -34,7 +34,7 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    def expect(self, pattern: str, limit: float = 20.0) -> None:
+    def expect(self, pattern: str, limit: float = 60.0) -> None:
         """Wait until a pattern is shown after what was expected before."""
         with self._more:
             assert self._more.wait_for(lambda: re.search(pattern, self._shown), limit), (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,13 @@ from pathlib import Path
 
 import psutil
 
-from brokers import Broker
-from donki_client.facility.address import Address
-from ordeal.evidence import Pulses, Run, runs_of
-from ordeal.invariants import Finding, Ill, duplicates, findings
-from ordeal.plan import Kind, Plan, draw
-from ordeal.play import Record, Round
-from ordeal.stage import Size, Stage
+from donki_client.address import Address
+from helpers.brokers import Broker
+from helpers.chaos.evidence import Pulses, Run, runs_of
+from helpers.chaos.invariants import Finding, Violation, duplicates, findings
+from helpers.chaos.plan import Kind, Plan, draw
+from helpers.chaos.play import Record, Round
+from helpers.chaos.stage import Size, Stage
 
 #: By how many threads and open files a server may grow after its first round: the ORB and the pools keep some.
 MORE_THREADS = 12
@@ -70,7 +71,7 @@ class Tally:
 
     tried: Counter[Kind] = field(default_factory=Counter)
     survived: Counter[Kind] = field(default_factory=Counter)
-    ills: Counter[Ill] = field(default_factory=Counter)
+    ills: Counter[Violation] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
     triggers: int = 0
@@ -129,12 +130,9 @@ def play_rounds(
         pulses = Pulses(stage)
         sizes: dict[int, Size] = {}
         for number in numbers:
-            result = _play(stage, draw(seed, number, kinds), pulses)
-            result.found += _growth(stage, sizes)
+            result = _play(stage, draw(seed, number, kinds), pulses, sizes)
             tally.take(result)
             tell(result)
-            if not result.found:
-                stage.clear(result.plan, [run.id for run in result.runs])
         pulses.close()
         processes = [stage.pid(name) for name in (*stage.servers, "database")]
         database = stage.database
@@ -152,11 +150,19 @@ def play_rounds(
     return tally
 
 
-def _play(stage: Stage, plan: Plan, pulses: Pulses) -> Result:
-    stage.prepare(plan)
-    record = Round(stage, plan).play()
-    runs = runs_of(stage, plan, pulses)
-    return Result(plan, record, runs, findings(stage, record, runs))
+def _play(stage: Stage, plan: Plan, pulses: Pulses, sizes: dict[int, Size]) -> Result:
+    result = Result(plan, Record(plan), [], [])
+    try:
+        stage.mend()
+        stage.prepare(plan)
+        Round(stage, plan, result.record).play()
+        result.runs = runs_of(stage, plan, pulses)
+        result.found = [*findings(stage, result.record, result.runs), *_growth(stage, sizes)]
+        if not result.found:
+            stage.clear(plan, [run.id for run in result.runs])
+    except Exception:  # noqa: BLE001 - the next rounds are played all the same
+        result.found.append(Finding(Violation.HARNESS, traceback.format_exc()))
+    return result
 
 
 def _growth(stage: Stage, first: dict[int, Size]) -> list[Finding]:
@@ -165,5 +171,5 @@ def _growth(stage: Stage, first: dict[int, Size]) -> list[Finding]:
     for name, size in stage.sizes().items():
         before = first.setdefault(size.pid, size)
         if size.threads > before.threads + MORE_THREADS or size.files > before.files + MORE_FILES:
-            found.append(Finding(Ill.LEFT, f"{name} grows: {before} after its first round, {size} now"))
+            found.append(Finding(Violation.LEFT, f"{name} grows: {before} after its first round, {size} now"))
     return found

@@ -8,7 +8,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +18,11 @@ import numpy as np
 from kafka import KafkaConsumer, TopicPartition
 from streaming_data_types import deserialise_ev44
 
-from brokers import ApacheBroker
-from ordeal.plan import NAMES, Plan
-from ordeal.stage import Stage, player_name, topic
+from donki.director.journal.reading.reader import JournalReader
+from donki_client.verify.run_check import check_run
+from helpers.brokers import ApacheBroker
+from helpers.chaos.plan import NAMES, Plan
+from helpers.chaos.stage import Stage, player_name, topic
 
 #: How long the journal may take to note that a run has ended, in s.
 JOURNAL_LIMIT = 3.0
@@ -64,22 +66,34 @@ class Run:
 
     Attributes
     ----------
+    began, ended
+        ns since 1970; no end where there is none
     triggers
         by number of the complete trigger: when it was sent, ns since 1970
+    reference_times
+        of the complete triggers, in order
     in_master_file
         the numbers of the complete triggers there; None where there is no such file
+    torn
+        the logs of scripts' threads in the files whose rows are not as they were sent
+    problems
+        what ``donki check-data`` says of the run, where the broker has its data
     """
 
     id: str
     wanted: int
-    ended: bool
+    began: int
+    ended: int | None
     outcome: str
     triggers: dict[int, int]
+    reference_times: list[int]
     steps: list[Step]
     notes: list[Note]
     in_kafka: Counter[Pulse]
     in_files: Counter[Pulse]
     in_master_file: list[int] | None
+    torn: list[str]
+    problems: list[str]
 
     def pulse(self, player: str, trigger: int, attempt: int) -> Pulse:
         return Pulse(player, code(self.id), trigger, attempt)
@@ -162,28 +176,34 @@ def runs_of(stage: Stage, plan: Plan, pulses: Pulses) -> list[Run]:
     runs = []
     with closing(sqlite3.connect(stage.journal)) as journal:
         begun = journal.execute(
-            "SELECT key, id, triggers, ended, outcome FROM run WHERE metadata = ? ORDER BY key", (marked,)
+            "SELECT key, id, triggers, began, ended, outcome FROM run WHERE metadata = ? ORDER BY key",
+            (marked,),
         ).fetchall()
-        for key, run_id, wanted, ended, outcome in begun:
+        for key, run_id, wanted, began, ended, outcome in begun:
             complete = "SELECT number, sent FROM trigger WHERE run = ? ORDER BY number"
             triggers = dict(journal.execute(complete, (key,)).fetchall())
+            times = "SELECT reference_time FROM trigger WHERE run = ? ORDER BY number"
             steps = journal.execute(
-                "SELECT trigger, name, attempt, outcome, sent, done, error FROM step"
-                " JOIN player ON player.key = step.player WHERE step.run = ? ORDER BY trigger, name, attempt",
+                "SELECT trigger, name, attempt, outcome, sent, done, error FROM attempt"
+                " JOIN player ON player.key = attempt.player WHERE attempt.run = ? ORDER BY trigger, name, attempt",
                 (key,),
             )
             runs.append(
                 Run(
                     id=run_id,
                     wanted=wanted,
-                    ended=ended is not None,
+                    began=began,
+                    ended=ended,
                     outcome=outcome or "",
                     triggers=triggers,
+                    reference_times=[time for (time,) in journal.execute(times, (key,))],
                     steps=[Step(*row) for row in steps.fetchall()],
                     notes=[note for run, note in notes if run == run_id],
                     in_kafka=pulses.of(run_id),
                     in_files=_in_files(stage.files, run_id),
                     in_master_file=_in_master_file(stage.journal.parent / f"{run_id}.nxs", list(triggers)),
+                    torn=list(_torn(stage.files, run_id)),
+                    problems=_problems(stage, run_id, began),
                 )
             )
     return runs
@@ -217,8 +237,27 @@ def _in_files(folder: Path, run_id: str) -> Counter[Pulse]:
     return found
 
 
+def _torn(folder: Path, run_id: str) -> Iterator[str]:
+    """Name the logs of threads that do not hold rising numbers, each with its time."""
+    for path in sorted(folder.glob(f"{run_id}_*.nxs")):
+        with suppress(OSError), h5py.File(path, "r") as file:
+            instrument = file.get("entry/instrument", {})
+            # A log that was never committed has no columns.
+            for source in (n for n in instrument if n.endswith("-thread") and "value" in instrument[n]):
+                values, times = instrument[source]["value"][:], instrument[source]["time"][:]
+                if len(values) != len(times) or (np.diff(values) <= 0).any():
+                    yield f"{source} in {path.name}: {len(times)} times of the numbers {values.tolist()}"
+
+
+def _problems(stage: Stage, run_id: str, began: int) -> list[str]:
+    if not isinstance(stage.broker, ApacheBroker) and began < stage.broker_began:
+        return []
+    with JournalReader(stage.journal.parent) as reader:
+        return check_run(reader, reader.run(run_id)).problems
+
+
 def _in_master_file(path: Path, expected: list[int]) -> list[int] | None:
-    """Return the triggers in a master file; it is written, or written anew, after the end of the run."""
+    """Return the triggers in a master file; it is written, or written again, after the end of the run."""
     found = None
     until = time.monotonic() + JOURNAL_LIMIT
     while found != expected and time.monotonic() < until:

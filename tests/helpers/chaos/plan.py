@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from donki.policy import OnError
+from donki.limits import OnError
 
 NAMES = ("a", "b", "c")
 
@@ -26,6 +26,12 @@ class Kind(StrEnum):
     SCRIPT_SLOW = "script overlong, heeds Abort"
     SCRIPT_DEAF = "script overlong, deaf"
     SCRIPT_DIES = "script ends its process"
+    SCRIPT_CANCELLED = "script raises what is no Exception"
+    SCRIPT_GIVES_BAD = "script gives what cannot be kept"
+    SCRIPT_LOGS_ODD = "script logs what Tango cannot carry"
+    SCRIPT_THREAD = "script sends from a thread of its own"
+    REPORT_MALFORMED = "Player answers what is no report"
+    DISK_FULL = "disk full for a Player"
     DIRECTOR_KILLED = "Director killed, run recovered"
     DIRECTOR_STOPPED = "Director silent (SIGSTOP)"
     BROKER_KILLED = "broker killed"
@@ -37,12 +43,22 @@ class Kind(StrEnum):
     ABORT = "Abort"
     PRIORITY = "SetPriority"
     START_AGAIN = "Start while it runs or ends"
+    INIT = "Init of the Director, three at once"
+    CLOCK_SET = "clock set, forwards or back"
+    JOURNAL_DELETED = "journal deleted"
 
 
 #: What only an operator does: no Player may fail of it.
 HARMLESS = frozenset(
     {Kind.NONE, Kind.PAUSE, Kind.STEP, Kind.STOP, Kind.ABORT, Kind.PRIORITY, Kind.START_AGAIN}
-    | {Kind.DATABASE_KILLED}
+    | {
+        Kind.DATABASE_KILLED,
+        Kind.SCRIPT_LOGS_ODD,
+        Kind.SCRIPT_THREAD,
+        Kind.INIT,
+        Kind.CLOCK_SET,
+        Kind.JOURNAL_DELETED,
+    }
 )
 
 #: What is written into the Parameters before the run.
@@ -51,6 +67,11 @@ MISHAPS = {
     Kind.SCRIPT_SLOW: ("slow",),
     Kind.SCRIPT_DEAF: ("deaf",),
     Kind.SCRIPT_DIES: ("die", "die sent"),
+    Kind.SCRIPT_CANCELLED: ("cancelled", "interrupted", "exit", "group", "mute"),
+    Kind.SCRIPT_GIVES_BAD: ("text", "surrogate", "masked", "object", "alarm", "unit"),
+    Kind.SCRIPT_LOGS_ODD: ("odd log",),
+    Kind.SCRIPT_THREAD: ("thread",),
+    Kind.REPORT_MALFORMED: ("malformed",),
 }
 
 
@@ -66,8 +87,8 @@ class Mishap(NamedTuple):
 class Fault(NamedTuple):
     """A fault that is inflicted from outside.
 
-    ``at`` and ``length`` in s, from the Start; ``target`` is a Player's name or empty; ``value`` a priority or
-    the number of steps.
+    ``at`` and ``length`` in s, from the Start; ``target`` is a Player's name or empty; ``value`` a priority, the
+    number of steps, of bytes that are left, or of seconds that the clock is set by.
     """
 
     kind: Kind
@@ -134,7 +155,7 @@ class Plan:
 def draw(seed: int, number: int, kinds: Sequence[Kind]) -> Plan:
     """Return the round of that number; `kinds` are the faults to choose from."""
     rng = random.Random(f"{seed}/{number}")
-    chosen = tuple(rng.choice(kinds) for _ in range(rng.choice((1, 1, 2, 2, 3))))
+    chosen = _possible(tuple(rng.choice(kinds) for _ in range(rng.choice((1, 1, 2, 2, 3)))))
     harmless = HARMLESS.issuperset(chosen)
     triggers = rng.randint(8, 30)
     period = rng.choice((0.0, 0.0, rng.uniform(0.005, 0.03)))
@@ -177,6 +198,13 @@ def draw(seed: int, number: int, kinds: Sequence[Kind]) -> Plan:
     )
 
 
+def _possible(chosen: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Leave the journal where its Director is killed: nobody else could make it again."""
+    if Kind.DIRECTOR_KILLED not in chosen:
+        return chosen
+    return tuple(kind for kind in chosen if kind is not Kind.JOURNAL_DELETED)
+
+
 def _fault(rng: random.Random, kind: Kind, duration: float) -> Fault:
     at = rng.uniform(0.0, duration)
     target = rng.choice(NAMES)
@@ -189,6 +217,12 @@ def _fault(rng: random.Random, kind: Kind, duration: float) -> Fault:
             return Fault(kind, at, 0.0, target, rng.randint(-1, 3))
         case Kind.STEP:
             return Fault(kind, at, rng.uniform(0.05, 0.3), "", rng.randint(1, 3))
+        case Kind.DISK_FULL:
+            return Fault(kind, at, rng.uniform(0.05, 1.0), target, rng.randint(0, 65_536))
+        case Kind.CLOCK_SET:
+            return Fault(kind, at, value=rng.choice((-1, 1)) * rng.choice((1, 60, 86_400)))
+        case Kind.INIT | Kind.JOURNAL_DELETED:
+            return Fault(kind, at)
         case Kind.STOP | Kind.ABORT | Kind.START_AGAIN:
             return Fault(kind, rng.uniform(0.0, 1.3 * duration))
         case Kind.PAUSE:

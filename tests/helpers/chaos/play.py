@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import tango
 
-from ordeal.plan import Fault, Kind, Plan
-from ordeal.stage import DIRECTOR, Stage, player_name
+from helpers.chaos.plan import Fault, Kind, Plan
+from helpers.chaos.stage import DIRECTOR, Stage, player_name
 
 #: Until when a run must have ended, in s; a Player may use up its Timeout and its retries several times.
 RUN_LIMIT = 45.0
@@ -105,8 +105,21 @@ class Operator:
         self._calls.append(call)
         return call
 
-    def command(self, name: str) -> None:
-        self.call(name, lambda: self.proxy.command_inout(name))
+    def command(self, name: str, times: int = 1) -> None:
+        for _ in range(times):
+            self.call(name, lambda: self.proxy.command_inout(name))
+
+    def recover(self) -> None:
+        def work() -> None:
+            try:
+                self.proxy.Recover()
+            except tango.DevFailed as failed:
+                # A Stop that comes meanwhile withdraws it, and the run is still interrupted.
+                if "withdrawn" not in failed.args[0].desc:
+                    raise
+                self.proxy.Recover()
+
+        self.call("Recover", work)
 
     def set_priority(self, player: str, priority: int) -> None:
         called = time.time_ns()
@@ -142,10 +155,10 @@ class Operator:
 class Round:
     """One round on the stage."""
 
-    def __init__(self, stage: Stage, plan: Plan) -> None:
+    def __init__(self, stage: Stage, plan: Plan, record: Record) -> None:
         self.stage = stage
         self.plan = plan
-        self.record = Record(plan)
+        self.record = record
         self.operator = Operator(stage, self.record)
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
@@ -154,8 +167,14 @@ class Round:
         self._deaths = dict(stage.deaths)
         self._mended = not plan.mend
 
-    def play(self) -> Record:
+    def play(self) -> None:
         """Play it to its end."""
+        try:
+            self._play()
+        finally:
+            self.operator.close()
+
+    def _play(self) -> None:
         record = self.record
         record.began = time.time_ns()
         self._begin = time.monotonic()
@@ -174,7 +193,6 @@ class Round:
         self.stage.mend()
         self._note_the_end()
         record.deaths = {name: died - self._deaths[name] for name, died in self.stage.deaths.items()}
-        return record
 
     def _note_the_end(self) -> None:
         director = self.stage.proxy(DIRECTOR)
@@ -220,7 +238,7 @@ class Round:
 
     def _recover(self) -> None:
         self.record.recovered += 1
-        self.operator.command("Recover")
+        self.operator.recover()
 
     def _inflict(self, fault: Fault) -> None:
         operator, stage = self.operator, self.stage
@@ -251,6 +269,15 @@ class Round:
                 if stage.is_alive("broker"):
                     stage.silence("broker")
                     self._after(fault.length, lambda: stage.resume("broker"))
+            case Kind.DISK_FULL:
+                stage.limit_disk(fault.target, fault.value)
+                self._after(fault.length, lambda: stage.limit_disk(fault.target, None))
+            case Kind.CLOCK_SET:
+                stage.set_clock(fault.value)
+            case Kind.JOURNAL_DELETED:
+                stage.delete_journal()
+            case Kind.INIT:
+                operator.command("Init", times=3)
             case Kind.PAUSE:
                 operator.command("Pause")
                 self._after(fault.length, lambda: operator.command("Resume"))

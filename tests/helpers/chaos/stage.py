@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -14,20 +15,23 @@ from typing import NamedTuple, Self
 import psutil
 import tango
 
-from brokers import Broker
 from donki.errors import DonkiError
-from donki_client.facility.address import Address
+from donki_client.address import Address
 from donki_client.facility.database import start_database
 from donki_client.facility.processes import Child, Processes
 from donki_client.facility.servers import READY, DeviceServer, command_line, register
-from ordeal.plan import NAMES, Plan
-from support import free_port, wait_until
+from helpers.brokers import Broker
+from helpers.chaos.plan import NAMES, Plan
+from helpers.support import free_port, wait_until
 
+TESTS = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "scripts" / "witness.py"
 PREFIX = "chaos"
 DIRECTOR = "director"
 DATABASE = "database"
-START_LIMIT = 30.0
+START_LIMIT = 90.0
+#: What a Director says that was initialised without the database.
+UNREAD = "the Tango database cannot be read"
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -60,6 +64,7 @@ class Stage:
         self.broker = broker
         self.journal = folder / "runs" / "journal.sqlite"
         self.files = folder / "files"
+        self._clock = folder / "clock"
         # Not one of the kernel's own: a client that tries it while the database is dead may connect to itself.
         self.database = Address("127.0.0.1", free_port())
         self.deaths = dict.fromkeys((DIRECTOR, DATABASE, "broker", *NAMES), 0)
@@ -69,11 +74,14 @@ class Stage:
         self._children: dict[str, Child] = {}
         self._read: dict[int, int] = {}
         self._tracebacks: list[tuple[str, str]] = []
+        self._killed: set[str] = set()
+        self._crashes: list[str] = []
         self._base = Processes(folder)
         self._processes = Processes(folder)
 
     def __enter__(self) -> Self:
         self.files.mkdir(parents=True, exist_ok=True)
+        self.set_clock(0)
         try:
             self.start(DATABASE)
             self.wait_ready(DATABASE)
@@ -119,6 +127,7 @@ class Stage:
         if name == "broker":
             self.broker.kill()
         else:
+            self._killed.add(name)
             self._children[name].kill()
             if name in self.servers:
                 self._read_log(name)
@@ -129,11 +138,15 @@ class Stage:
             self.broker.start()
             self.broker_began = time.time_ns()
             return
+        self._note_crash(name)
         if name == DATABASE:
             self._children[name] = start_database(self._base, self.folder, self.database).child
         else:
             server = self.servers[name]
             command, environment = command_line(self.database, server)
+            if name == DIRECTOR:
+                command[command.index(server.module)] = "helpers.clocked_director"
+                environment |= {"DONKI_TEST_CLOCK": str(self._clock), "PYTHONPATH": str(TESTS)}
             self._children[name] = self._processes.start(server.name, command, environment)
         self._starting.add(name)
 
@@ -155,6 +168,24 @@ class Stage:
             self._silent.discard(name)
             os.kill(self.pid(name), signal.SIGCONT)
 
+    def set_clock(self, seconds: int) -> None:
+        """Set the clock of the Director, by so much beside the true one."""
+        new = self._clock.with_suffix(".new")
+        new.write_text(str(seconds * 10**9))
+        new.rename(self._clock)
+
+    def delete_journal(self) -> None:
+        """Delete the journal while the Director writes it."""
+        for path in self.journal.parent.glob(f"{self.journal.name}*"):
+            path.unlink()
+
+    def limit_disk(self, name: str, left: int | None) -> None:
+        """Let the files of a Player grow by so many bytes at most; None: without a limit."""
+        if self.is_alive(name):
+            sizes = [path.stat().st_size for path in self.files.glob(f"*_{player_name(name)}*.nxs")]
+            limit = psutil.RLIM_INFINITY if left is None else max(sizes, default=0) + left
+            psutil.Process(self.pid(name)).rlimit(psutil.RLIMIT_FSIZE, (limit, psutil.RLIM_INFINITY))
+
     def mend(self) -> None:
         """Make everything run and answer again, whatever was done to it; the Players idle."""
         for name in tuple(self._silent):
@@ -163,8 +194,29 @@ class Stage:
             self.start("broker")
         for name in (DATABASE, DIRECTOR, *NAMES):
             self._revive(name)
+        for name in NAMES:
+            self.limit_disk(name, None)
         for name in (DIRECTOR, *NAMES):
             wait_until(f"{name} is idle", lambda name=name: self._is_idle(name), START_LIMIT)
+        # As an operator does who had it initialised while the database was dead.
+        director = self.proxy(DIRECTOR)
+        self.initialise_unread(director)
+        # Apache Kafka takes a while to answer on a busy machine after its start.
+        limit = time.monotonic() + START_LIMIT
+        with suppress(tango.DevFailed):
+            while any("broker" in line for line in director.Check()) and time.monotonic() < limit:
+                time.sleep(0.2)
+
+    def initialise_unread(self, device: tango.DeviceProxy) -> None:
+        """Initialise a device that could not read the database until it can: Tango itself tries once a second."""
+
+        def has_read() -> bool:
+            if is_unread := UNREAD in device.Status():
+                device.Init()
+                time.sleep(0.3)
+            return not is_unread
+
+        wait_until(f"{device.dev_name()} has read the database", has_read, START_LIMIT)
 
     def _revive(self, name: str) -> None:
         if not self.is_alive(name):
@@ -199,6 +251,7 @@ class Stage:
 
     def prepare(self, plan: Plan) -> None:
         """Give the Players their settings and the Director its own."""
+        self.set_clock(0)
         for name, part in plan.parts.items():
             player = self.proxy(name)
             player.Stop()
@@ -247,6 +300,11 @@ class Stage:
         taken, self._tracebacks = self._tracebacks, []
         return taken
 
+    def take_crashes(self) -> list[str]:
+        """Return what servers were ended by signals that did not come from here, since the last time."""
+        taken, self._crashes = self._crashes, []
+        return taken
+
     def clear(self, plan: Plan, runs: Iterable[str]) -> None:
         """Remove what a round has written; the journal stays."""
         self.notes(plan).unlink(missing_ok=True)
@@ -254,6 +312,12 @@ class Stage:
             for folder in (self.files, self.journal.parent):
                 for path in folder.glob(f"{run}*.nxs"):
                     path.unlink()
+
+    def _note_crash(self, name: str) -> None:
+        status = self._children[name].wait(1) if name in self._children else 0
+        if name not in self._killed and status is not None and status < 0:
+            self._crashes.append(f"{name}: {signal.Signals(-status).name}")
+        self._killed.discard(name)
 
     def _read_log(self, name: str) -> None:
         child = self._children[name]

@@ -1,0 +1,1 @@
+"""What the tests share: servers and brokers to start, clients, and what is waited for."""
