@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,62 @@ def test_both_packages_and_the_scripts_are_in_the_wheel():
 @pytest.mark.parametrize("package", ["devices/donki", "clients/donki_client"])
 def test_type_checkers_of_others_read_the_types(package):
     assert (ROOT / package / "py.typed").is_file()
+
+
+#: Whoever may start threads: the one helper, and pools whose every result is asked for or guarded.
+STARTERS = {
+    "Thread": {"devices/donki/threads.py"},
+    "Timer": {"devices/donki/threads.py"},
+    "start_new_thread": set(),
+    "ThreadPoolExecutor": {
+        "devices/donki/director/players/inquiry.py",
+        "devices/donki/streams/file_checksums.py",
+        "clients/donki_client/api/async_director.py",
+        "clients/donki_client/panel/model/orchestra.py",
+        "clients/donki_client/panel/model/requests.py",
+    },
+}
+
+
+@cache
+def called(path):
+    """Return the names of all that a file calls or derives from."""
+    named = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            named.append(node.func)
+        elif isinstance(node, ast.ClassDef):
+            named += node.bases
+    return frozenset(getattr(node, "attr", None) or getattr(node, "id", None) for node in named)
+
+
+@pytest.mark.parametrize("starter", STARTERS)
+def test_threads_are_started_by_one_helper(starter):
+    files = [path for package in ("devices", "clients") for path in (ROOT / package).rglob("*.py")]
+    assert files
+    found = {str(path.relative_to(ROOT)) for path in files if starter in called(path)}
+    assert found == STARTERS[starter]
+
+
+@pytest.mark.parametrize("device", ["director", "player"])
+def test_labels_and_descriptions_are_read_alike_by_every_client(device):
+    texts = [path.read_text() for path in (ROOT / "devices" / "donki" / device).rglob("*.py")]
+    declaring = [text for text in texts if "device_property(" in text or "display_level" in text]
+    assert declaring
+    assert all(text.isascii() for text in declaring)
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def test_the_rules_of_a_sequence_import_nothing_but_themselves_and_what_is_as_pure():
+    files = [*(ROOT / "devices/donki/director/rules").glob("*.py")]
+    assert len(files) > 1
+    ours = {name for path in files for name in imported(path) if name.partition(".")[0] == "donki"}
+    beyond = {name for name in ours if not name.startswith("donki.director.rules.")}
+    assert beyond <= {"donki.errors", "donki.limits"}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from donki.errors import DonkiError, InputError
-from donki_client.facility.address import Address
+from donki_client.address import Address
 
 
 @given(st.from_regex(r"[a-z][a-z0-9.-]{0,30}", fullmatch=True), st.integers(1, 65535))

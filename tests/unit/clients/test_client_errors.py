@@ -8,9 +8,9 @@ import pytest
 import tango
 
 from donki import errors
-from donki.devfailed import as_dev_failed
-from donki_client.errors import UnreachableError, from_tango
-from donki_client.proxy import Proxy
+from donki.device.errors import as_dev_failed
+from donki_client.api.errors import UnreachableError, from_tango
+from donki_client.api.proxy import Proxy
 
 FAMILY = [
     kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DonkiError)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from donki.errors import InputError
-from donki_client.grammar import SETTINGS, WORDS, SetPeriod, SetPriority, SetTriggers, Word, parse
+from donki_client.prompt.grammar import SetPeriod, SetPriority, SetTriggers, Word, parse
+from donki_client.prompt.words import SETTINGS, WORDS
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 SPACES = st.sampled_from(["", " ", "  ", "\t"])

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
 from donki_client.command import donki
-from donki_client.sections import SECTIONS
+from donki_client.commands import group
+from donki_client.commands.group import SECTIONS
 
-NAMES = sorted(donki.commands)
+FOLDER = Path(group.__file__).parent
+
+#: Modules of the folder that are no commands.
+OTHERS = ("__init__", "group", "options")
+
+CONTEXT = click.Context(donki)
+NAMES = sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.py") if path.stem not in OTHERS)
 
 
 def shown(*arguments, width=80):
@@ -37,7 +46,7 @@ def test_a_command_of_no_section_is_listed_all_the_same(monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_says_what_it_does(name):
-    for parameter in donki.commands[name].params:
+    for parameter in donki.get_command(CONTEXT, name).params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
     text = shown(name)
@@ -48,7 +57,7 @@ def test_every_option_says_what_it_does(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_arguments_are_explained(name):
     text = " ".join(shown(name).split())
-    for parameter in donki.commands[name].params:
+    for parameter in donki.get_command(CONTEXT, name).params:
         if isinstance(parameter, click.Argument):
             word = (parameter.metavar or parameter.name.upper()).strip("[].")
             assert text.count(word) > 1, f"{name}: {word} is named in the usage only"

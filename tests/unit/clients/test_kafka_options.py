@@ -3,7 +3,7 @@
 import pytest
 
 from donki.errors import InputError
-from donki_client.kafka_options import read_kafka_options
+from donki_client.topics.kafka_options import read_kafka_options
 
 
 def test_options_are_read_from_the_command_line_or_from_a_file(tmp_path):

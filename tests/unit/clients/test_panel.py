@@ -11,33 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donki.director.states import ALLOWED, Command, NotAllowedError, State, check_allowed
+from donki.director.players.player_table import PlayerRow, to_json
+from donki.director.rules.states import ALLOWED, Command, NotAllowedError, State, check_allowed
 from donki.errors import DonkiError
-from donki_client.director import Director
-from donki_client.panel.buttons import BUTTONS
-from donki_client.panel.history import WINDOW, EventRate
+from donki_client.api.director import Director
+from donki_client.panel.model.history import WINDOW, EventRate
+from donki_client.panel.model.log_lines import LogLines
+from donki_client.panel.model.panel_state import PanelState
 from donki_client.panel.opening import check_qt
-from donki_client.panel.picture import Picture
-from donki_client.panel.remarks import Remarks
+from donki_client.panel.widgets.buttons import BUTTONS
 
-PLAYERS = {
-    "State": "ON",
-    "Players": ["a", "b"],
-    "PlayerDeviceNames": ["x/player/a", "x/player/b"],
-    "Priorities": [0, -1],
-    "PlayerMedians": [0.1, math.nan],
-    "PlayerP99s": [0.2, math.nan],
-    "SkippedTriggers": [0, 3],
-    "DroppedPlayers": ["b"],
-    "PlayerStates": ["ON", "ON"],
-}
+A = PlayerRow("a", "x/player/a", 0, "ON", 0.1, 0.2, 0, dropped=False)
+B = PlayerRow("b", "x/player/b", -1, "ON", math.nan, math.nan, 3, dropped=True)
 
 
 @pytest.fixture
 def picture():
-    picture = Picture()
-    for attribute, value in PLAYERS.items():
-        picture.hear_director(attribute, value, "")
+    picture = PanelState()
+    picture.hear_director("State", "ON", "")
+    picture.hear_director("PlayerTable", to_json([A, B]), "")
     return picture
 
 
@@ -63,20 +55,19 @@ def test_every_command_but_check_has_a_button():
 
 
 def test_nothing_is_known_of_a_director_before_it_is_heard():
-    picture = Picture()
+    picture = PanelState()
     assert picture.state == "UNKNOWN"
     assert picture.rows == []
     assert picture.status == "not heard of yet"
 
 
-def test_the_columns_of_the_director_become_rows(picture):
+def test_the_table_of_the_director_becomes_rows(picture):
     first, second = picture.rows
     assert (first.name, first.device, first.priority, first.median, first.p99) == (
         *("a", "x/player/a", 0, 0.1, 0.2),
     )
     assert (second.missed, second.dropped, first.dropped) == (3, True, False)
-    picture.hear_director("Players", ["a", "b", "c"], "")  # before the other columns grow
-    assert [row.name for row in picture.rows] == ["a", "b"]
+    assert math.isnan(second.median)
 
 
 def test_the_end_of_the_director_is_shown_and_its_last_values_stay(picture):
@@ -90,9 +81,9 @@ def test_the_end_of_the_director_is_shown_and_its_last_values_stay(picture):
 def test_the_state_of_a_player_is_its_own_word_until_the_director_finds_it_gone(picture):
     picture.hear_player("x/player/a", "State", "RUNNING", "")
     assert states(picture) == ["RUNNING", "ON"]
-    picture.hear_director("PlayerStates", ["UNKNOWN", "ON"], "")
+    picture.hear_director("PlayerTable", to_json([A._replace(state="UNKNOWN"), B]), "")
     assert states(picture) == ["UNKNOWN", "ON"]
-    picture.hear_director("PlayerStates", ["STANDBY", "ON"], "")
+    picture.hear_director("PlayerTable", to_json([A._replace(state="STANDBY"), B]), "")
     assert states(picture) == ["STANDBY", "ON"]  # not RUNNING, which it said before it ended
     picture.hear_player("x/player/a", "State", "ALARM", "")
     assert states(picture) == ["ALARM", "ON"]
@@ -127,7 +118,7 @@ def test_the_event_rate_starts_anew_with_a_run():
 
 @given(st.lists(st.sampled_from(["ON", "RUNNING", "STANDBY", "FAULT", ""]), max_size=20))
 def test_the_log_tells_each_change_of_state_once(said):
-    remarks = Remarks("Director")
+    remarks = LogLines("Director")
     lines = []
     for state in said:
         lines += remarks.of_director(0, "State", state or None, "" if state else "silent")
@@ -139,7 +130,7 @@ def test_the_log_tells_each_change_of_state_once(said):
 
 
 def test_the_log_tells_a_failure_once_and_no_progress():
-    remarks = Remarks("Director")
+    remarks = LogLines("Director")
     assert remarks.of_director(0, "State", "RUNNING", "")
     assert not remarks.of_director(1, "Status", "acting: trigger 7 of 9", "")
     remarks.of_director(2, "State", "FAULT", "")

@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from donki.director.effects import Outcome
-from donki.director.journal_reader import JournalReader
+from donki.director.journal.reading.reader import JournalReader
+from donki.director.journal.writer import Journal
+from donki.director.players.entry import RosterEntry
+from donki.director.rules.effects import Attempt, Outcome, PlayerState
+from donki.director.rules.sequence import Sequence
 from donki.errors import FileError, InputError
 from donki.run import Run
-from donki_client.report import print_report
-from donki_client.run_statistics import RunStatistics, Spread
-from recorded_run import complete, record, turn
+from donki_client.report.report import print_report
+from donki_client.report.statistics import RunStatistics, Spread
+from helpers.recorded_run import complete, record, turn
 
 
 def printed(folder, prefix="", width=80):
@@ -183,7 +186,7 @@ def test_a_spread_of_nothing_is_not_a_number():
     assert all(math.isnan(time) for time in (spread.median, spread.p99, spread.largest))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.data())
 def test_every_step_counts_once(tmp_path_factory, data):
     outcomes = data.draw(st.lists(st.sampled_from(Outcome), max_size=30))
@@ -192,3 +195,15 @@ def test_every_step_counts_once(tmp_path_factory, data):
     part = statistics(folder).parts[0]
     assert (part.done, part.skipped) == (outcomes.count(Outcome.DONE), outcomes.count(Outcome.SKIPPED))
     assert part.done + part.skipped + part.failed == len(outcomes)
+
+
+def test_faults_that_were_set_are_told_with_their_player(tmp_path):
+    journal = Journal(tmp_path, "donki/director/1")
+    faults = '[{"kind": "drop", "rate": 0.5}]'
+    entries = [RosterEntry("p0", "a/player/p0", faults=faults), RosterEntry("p1", "a/player/p1")]
+    journal.begin(Run("r"), Sequence([PlayerState(entry.name, 0, 1) for entry in entries], 1, 0, 0), entries)
+    journal.note(Attempt(1, "p0", 1, Outcome.DONE, 1, 2, report={"attempt": 1}))
+    journal.close()
+    report = printed(tmp_path)
+    assert f"\nFaults to inject into the data\n  p0: {faults}\n" in report
+    assert "p1: [" not in report

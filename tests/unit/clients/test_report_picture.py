@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from rich.console import Console
 
-from donki.director.effects import Outcome
+from donki.director.rules.effects import Outcome
 from donki.errors import FileError, InputError
-from donki_client.report import print_report
-from recorded_run import complete, record, turn
+from donki_client.report.picture import _scale_by_decades
+from donki_client.report.report import print_report
+from helpers.recorded_run import complete, record, turn
 
 
 def drawn(folder, name="run.png"):
@@ -35,7 +40,7 @@ def test_a_short_run(tmp_path):
 
 def test_many_triggers_and_players(tmp_path):
     players = [f"p{number:02}" for number in range(32)]
-    record(tmp_path, rising(1200, players), players=players)
+    record(tmp_path, rising(200, players), players=players)
     assert imread(drawn(tmp_path)).shape[0] > 1500
 
 
@@ -73,3 +78,24 @@ def test_nothing_to_draw_says_so(tmp_path):
     record(tmp_path, [])
     with pytest.raises(InputError, match="no complete trigger"):
         drawn(tmp_path)
+
+
+@pytest.mark.parametrize("low", [1e-4, 0.7, 3.0])
+@pytest.mark.parametrize("ratio", [20.5, 60, 130, 999, 1001, 3e4, 2e6, 1e9])
+def test_labels_of_a_logarithmic_axis_do_not_overlap(low, ratio):
+    figure = Figure(figsize=(12, 6), dpi=110)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot(2, 2, 1)
+    _scale_by_decades(axes, ratio)
+    axes.set_xlim(low, low * ratio)
+    canvas.draw()
+    left, right = axes.get_xlim()
+    ticks = [*axes.xaxis.get_major_ticks(), *axes.xaxis.get_minor_ticks()]
+    boxes = [
+        tick.label1.get_window_extent()
+        for tick in ticks
+        if tick.label1.get_text() and left <= tick.get_loc() <= right
+    ]
+    boxes.sort(key=lambda box: box.x0)
+    assert len(boxes) >= 2, ratio
+    assert all(one.x1 + 2 < other.x0 for one, other in pairwise(boxes))

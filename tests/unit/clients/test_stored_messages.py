@@ -10,21 +10,22 @@ from crc32c import crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from donki.director.recorded import Delivery
+from donki.director.journal.reading.rows import Delivery
 from donki.run import Run
-from donki.streams.alarm import AlarmStream
-from donki.streams.array import ArrayStream
-from donki.streams.connection import ConnectionStream
-from donki.streams.events import EventStream
-from donki.streams.file_names import FileNames
-from donki.streams.image import ImageStream
-from donki.streams.nexus import NexusFile
-from donki.streams.samples import SampleStream
-from donki.streams.series import SeriesStream
-from donki.streams.timestamps import TimestampStream
-from donki_client import stored_messages
-from donki_client.matching import Matcher
-from donki_client.stored_data import Expected, StoredData
+from donki.streams.nexus.file import NexusFile
+from donki.streams.nexus.file_names import FileNames
+from donki.streams.schemas import stored
+from donki.streams.schemas.ad00 import ImageStream
+from donki.streams.schemas.al00 import AlarmStream
+from donki.streams.schemas.da00 import ArrayStream
+from donki.streams.schemas.ep01 import ConnectionStream
+from donki.streams.schemas.ev44 import EventStream
+from donki.streams.schemas.f144 import SeriesStream
+from donki.streams.schemas.se00 import SampleStream
+from donki.streams.schemas.tdct import TimestampStream
+from donki_client.verify.matching import Matcher
+from donki_client.verify.stored_data import Expected, StoredData
+from helpers.streams import open_stream
 
 TIME = 1_700_000_000_000_000_000
 PULSE = 71_428_571
@@ -53,14 +54,17 @@ class Sent(dict):
 
 def send_all(sent, file, sizes, rng):
     """Send by every stream, rows of these sizes in each message."""
-    panel = EventStream("topic", "panel", sent, file)
-    temperature = SeriesStream("topic", "T", sent, file, unit="K")
-    alarm, connection = AlarmStream("topic", "T", sent, file), ConnectionStream("topic", "T", sent, file)
-    camera = ImageStream("topic", "camera", sent, file)
+    panel = open_stream(EventStream, "panel", sent, file)
+    temperature = open_stream(SeriesStream, "T", sent, file, unit="K")
+    alarm, connection = (
+        open_stream(AlarmStream, "T", sent, file),
+        open_stream(ConnectionStream, "T", sent, file),
+    )
+    camera = open_stream(ImageStream, "camera", sent, file)
     edges = {"y": (np.arange(3), "mm"), "tof": ([0.0, 5, 9], "us")}
-    spectrum = ArrayStream("topic", "spectrum", sent, file, axes=["tof", "y"], coordinates=edges)
-    chopper = TimestampStream("topic", "chopper", sent, file)
-    adc = SampleStream("topic", "adc", sent, file, interval=1000, unit="V", channel=3)
+    spectrum = open_stream(ArrayStream, "spectrum", sent, file, axes=["tof", "y"], coordinates=edges)
+    chopper = open_stream(TimestampStream, "chopper", sent, file)
+    adc = open_stream(SampleStream, "adc", sent, file, interval=1000, unit="V", channel=3)
     for number, size in enumerate(sizes):
         at = SimpleNamespace(reference_time=TIME + number * PULSE)
         panel.send(at, rng.integers(0, 10**7, size), rng.integers(1, 100, size))
@@ -84,7 +88,7 @@ def findings(sent, *paths):
     return {source: its.matchers[0].end() for source, its in expected.items()}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(0, 99))
 def test_a_file_tells_every_message_that_was_sent(tmp_path_factory, sizes, seed):
     path = tmp_path_factory.mktemp("nexus") / "run.nxs"
@@ -98,12 +102,12 @@ def test_a_file_tells_every_message_that_was_sent(tmp_path_factory, sizes, seed)
 
 
 def test_messages_are_numbered_on_from_file_to_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(stored_messages, "MOST_BYTES", 64)
+    monkeypatch.setattr(stored, "MOST_BYTES", 64)
     sent, rng = Sent(), np.random.default_rng(1)
     names = FileNames(tmp_path, "{run}_{player}.nxs", "run", "p0")
     file = NexusFile(names, Run("run"), "p0")
-    chopper = TimestampStream("topic", "chopper", sent, file)
-    adc = SampleStream("topic", "adc", sent, file, interval=10)
+    chopper = open_stream(TimestampStream, "chopper", sent, file)
+    adc = open_stream(SampleStream, "adc", sent, file, interval=10)
     for number in range(10):
         at = SimpleNamespace(reference_time=TIME + number * PULSE)
         chopper.send(at, at.reference_time + np.arange(3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import tango
 
-from donki.devfailed import as_dev_failed, is_lost, message_of
+from donki.device.errors import as_dev_failed, is_unreachable, message_of
 from donki.errors import BusyError, DonkiError, NotSetUpError, ScriptError
 
 
@@ -33,13 +33,13 @@ def of_tango(reason, desc, *further):
 def test_a_script_that_met_such_an_error_itself_is_neither_silent_nor_lost(said):
     failed = raised_by_a_player(ScriptError(f"script.py, line 3: {said}"))
     assert message_of(failed) == f"script.py, line 3: {said}"
-    assert not is_lost(failed)
+    assert not is_unreachable(failed)
 
 
 def test_a_player_that_is_not_set_up_or_busy_must_be_found_again():
-    assert is_lost(raised_by_a_player(NotSetUpError("not set up")))
-    assert is_lost(raised_by_a_player(BusyError("busy")))
-    assert not is_lost(raised_by_a_player(DonkiError("broken")))
+    assert is_unreachable(raised_by_a_player(NotSetUpError("not set up")))
+    assert is_unreachable(raised_by_a_player(BusyError("busy")))
+    assert not is_unreachable(raised_by_a_player(DonkiError("broken")))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_player_that_is_not_set_up_or_busy_must_be_found_again():
 )
 def test_what_tango_says_of_a_player_that_is_not_there(reason, desc, message):
     failed = of_tango(reason, desc)
-    assert is_lost(failed)
+    assert is_unreachable(failed)
     assert message_of(failed).startswith(message)
 
 
@@ -72,5 +72,5 @@ def test_what_tango_says_of_a_player_that_is_not_there(reason, desc, message):
 )
 def test_a_database_that_is_dead_is_told_from_a_player_that_is(error):
     failed = of_tango(*error)
-    assert is_lost(failed)
+    assert is_unreachable(failed)
     assert message_of(failed) == "cannot be looked up: the Tango database does not answer"

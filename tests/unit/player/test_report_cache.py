@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donki.player.memory import MOST_BYTES, REMEMBERED, Memory
+from donki.player.report_cache import MOST_BYTES, REMEMBERED, ReportCache
 
 
 def test_the_newest_triggers_are_remembered():
-    memory = Memory()
+    memory = ReportCache()
     assert memory.newest is None
     for trigger in range(1, REMEMBERED + 3):
         memory.remember(trigger, str(trigger))
@@ -22,7 +22,7 @@ def test_the_newest_triggers_are_remembered():
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, MOST_BYTES)), min_size=1))
 def test_no_more_is_kept_than_fits_but_always_the_newest(remembered):
-    memory = Memory()
+    memory = ReportCache()
     sizes = {}
     for trigger, size in remembered:
         memory.remember(trigger, size, size)

@@ -7,7 +7,8 @@ import pytest
 
 from donki.errors import ScriptError
 from donki.player.player import Player
-from donki.player.script import Script, find_script, shipped_scripts
+from donki.player.script.path import find_script, shipped_scripts
+from donki.player.script.script import Script
 from donki.player.trigger import Trigger
 from donki.run import Run
 
@@ -58,6 +59,14 @@ def test_dataclasses_and_file_work_in_a_script(load, tmp_path):
     assert script.action(Trigger(1, 0)) == {"x": 1, "file": str(tmp_path / "script.py")}
 
 
+def test_a_script_means_what_it_means_as_any_module(load):
+    script = load(
+        "def scaled(counts: int): ...\n"
+        "def action(trigger):\n    return {'is_int': scaled.__annotations__['counts'] is int}\n"
+    )
+    assert script.action(Trigger(1, 0)) == {"is_int": True}
+
+
 def test_an_error_names_the_line_of_the_script_not_of_a_library(load):
     script = load("import json\n\ndef action(trigger):\n    return json.loads('x')\n")
     with pytest.raises(ScriptError, match=r"script\.py, line 4: action failed: JSONDecodeError"):
@@ -69,6 +78,17 @@ def test_data_names_are_a_list_of_names(load, names):
     script = load(f"def get_data_names():\n    return {names}\ndef action(trigger):\n    pass\n")
     with pytest.raises(ScriptError, match="get_data_names returns a list of names"):
         script.data_names()
+
+
+def test_values_that_the_data_names_do_not_name_are_refused(load):
+    script = load(
+        "def get_data_names():\n    return ['current']\n"
+        "def action(trigger):\n    return {name: 1 for name in ('current', 'playerlog', 'x')[:trigger]}\n"
+    )
+    script.data_names()
+    assert script.action(Trigger(2, 0)) == {"current": 1, "playerlog": 1}
+    with pytest.raises(ScriptError, match="returned 'x', which get_data_names does not name; it names cur"):
+        script.action(Trigger(3, 0))
 
 
 def test_a_script_without_data_names_says_none(load):

@@ -11,7 +11,7 @@ import pytest
 from donki.errors import SourceError
 from donki.sources import EventList, HistogramSource, read_mcstas
 
-SAMPLES = Path(__file__).parents[2] / "scripts" / "mcstas"
+SAMPLES = Path(__file__).parents[3] / "scripts" / "mcstas"
 
 
 def attribute(item, name, text):
@@ -143,7 +143,7 @@ def test_which_monitor_is_asked_for_where_there_are_several(simulated):
 
 
 def test_a_text_file_has_one_monitor():
-    with pytest.raises(SourceError, match=r"tof\.dat: is no NeXus file, so that monitor='tof' has no use"):
+    with pytest.raises(SourceError, match=r"tof\.dat is not a NeXus file, so monitor='tof' has no meaning"):
         read_mcstas(SAMPLES / "tof.dat", monitor="tof")
 
 
@@ -194,4 +194,37 @@ def test_a_nexus_file_of_something_else_is_refused(path):
     with h5py.File(path, "x") as file:
         file["entry/data"] = [1, 2]
     with pytest.raises(SourceError, match="expected monitors of McStas, as --format=NeXus writes them"):
+        read_mcstas(path)
+
+
+@pytest.mark.parametrize("kind", ["S99", h5py.string_dtype()])
+def test_attributes_may_be_arrays_of_one_text(simulated, kind):
+    before = read_mcstas(simulated, "tof"), read_mcstas(simulated, "events")
+    with h5py.File(simulated, "a") as file:
+
+        def change(_, item):
+            for name, value in list(item.attrs.items()):
+                if isinstance(value, str | bytes):
+                    text = value if isinstance(value, bytes) else value.encode()
+                    item.attrs[name] = np.array([b" " + text], kind)
+                elif name == "axis":
+                    item.attrs[name] = np.array([b"%d" % int(np.ravel(value)[0])])
+
+        file.visititems(change)
+    after = read_mcstas(simulated, "tof"), read_mcstas(simulated, "events")
+    assert after[0].axes[0].label == before[0].axes[0].label
+    assert after[1].columns == before[1].columns
+
+
+def test_a_list_of_one_event_has_one_dimension(path):
+    with h5py.File(path, "w") as file:
+        group = file.create_group("entry1/data/bank_list")
+        group.attrs["variables"] = "p x y n id t"
+        group["events"] = np.arange(6.0)
+    assert read_mcstas(path).rows.tolist() == [[0, 1, 2, 3, 4, 5]]
+    with h5py.File(path, "a") as file:
+        file["entry1/data/bank_list"].attrs["variables"] = "p x y n id"
+    with pytest.raises(
+        SourceError, match=r"names each column of events, of shape \(6,\); found 'p x y n id'"
+    ):
         read_mcstas(path)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chi_square import assert_counts_follow
 from donki.errors import InputError, SourceError
 from donki.sources import Axis, EventList, EventListSource, HistogramSource, Monitor, Panel, read_mcstas
+from helpers.chi_square import assert_counts_follow
 
-SAMPLES = Path(__file__).parents[2] / "scripts" / "mcstas"
+SAMPLES = Path(__file__).parents[3] / "scripts" / "mcstas"
 EVENTS = 400_000
 
 
@@ -189,11 +189,11 @@ def test_a_rate_is_the_mean_of_a_poisson_number(name):
     [
         ({}, "either events=N, .* or rate=R"),
         ({"events": 1, "rate": 1.0}, "either events=N, .* or rate=R"),
-        ({"events": -1}, "events=-1 is negative"),
-        ({"events": 1.5}, "events=1.5 is no number of events"),
-        ({"events": "12"}, "events='12' is no number of events"),
-        ({"rate": -1.0}, "rate=-1.0 is no number of events"),
-        ({"rate": "x"}, "rate='x' is no number of events"),
+        ({"events": -1}, "events=-1 is out of range: a pulse has 0 to"),
+        ({"events": 1.5}, "events=1.5 is not a number of events"),
+        ({"events": "12"}, "events='12' is not a number of events"),
+        ({"rate": -1.0}, "rate=-1.0 is not a number of events"),
+        ({"rate": "x"}, "rate='x' is not a number of events"),
     ],
 )
 def test_a_size_that_is_none_is_refused(name, size, message):
@@ -208,8 +208,8 @@ def test_monitors_that_cannot_be_drawn_from_are_refused_by_name():
     for no_times in (xy, log, d_spacing, monitor([1], ("Energy transfer [meV]", 0, 1))):
         with pytest.raises(SourceError, match=f"^{no_times.name} has the axis .* exactly one that is a time"):
             HistogramSource(no_times)
-    with pytest.raises(SourceError, match=r"^test\.dat has the axis 'TOF .* and 'Wavelength .* exactly one"):
-        HistogramSource(monitor([[1]], ("TOF [s]", 0, 1), ("Wavelength [AA]", 0, 1)))
+    with pytest.raises(SourceError, match=r"^test\.dat has the axis 'TOF .* and 'Time .* exactly one"):
+        HistogramSource(monitor([[1]], ("TOF [s]", 0, 1), ("Time [ms]", 0, 1)))
     with pytest.raises(SourceError, match=r"^tof\.dat has the axis .*: pixels need positions"):
         HistogramSource(tof([1]), tof([1]))
     with pytest.raises(InputError, match=r"^test.dat has the axes .*gives pixels as well: leave psd.dat out"):
@@ -255,3 +255,48 @@ def test_pixel_numbers_fit_into_int32(first_pixel):
         HistogramSource(tof([1]), psd(np.ones((2, 2))), first_pixel=first_pixel)
     last = HistogramSource(tof([1]), psd([[0, 0], [0, 1]]), first_pixel=2**31 - 4)
     assert set(last.sample(np.random.default_rng(0), events=10).pixel_id) == {2**31 - 1}
+
+
+def test_wavelengths_beside_times_are_all_seen():
+    both = monitor([[1, 2], [0, 5]], ("Wavelength [AA]", 0, 10), ("Time-of-flight [\\gms]", 0, 2000))
+    seen, alone = HistogramSource(both), HistogramSource(tof([1, 7], 0, 2000))
+    rngs = [np.random.default_rng(1) for _ in range(2)]
+    for column, expected in zip(
+        seen.sample(rngs[0], events=100), alone.sample(rngs[1], events=100), strict=True
+    ):
+        np.testing.assert_array_equal(column, expected)
+    pixels = HistogramSource(both, psd([[0, 1]])).sample(rngs[0], events=10).pixel_id
+    assert set(pixels) == {2}
+
+
+@pytest.mark.parametrize("options", ["(log)", "(abs) (log)", " (log) (abs) "])
+def test_axes_of_logarithms_are_what_they_mean(options):
+    seconds = monitor([1, 0, 1], (f"TOF [s] {options}", -3, 0))
+    times = HistogramSource(seconds).sample(np.random.default_rng(1), events=1000).time_of_flight
+    early = times[times < 10_000_000]
+    assert 400 < len(early) < 600
+    assert early.min() >= 1_000_000
+    assert 100_000_000 <= times[times > 10_000_000].min() < times.max() <= 1_000_000_000
+    assert Axis("TOF [s] (abs)", np.array([0.0, 1.0])).times().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_are_refused(bad):
+    with pytest.raises(SourceError, match="intensities: 1 of 2 are not finite"):
+        HistogramSource(tof([1, bad]))
+    with pytest.raises(SourceError, match="intensities: 1 of 2 are not finite"):
+        HistogramSource(tof([1, 1]), psd([[1, bad]]))
+    with pytest.raises(InputError, match="edges are two or more finite numbers that rise"):
+        Axis("TOF [s]", np.array([0, 1, bad]))
+    for size in ({"rate": bad}, {"events": bad}):
+        with pytest.raises(InputError, match=r"a pulse has 0 to|is not a number of events in a pulse"):
+            HistogramSource(tof([1])).sample(np.random.default_rng(1), **size)
+    axis = Axis("TOF [s]", np.array([0.0, 1.0]))
+    with pytest.raises(InputError, match=r"axes of \(1,\) bins, but intensity, error and rays of \[\(2,\)"):
+        Monitor("a.dat", "", (axis,), np.ones(2), np.ones(1), np.ones(1))
+
+
+@pytest.mark.parametrize("size", [{"events": 10**12}, {"events": 2**63}, {"rate": 1e12}, {"rate": 1e300}])
+def test_pulses_larger_than_memory_are_refused(size):
+    with pytest.raises(InputError, match="out of range: a pulse has 0 to 134217728 events"):
+        HistogramSource(tof([1])).sample(np.random.default_rng(1), **size)

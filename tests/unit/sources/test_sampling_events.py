@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chi_square import assert_counts_follow
 from donki.errors import InputError, SourceError
 from donki.sources import EventList, EventListSource, Monitor, Panel
+from helpers.chi_square import assert_counts_follow
 
 PANEL = Panel(width=4.0, height=2.0, columns=4, rows=2, first_pixel=10)
 
@@ -38,7 +38,7 @@ def test_beside_the_panel_is_no_pixel():
 )
 def test_a_panel_that_cannot_be_is_refused(change):
     size = {"width": 1.0, "height": 1.0, "columns": 4, "rows": 4} | change
-    with pytest.raises(InputError, match=r"^Panel\("):
+    with pytest.raises(InputError, match=r"^(a panel's|first_pixel=-1 )"):
         Panel(**size)
 
 
@@ -91,13 +91,66 @@ def test_a_list_that_does_not_fit_is_refused_by_name():
     with pytest.raises(SourceError, match=r"^events\.dat: none of its 2 rays hits a pixel of column id"):
         EventListSource(events(p=1, t=[0, 0], id=-1))
     with pytest.raises(
-        SourceError, match=r"^events\.dat: event 3 has a time of flight of 2\.2 s, 1 are below 0 or"
+        SourceError,
+        match=r"^events\.dat: event 3: expected a time .*, found t=2\.2; there are 1 such",
     ):
         EventListSource(events(p=1, x=[0, 9, 0], y=0, t=[0, -1, 2.2]), PANEL)
-    with pytest.raises(SourceError, match="time of flight of nan s"):
+    with pytest.raises(SourceError, match=r"event 2: expected a time of flight .*, found t=nan"):
         EventListSource(events(p=1, t=[0, np.nan], id=0))
-    with pytest.raises(SourceError, match=r"^events\.dat: weights p: 1 of 2 are negative"):
+    with pytest.raises(SourceError, match=r"event 2: expected a weight of 0 or more, found p=-1"):
         EventListSource(events(p=[1, -1], t=0, id=0))
-    histogram = Monitor("tof.dat", "", (), np.ones(1), np.ones(1), np.ones(1))
+    with pytest.raises(SourceError, match=r"^events\.dat: weights p: all 2 are 0"):
+        EventListSource(events(p=[0, 0], t=0, id=0))
+    histogram = Monitor("tof.dat", "", (), np.ones(()), np.ones(()), np.ones(()))
     with pytest.raises(InputError, match=r"takes an EventList, not the Monitor tof\.dat"):
         EventListSource(histogram)
+
+
+values = st.sampled_from([0.0, 0.001, 0.5, 1.0, 2.0, 2.5, -1.0, 1e10, np.nan, np.inf, -np.inf])
+
+
+@settings(max_examples=150)
+@given(st.data(), st.booleans(), st.integers(1, 8))
+def test_rays_that_cannot_be_are_refused_by_their_number_or_passed_over(data, has_panel, rays):
+    names = ("p", "t", "x", "y") if has_panel else ("p", "t", "id")
+    columns = {name: data.draw(st.lists(values, min_size=rays, max_size=rays)) for name in names}
+    given_ = EventList("events.dat", "", names, np.array(list(columns.values())).T)
+    kept, damaged = [], []
+    for number, ray in enumerate(zip(*columns.values(), strict=True), start=1):
+        p, t, *place = ray
+        if not all(map(np.isfinite, place)) or (not has_panel and (place[0] > 2**31 or place[0] % 1)):
+            damaged.append(number)
+        elif (max(map(abs, place)) > 1.9) if has_panel else place[0] < 0:
+            continue
+        elif not (0 <= t < 2.147 and 0 <= p < np.inf):
+            damaged.append(number)
+        else:
+            kept.append((round(t * 1e9), p))
+    panel = Panel(width=3.8, height=3.8, columns=2, rows=2) if has_panel else None
+    if any(p for _, p in kept):
+        source = EventListSource(given_, panel, on_damage="skip")
+        assert list(source.replay(1, len(kept)).time_of_flight) == [t for t, _ in kept]
+        assert source.skipped == ({"events": len(damaged)} if damaged else {})
+    else:
+        with pytest.raises(SourceError, match=r"none of its|weights p: all"):
+            EventListSource(given_, panel, on_damage="skip")
+    if damaged:
+        with pytest.raises(
+            SourceError, match=r"^events\.dat: (event \d: expected .*, found |none of its)"
+        ) as refused:
+            EventListSource(given_, panel)
+        if "none of its" not in str(refused.value):
+            assert int(str(refused.value).split()[2].strip(":")) in damaged
+
+
+def test_rays_without_a_place_are_on_one_pixel_that_is_said():
+    rays = events(p=1, kx=[0.1, 0.2], t=[-3.0, -2.0])
+    with pytest.raises(SourceError, match=r"has no column 'id', it has p kx t; say on which panel"):
+        EventListSource(rays)
+    with pytest.raises(SourceError, match=r"found t=-3; there are 2 such"):
+        EventListSource(rays, pixel=7)
+    source = EventListSource(rays.from_logarithms("t"), pixel=7)
+    assert [list(column) for column in source.replay(1, 2)] == [[1_000_000, 10_000_000], [7, 7]]
+    for pixel in (-1, 2**31):
+        with pytest.raises(InputError, match="is the number of one pixel for all rays"):
+            EventListSource(rays, pixel=pixel)

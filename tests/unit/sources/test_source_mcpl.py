@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import logging
+import os
 import struct
 import sys
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from donki.errors import InputError, SourceError
-from donki.sources import EventListSource, Panel, mcpl, read_mcpl
-from support import needs
+from donki.sources import EventListSource, Panel, read_mcpl
+from donki.sources.mcstas import mcpl
+from helpers.support import needs
 
 NEUTRON, PHOTON = 2112, 22
 # The package leaves the file below its gzip stream to the garbage collector.
@@ -111,7 +116,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, name):
     whole = path.read_bytes()
     for length in range(0, len(whole) - 20, 3):
         path.write_bytes(whole[:length])
-        with pytest.raises(SourceError, match="expected an MCPL file, found "):
+        with pytest.raises(SourceError, match=r"expected (an MCPL file|9 particles), .*found "):
             read_mcpl(path)
 
 
@@ -127,3 +132,65 @@ def test_other_files_columns_and_a_missing_package_are_named(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "mcpl", None)
     with pytest.raises(SourceError, match="pip install mcpl"):
         read_mcpl(path)
+
+
+def unclosed(path, particles):
+    """Write a file as its writer leaves it that died: the number of particles is written last."""
+    whole = bytearray(write(path.with_name("whole.mcpl"), particles).read_bytes())
+    whole[8:16] = bytes(8)
+    path.write_bytes(gzip.compress(whole) if path.suffix == ".gz" else whole)
+    return path
+
+
+def test_a_file_that_was_not_closed_is_refused_or_said_in_the_log(tmp_path, caplog):
+    path = unclosed(tmp_path / "a.mcpl", [particle(t=number) for number in range(5)])
+    with pytest.raises(SourceError, match=r"a\.mcpl: it was not closed, .* 5 particles\. To take them"):
+        read_mcpl(path)
+    events = read_mcpl(path, on_damage="skip", log=logging.getLogger("a player's"))
+    np.testing.assert_allclose(events["t"], np.arange(5) * 1e-3)
+    (record,) = caplog.records
+    assert "it was not closed, its writer may have died; there are 5 particles" in record.message
+    for name in ("a.mcpl", "a.mcpl.gz"):
+        path = unclosed(tmp_path / name, [particle()])
+        with pytest.raises(SourceError, match=r"not closed|closed properly"):
+            read_mcpl(path)
+    with pytest.raises(InputError, match="on_damage=True is none of"):
+        read_mcpl(path, on_damage=True)
+
+
+@pytest.mark.parametrize("name", ["a.mcpl", "a.mcpl.gz"])
+@pytest.mark.parametrize("told", [1, 4, 2**40, 2**63])
+def test_a_number_of_particles_that_is_not_there_is_refused(tmp_path, name, told):
+    data = bytearray(write(tmp_path / "whole.mcpl", [particle()] * 3).read_bytes())
+    data[8:16] = struct.pack("<Q", told)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    with pytest.raises(SourceError, match=rf"expected {told} particles, .* found 3 and 0 bytes"):
+        read_mcpl(path)
+
+
+@settings(max_examples=int(os.environ.get("DONKI_CASES", "100")))
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=3),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([".mcpl", ".mcpl.gz"]),
+)
+def test_bytes_that_are_changed_make_no_other_error(tmp_path_factory, changes, double, flags, suffix):
+    folder = tmp_path_factory.mktemp("mcpl")
+    data = bytearray(
+        write(folder / "a.mcpl", [particle(t=k) for k in range(5)], double=double, flags=flags).read_bytes()
+    )
+    if suffix == ".mcpl.gz":
+        data = bytearray(gzip.compress(data))
+    for place, value in changes:
+        data[place % len(data)] = value
+    path = folder / f"b{suffix}"
+    path.write_bytes(data)
+    try:
+        events = read_mcpl(path, ("p", "x", "y", "t"))
+        EventListSource(events, Panel(100, 100, 2, 2))
+    except SourceError as error:
+        assert str(error).startswith(str(path))  # noqa: PT017 - either way is right
+    else:
+        assert len(events) <= 5

@@ -5,13 +5,14 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from donki.errors import InputError, SourceError
 from donki.run import Run
-from donki.sources import NexusReplay, nexus_replay
-from donki.streams.nexus import NexusFile
+from donki.sources import NexusReplay
+from donki.sources.recorded import event_columns
+from donki.streams.nexus.file import NexusFile
 
 PERIOD = 71_428_571
 START = 1_795_348_800_000_000_123
@@ -103,12 +104,11 @@ def test_rows_of_one_reference_time_are_one_pulse_wherever_they_lie(path):
     assert [contents(replay.pulse(k)) for k in (1, 2)] == [([2, 5], 0), ([1, 3, 4], PERIOD)]
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 2**31 - 1), max_size=9), max_size=12), st.integers(1, 12))
 def test_a_file_larger_than_a_block_comes_out_whole(tmp_path_factory, pulses, block):
     path = write(tmp_path_factory.mktemp("blocks") / "events.nxs", pulses)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nexus_replay, "_BLOCK", block)
+        patch.setattr(event_columns, "_BLOCK", block)
         replay = NexusReplay(path)
         assert len(replay) == len(pulses)
         for trigger in [*range(1, len(pulses) + 1), *range(len(pulses), 0, -1)]:

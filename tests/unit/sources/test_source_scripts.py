@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import runpy
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from streaming_data_types import serialise_ev44
 
+from donki.errors import InputError, SourceError
+from donki.player.data_path import find_data
 from donki.sources import NexusReplay, read_mcpl
-from donki_client.recording_file import RecordingFile
-from support import needs
+from donki_client.topics.recording_file import RecordingFile
+from helpers.support import needs
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 SAMPLES = SCRIPTS / "recorded"
 
 
@@ -31,8 +36,10 @@ class Stream:
 class Player:
     """What an action script sees of its player."""
 
-    def __init__(self, parameters):
+    def __init__(self, parameters, data_path=SCRIPTS):
         self.parameters, self.streams = parameters, {}
+        self.log = logging.getLogger("a player's")
+        self.data_file = partial(find_data, [data_path])
 
     def events(self, topic, *, source):
         return self.streams.setdefault(topic, Stream())
@@ -41,9 +48,9 @@ class Player:
         return np.random.default_rng([1, trigger])
 
 
-def play(name, triggers, **parameters):
+def play(name, triggers, *, data_path=SCRIPTS, **parameters):
     """Return the streams by topic and what the action returned, after the last trigger."""
-    player = Player(parameters)
+    player = Player(parameters, data_path)
     script = runpy.run_path(str(SCRIPTS / f"{name}.py"))
     script.get("setup", lambda _: None)(player)
     values = [script["action"](trigger, player) for trigger in triggers]
@@ -76,9 +83,40 @@ def test_replay_of_a_recorded_topic(tmp_path):
 
     with RecordingFile(tmp_path / "topic.h5", {"events": [0]}) as file:
         file.append(Record)
-    streams, _ = play("replay_topic", [1, 2], file=str(tmp_path / "topic.h5"))
+    streams, _ = play("replay_topic", [1, 2], data_path=tmp_path, file="topic.h5")
     for pulse in streams["test-replay"].pulses:
         assert [list(column) for column in pulse] == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("name", ["replay_nexus", "replay_topic"])
+@pytest.mark.parametrize("file", ["../a.h5", "/etc/hosts", "link.h5", 5, None])
+def test_no_script_reads_a_file_from_elsewhere(tmp_path, name, file):
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "a.h5").write_bytes((SAMPLES / "sans.nxs").read_bytes())
+    (data / "link.h5").symlink_to(tmp_path / "a.h5")
+    with pytest.raises(InputError, match=r"leads outside the folders|is no name of a data file"):
+        play(name, [1], data_path=data, file=file)
+
+
+def test_no_script_that_comes_along_opens_what_its_parameters_name_in_another_way():
+    for script in SCRIPTS.rglob("*.py"):
+        source = script.read_text()
+        if "parameters" in source and '"file"' in source:
+            assert "player.data_file(" in source, script
+
+
+def test_what_is_damaged_is_passed_over_and_said_in_the_log(tmp_path, caplog):
+    message = serialise_ev44("panel", 0, [5], [0], np.int32([1, 2]), np.int32([3, 4]))
+    with RecordingFile(tmp_path / "topic.h5", {"events": [0]}) as file:
+        for offset, value in enumerate([message, message[:50], message[:30]]):
+            given = {"topic": "events", "partition": 0, "offset": offset, "timestamp": 0, "key": None}
+            file.append(SimpleNamespace(**given, headers=(), value=bytes(value)))
+    with pytest.raises(SourceError, match="partition 0, offset 1: "):
+        play("replay_topic", [1], data_path=tmp_path, file="topic.h5")
+    streams, _ = play("replay_topic", [1], data_path=tmp_path, file="topic.h5", on_damage="skip")
+    assert [list(column) for column in streams["test-replay"].pulses[0]] == [[1, 2], [3, 4]]
+    assert "topic events: damaged and skipped: 2 messages; the first: " in caplog.text
 
 
 def test_neutrons_of_an_mcpl_file():

@@ -2,19 +2,18 @@
 
 import struct
 from collections import defaultdict
-from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import donki.streams.outlet
+import donki.streams.run_output
 from donki.errors import ScriptError
-from donki.player.performer import Performer
 from donki.player.player import Player
+from donki.player.script_runner import ScriptRunner
 from donki.player.trigger import Trigger
 from donki.run import Run
-from donki.streams.outlet import Outlet
+from donki.streams.run_output import RunOutput
 
 PLAYERS = ("p0", "p1", "p2")
 TRIGGERS = 3
@@ -41,18 +40,20 @@ def action(trigger, player):
 class Sink:
     """Takes the place of Kafka and keeps what it gets."""
 
+    brokers = ""
     events = messages = bytes = 0
-    extents: ClassVar = {}
 
     def __init__(self, *_):
         self.sent = []
 
     def open_topic(self, topic): ...
 
-    def send(self, topic, key, message, timestamp, events=0):
+    def send(self, topic, key, message, timestamp, events, places):
         self.sent.append((topic, key, bytes(message), timestamp))
 
     def deliver(self, timeout): ...
+
+    def commit(self): ...
 
     def discard(self): ...
 
@@ -67,9 +68,9 @@ def without_time(message, times):
     return message
 
 
-def succeeds(performer, trigger):
+def succeeds(script_runner, trigger):
     try:
-        performer.trigger(trigger)
+        script_runner.trigger(trigger)
     except ScriptError:
         return False
     return True
@@ -79,25 +80,25 @@ def play(folder, seed, order, failures, start):
     """Play a run; return the payloads of each Player at each trigger, by attempt, reference times aside."""
     (folder / "script.py").write_text(SCRIPT)
     run = Run(f"run-{start}", seed=seed)
-    payloads, performers, sinks = defaultdict(list), {}, {}
+    payloads, runners, sinks = defaultdict(list), {}, {}
     for name in PLAYERS:
         player = Player(name)
         player.parameters = {"failures": failures.get(name, {})}
 
-        def open_outlet(run, name=name):
-            outlet = Outlet(name, run, brokers=["127.0.0.1:1"], values_topic="values")
-            sinks[name] = outlet._sink
-            return outlet
+        def open_run_output(run, name=name):
+            run_output = RunOutput(name, run, brokers=["127.0.0.1:1"], values_topic="values")
+            sinks[name] = run_output._sink
+            return run_output
 
-        performers[name] = Performer(player, open_outlet)
-        performers[name].load(folder, "script.py")
-        performers[name].start(run)
+        runners[name] = ScriptRunner(player, open_run_output)
+        runners[name].loader.load(folder, "script.py")
+        runners[name].start(run)
     for number, names in enumerate(order, start=1):
         reference = start + 71_428_571 * number
         for name in names:
             for attempt in range(1, 10):
                 before = len(sinks[name].sent)
-                done = succeeds(performers[name], Trigger(number, reference, attempt))
+                done = succeeds(runners[name], Trigger(number, reference, attempt))
                 times = reference, reference + 1
                 payloads[name, number].append(
                     [
@@ -107,8 +108,8 @@ def play(folder, seed, order, failures, start):
                 )
                 if done:
                     break
-    for performer in performers.values():
-        performer.stop()
+    for script_runner in runners.values():
+        script_runner.stop()
     return payloads
 
 
@@ -118,7 +119,7 @@ retries = st.dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**32),
     order=orders,
@@ -129,7 +130,7 @@ def test_runs_of_one_seed_send_the_same_bytes(seed, order, failures, start, tmp_
     folder = tmp_path_factory.mktemp("scripts")
     plain = [PLAYERS] * TRIGGERS
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(donki.streams.outlet, "KafkaSink", Sink)
+        patch.setattr(donki.streams.run_output, "KafkaSink", Sink)
         first = play(folder, seed, plain, {}, START)
         again = play(folder, seed, order, failures, start)
         other = play(folder, seed + 1, plain, {}, START)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 
 import pytest
@@ -12,6 +13,7 @@ from kafka import errors
 from kafka.protocol.consumer import FetchResponse
 from kafka.protocol.metadata import ApiVersionsResponse
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
+from kafka.record.util import calc_crc32c
 
 from donki_client.facility.broker.api import Api
 from donki_client.facility.broker.connection import MalformedRequestError
@@ -24,10 +26,10 @@ MUCH = 1 << 30
 
 
 def batch(
-    *times: int, value: bytes = b"value", producer: tuple[int, int, int] | None = None, gzip: bool = False
+    *times: int, value: bytes = b"value", producer: tuple[int, int, int] | None = None, codec: int = 0
 ) -> bytes:
     """Return a record batch, one record for each time stamp in ms; producer is its id, epoch and sequence."""
-    builder = MemoryRecordsBuilder(magic=2, compression_type=1 if gzip else 0, batch_size=MUCH)
+    builder = MemoryRecordsBuilder(magic=2, compression_type=codec, batch_size=MUCH)
     for time in times:
         builder.append(timestamp=time, key=None, value=value, headers=[])
     if producer:
@@ -53,6 +55,8 @@ def partition(*batches: bytes) -> Partition:
     return made
 
 
+#: gzip, snappy, lz4, zstd, or none
+CODECS = st.sampled_from(range(5))
 TIMES = st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=4), max_size=8)
 
 
@@ -74,17 +78,21 @@ def test_a_read_returns_whole_batches_from_the_one_that_holds_the_offset(times, 
     assert (offset in dict(at_least_one)) == (offset < made.end)
 
 
-@given(TIMES, st.integers(-1, 51))
-def test_a_time_is_found_at_the_first_record_of_that_time_or_later(times, wanted):
-    made = partition(*(batch(*each) for each in times))
+@given(TIMES, st.integers(-1, 51), CODECS)
+def test_a_time_is_found_at_the_first_record_of_that_time_or_later(times, wanted, codec):
+    made = partition(*(batch(*each, value=bytes(1000), codec=codec) for each in times))
     stored = enumerate(time for each in times for time in each)
     assert made.offset_at(wanted) == next(((n, time) for n, time in stored if time >= wanted), (-1, -1))
 
 
-def test_a_time_in_a_compressed_batch_is_found_at_the_begin_of_the_batch():
-    made = partition(batch(1, 2), batch(3, 4, 5, value=bytes(1000), gzip=True))
-    assert made.offset_at(2) == (1, 2)
-    assert made.offset_at(5) == (2, 3)
+@given(CODECS, st.integers(0, 60), st.integers(0, 255))
+def test_a_time_in_a_compressed_batch_that_cannot_be_unpacked_is_refused(codec, place, byte):
+    data = bytearray(batch(1, 2, 3, value=bytes(1000), codec=codec))
+    data[61 + place % (len(data) - 61)] = byte
+    struct.pack_into(">I", data, 17, calc_crc32c(memoryview(data)[21:]))
+    made = partition(bytes(data))
+    with contextlib.suppress(errors.CorruptRecordError):
+        made.offset_at(2)
 
 
 def test_sequences_of_a_producer_wrap_around():

@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from tango import DevState
 
-from donki.director.recorded import Totals
-from donki_client.demo import Demo
-from donki_client.matching import Findings, Message
-from donki_client.player import Sent
-from donki_client.run_data import StreamData
-from donki_client.snapshot import PlayerStatus, Snapshot
-from donki_client.stored_data import StoredSource
-from donki_client.summary import Result, problems, table
+from donki.director.journal.reading.rows import RecordedRun, Totals
+from donki_client.api.player import Sent
+from donki_client.api.snapshot import PlayerStatus, Snapshot
+from donki_client.scenario.demo import Demo
+from donki_client.scenario.runner import Played
+from donki_client.scenario.summary import Result, problems, success, table
+from donki_client.verify.matching import Findings, Message
+from donki_client.verify.run_data import RunData, StreamData
+from donki_client.verify.stored_data import StoredSource
 
 PLAYER = PlayerStatus("player0", 0, "ON", 0.0123, 0.0456)
 END = Snapshot(DevState.ON, 100, 100, 100.0, 0.0, 14.0, 0, "run", "")
@@ -53,7 +55,7 @@ def test_messages_that_are_missing_are_named():
 
 def test_messages_that_came_twice_or_from_elsewhere_are_a_problem():
     assert problems(END, [replace(WHOLE, data=data(findings=Findings(twice=3, unknown=1, after=4)))]) == [
-        f"{WHERE}: 3 messages are there once more than was noted, the first after trigger 4",
+        f"{WHERE}: 3 messages are duplicated, the first after trigger 4",
         f"{WHERE}: 1 message is not in the journal, the first after trigger 4",
     ]
 
@@ -100,6 +102,60 @@ def test_a_sequence_that_failed_or_was_stopped_is_a_problem():
     assert problems(failed, [WHOLE]) == ["the sequence failed: Player player0, trigger 3: boom"]
     stopped = replace(END, current_trigger=40)
     assert problems(stopped, [WHOLE]) == ["the sequence was stopped at trigger 40 of 100"]
+
+
+def test_a_player_that_wrote_no_file_is_a_problem_where_there_are_to_be_files():
+    assert problems(END, [WHOLE], with_files=True) == ["Player player0, panel: the Player wrote no file"]
+    stored = data(stored=StoredSource(100, 1_240_000, has_events=True), stored_findings=Findings())
+    assert problems(END, [replace(WHOLE, data=stored)], with_files=True) == []
+
+
+counts = st.integers(0, 10**9)
+
+
+@given(
+    st.lists(st.tuples(counts, counts, st.integers(0, 3), st.integers(0, 3))),
+    st.booleans(),
+    st.integers(0, 3),
+    st.booleans(),
+)
+def test_no_more_is_said_to_have_arrived_than_was_noted_and_found(streams, in_files, missed, dropped):
+    """Whatever failed attempts left at Kafka, whatever faults took from it, and whoever missed triggers."""
+    found = [
+        StreamData(
+            "player0",
+            "t",
+            f"panel{number}",
+            Totals(noted, 1, 1, 1),
+            Totals(noted + taken, 1, 1, 1),
+            events=noted + left * 12_400,
+            schemas=Counter(ev44=1),
+            findings=Findings(left_over=left, noted=1, matched=1),
+            faults=Counter(drop=faults) if taken else Counter(),
+            stored=StoredSource(1, noted + taken, has_events=True) if in_files else None,
+        )
+        for number, (noted, taken, left, faults) in enumerate(streams)
+    ]
+    player = replace(PLAYER, skipped=missed, dropped=dropped)
+    said = success([Result(player, SENT, found)], Path("data") if in_files else None)
+    events = sum(stream.noted.events for stream in found)
+    assert f"all {events:,} events arrived at Kafka" in said
+    stored = sum(stream.stored.events for stream in found if stream.stored)
+    assert ("files" in said) == in_files
+    if in_files:
+        named = "and" if stored == events else f"all {stored:,} events that were measured"
+        assert f"{named} in the files in data" in said
+    assert said.startswith("of the triggers that were done, ") == bool(missed or dropped)
+    left = sum(stream.findings.left_over for stream in found)
+    assert (f"{left} message" in said) == bool(left)
+
+
+def test_a_run_without_an_end_in_the_journal_is_no_success():
+    run = RecordedRun(1, "run", "director", "", {}, 1, 100, 0, {}, 0, None, None, "")
+    played = Played(END, [WHOLE], RunData(run, list(WHOLE.data), {}, []), with_files=False)
+    assert played.problems == ["the journal has no end of the run: not all that was sent is noted there"]
+    whole = replace(run, ended=1, outcome="done")
+    assert replace(played, data=replace(played.data, run=whole)).problems == []
 
 
 def test_the_table_holds_every_figure_in_80_columns():

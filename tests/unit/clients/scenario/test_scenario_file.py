@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from donki.errors import InputError
-from donki.player.script import shipped_scripts
-from donki.policy import OnError
-from donki_client.scenario import Scenario, ScenarioFiles, ScenarioPlayer, schema_text
-from donki_client.scenario_file import find_scenario, from_environment, instance_name, read_scenario
+from donki.limits import OnError
+from donki.player.script.path import shipped_scripts
+from donki_client.scenario.file import find_scenario, from_environment, instance_name, read_scenario
+from donki_client.scenario.model import Scenario, ScenarioFiles, schema_text
+from donki_client.scenario.player import ScenarioPlayer
 
 SCENARIOS = shipped_scripts() / "scenarios"
 HEAD = "triggers: 10\nplayers:\n  p:\n    script: s.py\n"
@@ -68,22 +69,21 @@ def test_everything_that_can_be_said_is_read(read, tmp_path):
 
 
 def test_a_kafka_client_that_is_not_installed_is_named_with_the_remedy(problems, monkeypatch):
-    monkeypatch.delitem(sys.modules, "donki.streams.confluent", raising=False)
+    monkeypatch.delitem(sys.modules, "donki.streams.kafka.confluent", raising=False)
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     [(line, column, text)] = problems(f"kafka_client: confluent-kafka\n{HEAD}")
     assert (line, column) == (1, 15)
     assert "pip install 'donkiorchestra[fast]'" in text
 
 
-def test_faults_are_what_the_player_gets_in_its_parameters(read):
+def test_faults_are_the_rules_that_the_player_gets(read):
     scenario = read(
         f"{HEAD}    parameters: {{events: 5}}\n    faults:\n      - {{kind: drop, rate: 0.1}}\n"
         "      - {kind: clock_jump, triggers: [3, 5-9], offset: -3 ms, topic: t, source: s}\n"
     )
     jump = {"kind": "clock_jump", "triggers": [3, "5-9"], "offset": -0.003, "topic": "t", "source": "s"}
     faults = [{"kind": "drop", "rate": 0.1}, jump]
-    assert scenario.players["p"].all_parameters == {"events": 5, "faults": faults}
-    assert read(HEAD).players["p"].all_parameters == {}
+    assert [fault.as_rule() for fault in scenario.players["p"].faults] == faults
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,10 @@ def test_faults_are_what_the_player_gets_in_its_parameters(read):
         ("{kind: dropp, rate: 1}", 10, "faults.0.kind: one of drop, "),
         ("{rate: 1}", 9, "faults.0.kind is missing; for example kind: drop"),
         ("{kind: drop, rate: 2}", 22, "faults.0.rate: a probability above 0 and at most 1; got 2"),
-        ("{kind: drop, rate: 1, lenght: 2}", 31, "unknown key 'lenght'; did you mean length?"),
+        ("{kind: drop, rate: 1, lenght: 2}", 31, "faults.0.lenght: unknown; a fault of kind drop has"),
+        ("{kind: silence, rate: 1, lenght: 2}", 34, "source, length; did you mean length?"),
         ("{kind: clock_jump, rate: 1}", 9, "faults.0: offset: a number of s"),
-        ("{kind: clock_offset, offset: 3 Hz}", 38, "faults.0.offset: 'Hz' is no unit of time"),
+        ("{kind: clock_offset, offset: 3 Hz}", 30, "faults.0.offset: 'Hz' is no unit of time"),
     ],
 )
 def test_a_wrong_fault_is_named_where_it_stands(problems, fault, column, said):
@@ -144,9 +145,10 @@ def test_a_script_that_is_not_beside_the_scenario_is_one_that_comes_along(read):
             f"kafka_client: librdkafka\n{HEAD}",
             1,
             15,
-            "kafka_client: expected 'kafka-python' or 'confluent-kafka'",
+            "kafka_client: a Kafka client is kafka-python or confluent-kafka; got ",
         ),
         (f"broker: localhost:99999\n{HEAD}", 1, 9, "broker: a Kafka broker is given as host:port"),
+        (f"broker: a:1, SSL://b:2\n{HEAD}", 1, 9, "broker: the Kafka broker 'SSL://b:2' is named with SSL"),
         (f"database: localhost\n{HEAD}", 1, 11, "database: address 'localhost': HOST:PORT is expected"),
         (f"hdf5: 3\n{HEAD}", 1, 7, "hdf5: expected the name of a file or folder; got 3"),
         (f"hdf5: {{triggers: 5}}\n{HEAD}", 1, 7, "hdf5.folder is missing; for example folder: data"),
@@ -173,6 +175,9 @@ def test_a_script_that_is_not_beside_the_scenario_is_one_that_comes_along(read):
             15,
             "the tag tag:yaml.org,2002:python/name",
         ),
+        (f"metadata: {{a: {'[' * 120}{']' * 120}}}\n{HEAD}", 1, 11, "cannot be JSON: it is nested 121 deep"),
+        (f"metadata: {{a: {'x' * 10**6}}}\n{HEAD}", 1, 11, "bytes; the most is 1000000"),
+        (f"{HEAD}    parameters: {{a: {'x' * 10**6}}}\n", 5, 17, "bytes; the most is 1000000"),
         (f"{HEAD}    priority: high\n", 5, 15, "players.p.priority: expected a whole number; got 'high'"),
         (f"{HEAD}    priority: -2\n", 5, 15, "players.p.priority: a whole number from 0, or -1"),
         (f"{HEAD}    priority: -1\n", 3, 3, "players: every Player is disabled"),
@@ -240,7 +245,7 @@ def test_aliases_that_stand_for_billions_of_values_are_refused(read):
         read("\n".join(lines))
 
 
-@pytest.mark.parametrize("text", ["a: &a [*a]\n", "[" * 5000])
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "[" * 1000])
 def test_what_contains_itself_or_is_too_deep_is_refused(read, text):
     with pytest.raises(InputError, match=r"x\.yaml"):
         read(text)
@@ -267,9 +272,7 @@ def test_a_scenario_that_comes_along_needs_no_folder(tmp_path, monkeypatch):
     Path("loki.yaml").touch()
     assert find_scenario(Path("loki.yaml")) == Path("loki.yaml")
     for nowhere in ("nowhere.yaml", "here/faulty_night.yaml"):
-        with pytest.raises(
-            InputError, match=r"no such file; the scenarios that come along are faulty_night\.ya"
-        ):
+        with pytest.raises(InputError, match=r"no such file; the bundled scenarios are faulty_night\.ya"):
             find_scenario(Path(nowhere))
 
 
@@ -279,6 +282,11 @@ def test_the_environment_names_what_the_scenario_does_not(read):
     assert (named.database, named.broker) == ("here:10000", "there:9092")
     said = from_environment(read(f"database: own:1\nbroker: own:2\n{HEAD}"), environment)
     assert (said.database, said.broker) == ("own:1", "own:2")
+    several = "PLAINTEXT://a:1, [::1]:2"
+    assert from_environment(read(HEAD), {"DONKI_BROKER": several}).broker == several
+    assert read(f"broker: {several}\n{HEAD}").broker == several
+    with pytest.raises(InputError, match="the environment variable DONKI_BROKER: a Kafka broker is given"):
+        from_environment(read(HEAD), {"DONKI_BROKER": "kafka://a:1"})
     with pytest.raises(InputError, match="the environment variable TANGO_HOST: address 'a:1,b:2'"):
         from_environment(read(HEAD), {"TANGO_HOST": "a:1,b:2"})
 

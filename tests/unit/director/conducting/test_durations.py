@@ -8,7 +8,7 @@ import statistics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donki.director.durations import REMEMBERED, Durations
+from donki.director.conducting.durations import REMEMBERED, Durations
 
 
 def test_before_the_first_nothing_is_known():

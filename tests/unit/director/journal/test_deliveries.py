@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from donki.director.effects import Outcome
-from donki.director.journal import Journal
-from donki.director.journal_reader import JournalReader
-from donki.director.roster import Entry
-from donki.director.sequence import Sequence
+from donki.director.journal.reading.reader import JournalReader
+from donki.director.journal.writer import Journal
+from donki.director.players.entry import RosterEntry
+from donki.director.rules.effects import Outcome
+from donki.director.rules.sequence import Sequence
 from donki.run import Run
 from donki.streams.faults.fault import Fault
-from donki.streams.manifest import Extent, Manifest, Tally
-from recorded_run import EPOCH, complete, record, turn
+from donki.streams.manifest import Manifest, OffsetRange, StreamTotals, WrittenFile
+from helpers.recorded_run import EPOCH, complete, record, turn
 
 
 def checksums(*numbers):
@@ -23,11 +23,11 @@ def checksums(*numbers):
 
 
 def tally(*numbers, source="panel", events=10):
-    return Tally("t", source, events * len(numbers), 100 * len(numbers), events, checksums(*numbers))
+    return StreamTotals("t", source, events * len(numbers), 100 * len(numbers), events, checksums(*numbers))
 
 
 def manifest(last, *numbers, **more):
-    return Manifest("a:1, b:2", (Extent("t", 0, 5, last),), (tally(*numbers),), **more)
+    return Manifest("a:1, b:2", (OffsetRange("t", 0, 5, last),), (tally(*numbers),), **more)
 
 
 def done(trigger, said, attempt=1, **report):
@@ -60,7 +60,7 @@ def test_streams_and_their_places_are_known(journal):
     run = journal.run()
     [stream] = journal.streams(run)
     assert (stream.topic, stream.source, stream.brokers) == ("t", "panel", "a:1, b:2")
-    assert journal.extents(run) == {"a:1, b:2": [Extent("t", 0, 5, 9)]}
+    assert journal.extents(run) == {"a:1, b:2": [OffsetRange("t", 0, 5, 9)]}
 
 
 def test_deliveries_are_as_they_were_sent_and_as_they_were_measured(journal):
@@ -71,6 +71,25 @@ def test_deliveries_are_as_they_were_sent_and_as_they_were_measured(journal):
     assert measured == [checksums(10, 11), checksums(20, 21), checksums(30)]
     assert journal.totals(stream) == (40, 4, 400, 10)
     assert journal.totals(stream, measured=True) == (50, 5, 500, 10)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from("abc")), max_size=12))
+def test_files_are_those_that_are_there_in_the_order_of_the_notes(tmp_path_factory, told):
+    folder = tmp_path_factory.mktemp("runs")
+    there = {}
+    effects = []
+    for trigger, (is_gone, path) in enumerate(told, start=1):
+        if is_gone:
+            there.pop(path, None)
+            said = Manifest("a:1", (), (), gone=(path,))
+        else:
+            there[path] = True
+            said = Manifest("a:1", (), (), files=(WrittenFile(path, -1, 0),))
+        effects += [done(trigger, said), complete(trigger)]
+    record(folder, effects)
+    with JournalReader(folder) as reader:
+        assert set(reader.players(reader.run())[0].files) == set(there)
 
 
 def test_faults_and_repeated_triggers_are_known(journal):
@@ -95,10 +114,10 @@ def test_what_comes_after_the_last_trigger_is_noted_each_time(tmp_path):
     journal = Journal(tmp_path, "donki/director/1")
     try:
         run = Run("r")
-        journal.begin(run, Sequence([], 1, 0, EPOCH), [Entry("p0", "donki/player/p0")])
+        journal.begin(run, Sequence([], 1, 0, EPOCH), [RosterEntry("p0", "donki/player/p0")])
         for number in (7, 8):
-            journal.remainder("p0", json.dumps(manifest(number, number).as_dict()))
-        journal.remainder("p0", "{}")
+            journal.remainder(journal.player_keys["p0"], manifest(number, number).as_dict())
+        journal.remainder(journal.player_keys["p0"], {})
         journal.end("done", "")
     finally:
         journal.close()

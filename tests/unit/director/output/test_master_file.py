@@ -12,13 +12,13 @@ import pytest
 import scipp
 import scippnexus
 
-import donki.director.master_file
-from donki.director.effects import Outcome
-from donki.director.master_file import make_master_file
+import donki.director.output.master_file
+from donki.director.output.master_file import make_master_file
+from donki.director.rules.effects import Outcome
 from donki.errors import FileError
 from donki.run import Run
-from donki.streams.nexus import NexusFile
-from recorded_run import EPOCH, PERIOD, complete, record, turn
+from donki.streams.nexus.file import NexusFile
+from helpers.recorded_run import EPOCH, PERIOD, complete, record, turn
 
 RUN = Run("20261122T101500Z-3f9a", "Silicon", {"sample": "Si", "temperature": 4.2, "tags": ["a"]}, 7)
 SINCE_1970 = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
@@ -69,6 +69,7 @@ def test_the_entry_says_what_the_run_was(tmp_path):
         assert player["script"].asstr()[()] == "act.py"
         assert player["script_hash"].asstr()[()] == "ab" * 32
         assert player["parameters"].asstr()[()] == "{}"
+        assert player["faults"].asstr()[()] == "[]"
 
 
 def test_the_times_of_the_triggers(tmp_path):
@@ -177,7 +178,7 @@ def test_metadata_that_hdf5_takes_no_field_for_stays_in_the_json(tmp_path):
 def test_a_run_that_was_taken_up_replaces_its_file(tmp_path):
     record(tmp_path, effects(1), RUN, outcome="failed", error="off")
     made(tmp_path)
-    record(tmp_path, [*effects(3)][3:], RUN)
+    record(tmp_path, [*effects(3)][3:], RUN, taken_up=True)
     with h5py.File(made(tmp_path)) as file:
         assert list(file["entry/timing/trigger"]) == [1, 2, 3]
         assert file["entry/outcome"].asstr()[()] == "done"
@@ -193,7 +194,7 @@ def test_what_cannot_be_written_is_named_and_nothing_half_is_left(tmp_path):
 
 @pytest.fixture
 def apart(monkeypatch):
-    monkeypatch.setattr(donki.director.master_file, "FEW_STEPS", 0)
+    monkeypatch.setattr(donki.director.output.master_file, "FEW_ATTEMPTS", 0)
 
 
 def test_a_process_of_its_own_writes_the_same(tmp_path, apart):
@@ -210,7 +211,7 @@ def test_a_process_of_its_own_says_what_is_wrong(tmp_path, apart):
 
 
 def test_memory_does_not_grow_with_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("donki.director.journal_reader.BLOCK", 512)
+    monkeypatch.setattr("donki.director.journal.reading.read_only.BLOCK", 512)
     peaks = []
     for number, count in enumerate((1000, 8000)):
         run = Run(f"r{number}")

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streaming_data_types import deserialise_6s4t, deserialise_pl72
 
-from donki.director.run_messages import nexus_structure, run_start, run_stop
+from donki.director.output.run_messages import nexus_structure, run_start, run_stop
 from donki.run import Run
-from donki.streams.outlet import Stream
+from donki.streams.listing import Stream
 
 RUN = Run("20261122T101500Z-3f9a", "Silicon", {"sample": "Si"}, 7)
 JOB = str(uuid.uuid4())

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streaming_data_types import deserialise_da00
 
-from donki.director.effects import Outcome, Step, TriggerDone
-from donki.director.timing_message import TimingEncoder
+from donki.director.output.timing_message import TimingEncoder
+from donki.director.rules.effects import Attempt, Outcome, TriggerDone
 
 EPOCH = 1_795_000_000_000_000_000
 NAMES = ["detector", "monitor-1", "p.2"]
@@ -33,7 +33,7 @@ def test_every_message_reads_back_as_its_trigger(sequence):
     encoder = TimingEncoder("donki/director/1", NAMES, EPOCH)
     for number, reference, due, sent, done, told in sequence:
         steps = {
-            name: Step(number, name, attempt, outcome, at, at + took)
+            name: Attempt(number, name, attempt, outcome, at, at + took)
             for name, (attempt, outcome, at, took) in told.items()
         }
         message = encoder.encode(TriggerDone(number, reference, due, sent, done), steps)

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from donki.director.conductor import epoch
-from donki.director.pace import SECOND, Pace
+from donki.clock import epoch
+from donki.director.rules.pace import SECOND, Pace
 
 PERIOD = SECOND // 14
 

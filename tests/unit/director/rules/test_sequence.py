@@ -5,16 +5,25 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from donki.director.effects import Ask, GiveUp, Member, Outcome, Step, Task, TriggerDone
-from donki.director.pace import SECOND, check_period
-from donki.director.sequence import ENDLESS, GRACE, SETTLING, Sequence, check_triggers
-from donki.director.states import ALLOWED, Command, Phase, State, check_allowed
+from donki.director.rules.effects import Ask, Attempt, Cancel, Outcome, PlayerState, Task, TriggerDone
+from donki.director.rules.ending import GRACE, SETTLING
+from donki.director.rules.pace import SECOND, check_period
+from donki.director.rules.sequence import Sequence
+from donki.director.rules.sequence_state import ENDLESS, check_triggers
+from donki.director.rules.states import (
+    ALLOWED,
+    OBEYED_MEANWHILE,
+    Command,
+    Heading,
+    Phase,
+    State,
+    check_allowed,
+)
 from donki.errors import InputError, NotAllowedError
-from donki.policy import OnError, check_retries
-from donki.priority import DISABLED, check_priority
+from donki.limits import DISABLED, OnError, check_priority, check_retries
 
 EPOCH = 1_700_000_000 * SECOND
 
@@ -53,9 +62,9 @@ class Orchestra:
     def perform(self, effects):
         for effect in effects:
             match effect:
-                case GiveUp():
+                case Cancel():
                     self.given_up += effect.players
-                case Step():
+                case Attempt():
                     self.steps.append(effect)
                 case TriggerDone():
                     self.complete.append(effect.trigger)
@@ -67,30 +76,30 @@ class Orchestra:
         self.history.append((self.now, "sent", player, effect.task, effect.trigger))
         if effect.task is Task.TRIGGER and (player, effect.trigger) in self.silent:
             return
-        error, lost = None, False
+        error, unreachable = None, False
         if effect.task is Task.TRIGGER:
             if effect.attempt <= self.fails_for:
                 error = self.fails.get((player, effect.trigger))
             if (player, effect.trigger) in self.dies:
-                error, lost = "gone", True
+                error, unreachable = "gone", True
                 back = self.dies.pop((player, effect.trigger))
                 if back is not None:
                     self.answers.append((self.now + back, player, None, None, False, None))
         due = self.now + self.rng.randint(*self.duration)
-        self.answers.append((due, player, effect.ticket, error, lost, effect))
+        self.answers.append((due, player, effect.ticket, error, unreachable, effect))
 
     def step(self):
         """Let the next thing happen; False when nothing can."""
         deadline = self.sequence.deadline
         self.answers.sort(key=lambda answer: answer[0])
         if self.answers and (deadline is None or self.answers[0][0] <= deadline):
-            time, player, ticket, error, lost, effect = self.answers.pop(0)
+            time, player, ticket, error, unreachable, effect = self.answers.pop(0)
             self.now = max(self.now, time)
             if effect is None:
                 self.perform(self.sequence.found(player, self.now))
                 return True
             self.history.append((self.now, "done", player, effect.task, effect.trigger))
-            self.perform(self.sequence.replied(player, ticket, self.now, error, lost=lost))
+            self.perform(self.sequence.replied(player, ticket, self.now, error, unreachable=unreachable))
             return True
         if deadline is None:
             return False
@@ -111,7 +120,9 @@ class Orchestra:
 
 
 def sequence(*priorities, triggers=3, period=0, timeout=10 * SECOND, policies=(), retries=0, completed=0):
-    members = [Member(f"p{i}", priority, timeout, retries=retries) for i, priority in enumerate(priorities)]
+    members = [
+        PlayerState(f"p{i}", priority, timeout, retries=retries) for i, priority in enumerate(priorities)
+    ]
     for member, policy in zip(members, policies, strict=False):
         member.on_error = policy
     return Sequence(members, triggers, period, EPOCH, completed)
@@ -236,14 +247,15 @@ def test_any_command_at_any_moment_is_obeyed_or_refused_and_nothing_hangs(
     for steps, command in commands:
         for _ in range(steps):
             orchestra.step()
-        state, phase = rules.state, rules.phase
+        state, phase, heading = rules.state, rules.phase, rules.heading
         if phase is Phase.ENDED:
             break
         try:
             orchestra.perform(rules.request(command, orchestra.now))
         except NotAllowedError as error:
             never = (Command.RESET, Command.START, Command.CHECK, Command.RECOVER)
-            assert state not in ALLOWED[command] or phase is Phase.ENDING or command in never
+            ending = heading and command not in OBEYED_MEANWHILE[heading]
+            assert state not in ALLOWED[command] or ending or command in never
             assert command.value in str(error)  # noqa: PT017 - either outcome is right, each at its time
             assert rules.phase is phase
     if rules.phase is not Phase.ENDED and State.STANDBY is rules.state:
@@ -302,7 +314,7 @@ def test_pause_step_and_resume():
 
 @given(step=st.integers(1, 5), steps=st.integers(1, 4), period=st.sampled_from([0, 10_000]))
 def test_a_held_sequence_sends_as_many_triggers_a_step_as_it_was_told(step, steps, period):
-    members = [Member(f"p{i}", i, 10 * SECOND) for i in range(2)]
+    members = [PlayerState(f"p{i}", i, 10 * SECOND) for i in range(2)]
     rules = Sequence(members, ENDLESS, period, EPOCH, step=step, held=True)
     orchestra = Orchestra(rules).play()
     assert (rules.state, rules.completed, orchestra.triggers("sent")) == (State.STANDBY, 0, [])
@@ -321,13 +333,79 @@ def test_a_held_sequence_sends_as_many_triggers_a_step_as_it_was_told(step, step
 
 
 def test_a_step_is_broken_off_by_a_pause():
-    rules = Sequence([Member("p", 0, SECOND)], ENDLESS, 0, EPOCH, step=9, held=True)
+    rules = Sequence([PlayerState("p", 0, SECOND)], ENDLESS, 0, EPOCH, step=9, held=True)
     orchestra = Orchestra(rules).play()
     orchestra.perform(rules.request(Command.STEP, orchestra.now))
     _until_trigger(orchestra, 4)
     rules.request(Command.PAUSE, orchestra.now)
     orchestra.play()
     assert (rules.state, rules.completed) == (State.STANDBY, 4)
+
+
+@settings(max_examples=300)
+@given(
+    moment=st.integers(0, 12),
+    held=st.booleans(),
+    period=st.sampled_from([0, 3_000]),
+    step=st.integers(1, 3),
+    commands=st.lists(
+        st.sampled_from([Command.PAUSE, Command.RESUME, Command.STEP, Command.STOP]), min_size=2, max_size=8
+    ),
+)
+def test_requests_that_follow_before_the_last_took_effect_come_to_the_same_as_later(
+    moment, held, period, step, commands
+):
+    members = [PlayerState(f"p{i}", i, SECOND) for i in range(2)]
+    rules = Sequence(members, ENDLESS, period, EPOCH, step=step, held=held)
+    orchestra = Orchestra(rules)
+    for _ in range(moment):
+        orchestra.step()
+    # Elsewhere a request takes effect at once.
+    assume(rules.phase in (Phase.ACTING, Phase.SETTING_UP))
+    here = rules.trigger if rules.phase is Phase.ACTING else rules.completed
+    paused_at, ends = (0 if held else None), False
+    for command in commands:
+        obeyed = command is Command.STOP or (not ends and (command is Command.PAUSE or paused_at is not None))
+        try:
+            orchestra.perform(rules.request(command, orchestra.now))
+        except NotAllowedError:
+            assert not obeyed
+            continue
+        assert obeyed
+        match command:
+            case Command.PAUSE:
+                paused_at = here
+            case Command.RESUME:
+                paused_at = None
+            case Command.STEP:
+                paused_at = max(paused_at, here) + step
+            case _:
+                ends = True
+    starts_before = len(orchestra.complete)
+    for _ in range(400):
+        if rules.phase in (Phase.PAUSED, Phase.ENDED):
+            break
+        orchestra.step()
+    if ends:
+        assert (rules.phase, rules.completed, rules.outcome) == (Phase.ENDED, here, "stopped")
+    elif paused_at is not None:
+        assert (rules.phase, rules.completed) == (Phase.PAUSED, paused_at)
+    else:
+        assert rules.completed > starts_before + 20
+    # None of them has moved the grid.
+    starts = [entry[0] for entry in orchestra.triggers("sent") if entry[2] == "p0"]
+    assert all(start >= starts[0] + k * period for k, start in enumerate(starts))
+
+
+@pytest.mark.parametrize("heading", Heading)
+@pytest.mark.parametrize("state", [State.RUNNING, State.ALARM])
+@pytest.mark.parametrize("command", Command)
+def test_every_command_is_allowed_or_refused_before_a_request_has_taken_effect(command, state, heading):
+    if command in OBEYED_MEANWHILE[heading]:
+        check_allowed(command, state, heading)
+    else:
+        with pytest.raises(NotAllowedError, match=f"{command.value} is not allowed"):
+            check_allowed(command, state, heading)
 
 
 def test_abort_tells_who_acts_to_give_up_and_stops_the_others_now():
@@ -410,7 +488,7 @@ def test_a_turn_that_was_done_when_the_player_was_told_to_give_up_is_noted_as_do
     ask = next(iter(rules._pending.values())).ticket
     orchestra.answers.clear()
     orchestra.perform(rules.replied("p0", ask, orchestra.now, "boom"))
-    orchestra.perform(rules.replied("p1", ask, orchestra.now + 1, report="{}"))
+    orchestra.perform(rules.replied("p1", ask, orchestra.now + 1, report={}))
     told = [(step.player, step.attempt, step.outcome) for step in orchestra.steps]
     assert told == [("p0", 1, Outcome.FAILED), ("p1", 1, Outcome.ABORTED), ("p1", 1, Outcome.DONE)]
     orchestra.play()
@@ -529,6 +607,21 @@ def test_retry_sends_the_trigger_again_with_the_next_attempt():
         (2, 2, Outcome.FAILED),
         (2, 3, Outcome.DONE),
     ]
+
+
+@pytest.mark.parametrize("unreachable", [False, True])
+def test_a_player_that_cannot_stop_as_it_should_fails_a_sequence_that_is_done(unreachable):
+    rules = sequence(0, triggers=1)
+    start = rules.begin(0)[0]
+    act = rules.replied("p0", start.ticket, 1)[0]
+    stop = rules.replied("p0", act.ticket, 2)[-1]
+    rules.replied("p0", stop.ticket, 3, "run.nxs cannot be written", unreachable=unreachable)
+    assert rules.phase is Phase.ENDED
+    if unreachable:
+        assert (rules.outcome, rules.state) == ("done", State.ON)
+    else:
+        assert (rules.outcome, rules.state) == ("failed", State.FAULT)
+        assert str(rules.failure) == "Player p0, Stop after trigger 1: run.nxs cannot be written"
 
 
 def test_retry_ends_the_sequence_when_the_retries_are_used_up():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from donki.errors import BrokerError
-from donki.streams.window import Window
+from donki.streams.kafka.window import Window
 
 
 def sleep(seconds, _for_all):

@@ -7,14 +7,15 @@ import scippnexus
 from hypothesis import given
 from hypothesis import strategies as st
 
-import donki.streams.file_names
+import donki.streams.nexus.file_names
 from donki.errors import FileError, InputError
 from donki.run import Run
 from donki.streams.aliases import read_aliases, renamed
-from donki.streams.compression import check_compression
-from donki.streams.file_names import FILE_NAME, FileNames, check_file_name
-from donki.streams.nexus import NexusFile
-from donki.streams.row_group import Layout
+from donki.streams.nexus.compression_names import check_compression
+from donki.streams.nexus.file import NexusFile
+from donki.streams.nexus.file_names import FILE_NAME, FileNames, check_file_name
+from donki.streams.nexus.row_group import Layout
+from donki.streams.nexus.superblock import SIGNATURE
 from donki.streams.values import as_value
 
 RUN = Run("20261122T101500Z-3f9a", "Silicon")
@@ -64,11 +65,11 @@ def test_a_name_that_is_taken_gets_a_number_and_what_is_there_is_known_in_order(
         found = names(tmp_path)
         assert len(found.paths) == number - 1
         path = found.next()
-        path.touch()
+        path.write_bytes(SIGNATURE)
         found.add(path)
         assert [path.name for path in found.paths][-1] == name
     for _ in range(8):
-        names(tmp_path).next().touch()
+        names(tmp_path).next().write_bytes(SIGNATURE)
     assert [path.name for path in names(tmp_path).paths][-2:] == [f"{RUN.id}_p0+{n}.nxs" for n in (10, 11)]
 
 
@@ -77,7 +78,7 @@ def test_files_are_in_the_order_of_their_first_triggers(tmp_path):
     for first in (1, 9, 10, 10, 100):
         found = names(tmp_path, pattern)
         found.trigger = first
-        found.next().touch()
+        found.next().write_bytes(SIGNATURE)
     expected = ["1", "9", "10", "10+2", "100"]
     assert [p.name for p in names(tmp_path, pattern).paths] == [f"{RUN.id}_p0_{n}.nxs" for n in expected]
 
@@ -88,13 +89,49 @@ def test_the_files_of_other_players_are_not_taken_for_ones_own(tmp_path_factory,
         folder = tmp_path_factory.mktemp("files")
         made = {player: names(folder, pattern, player).next() for player in players}
         for path in made.values():
-            path.touch()
+            path.write_bytes(SIGNATURE)
         for player, path in made.items():
             assert names(folder, pattern, player).paths == (path,)
 
 
+@given(st.lists(st.sampled_from(["begin a trigger", "begin a file", "give up", "fail", "tell"]), max_size=20))
+def test_whoever_was_told_of_a_file_is_told_that_it_is_gone(tmp_path_factory, happened):
+    """A Director that does as the manifests tell has in its journal what is there."""
+    its = names(tmp_path_factory.getbasetemp() / "nowhere")
+    known = set()
+    for what in (*happened, "tell"):
+        match what:
+            case "begin a trigger":
+                its.begin(its.trigger + 1)
+                # Anybody may read the attribute Files.
+                known |= set(its.paths)
+            case "begin a file":
+                its.add(its.next())
+            case "give up" if its.paths:
+                its.remove(its.paths[-1])
+            case "fail" if its.paths:
+                its.remove(its.paths[0])
+            case "tell":
+                known -= set(its.take_gone())
+                known |= set(its.paths)
+    assert known == set(its.paths)
+
+
+@given(st.binary(max_size=7), st.integers(0, 1))
+def test_what_a_player_made_when_it_died_is_no_file_and_told_to_be_gone(tmp_path_factory, content, whole):
+    folder = tmp_path_factory.mktemp("files")
+    path = names(folder).next()
+    path.write_bytes(SIGNATURE * whole + content)
+    found = names(folder)
+    if whole:
+        assert (found.paths, found.take_gone()) == ((path,), ())
+    else:
+        assert (found.paths, found.take_gone(), found.next()) == ((), (path,), path)
+    assert path.exists() == bool(whole)
+
+
 def test_too_many_files_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(donki.streams.file_names, "MOST_FILES", 3)
+    monkeypatch.setattr(donki.streams.nexus.file_names, "MOST_FILES", 3)
     found = names(tmp_path, "{run}_{player}_{first}.nxs")
     for _ in range(3):
         found.add(found.next())
@@ -161,11 +198,11 @@ def test_after_a_write_that_failed_the_file_is_as_committed_and_the_next_takes_o
         def fail(*_):
             raise OSError("No space left on device")
 
-        patch.setattr("donki.streams.column.Column.commit", fail)
+        patch.setattr("donki.streams.nexus.column.Column.commit", fail)
         with pytest.raises(FileError, match=rf"{found.paths[0]} cannot be written: No space left on device"):
             file.commit()
         file.discard()
-        patch.setattr("donki.streams.shared_file.SharedFile.publish", fail)
+        patch.setattr("donki.streams.nexus.swmr_file.SharedFile.publish", fail)
         with pytest.raises(FileError, match=rf"{RUN.id}_p0\+2.nxs cannot be written: No space left"):
             fill(file, 2)
         file.discard()
@@ -237,9 +274,9 @@ def test_a_compression_that_is_none_or_not_installed_says_what_there_is(monkeypa
     with pytest.raises(InputError, match=r"'zip': there is gzip, lzf, with the package hdf5plugin also"):
         check_compression("zip")
     check_compression("blosc")
-    monkeypatch.setattr("donki.streams.compression.find_spec", lambda _: None)
+    monkeypatch.setattr("donki.streams.nexus.compression_names.find_spec", lambda _: None)
     check_compression("gzip")
-    with pytest.raises(InputError, match="pip install hdf5plugin"):
+    with pytest.raises(InputError, match=r"pip install 'donkiorchestra\[compression\]'"):
         check_compression("blosc")
 
 

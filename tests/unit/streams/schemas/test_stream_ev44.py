@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from streaming_data_types import deserialise_ev44, serialise_ev44
 
-import donki.streams.ev44
+import donki.streams.schemas.encoding.ev44
 from donki.errors import InputError
-from donki.streams.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
+from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
 
 INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
 INT32 = np.iinfo(np.int32)
@@ -62,7 +62,7 @@ def test_a_library_that_lays_out_otherwise_is_refused(monkeypatch):
         *head, tof, pixel = fields
         return serialise_ev44(*head, pixel, tof)
 
-    monkeypatch.setattr(donki.streams.ev44, "serialise_ev44", reordered)
+    monkeypatch.setattr(donki.streams.schemas.encoding.ev44, "serialise_ev44", reordered)
     with pytest.raises(RuntimeError, match="ess-streaming-data-types"):
         Ev44Encoder("panel")
 

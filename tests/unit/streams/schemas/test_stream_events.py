@@ -12,9 +12,10 @@ from streaming_data_types import deserialise_ev44
 
 from donki.errors import InputError
 from donki.run import Run
-from donki.streams.ev44 import EVENTS_PER_MESSAGE
-from donki.streams.events import EventStream
-from donki.streams.nexus import NexusFile
+from donki.streams.nexus.file import NexusFile
+from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE
+from donki.streams.schemas.ev44 import EventStream
+from helpers.streams import open_stream
 
 PULSE = 71_428_571
 
@@ -33,7 +34,7 @@ def trigger(reference_time):
 @given(st.lists(st.integers(0, 3 * EVENTS_PER_MESSAGE + 1), max_size=5))
 def test_pulses_are_split_numbered_and_timed(sizes):
     sent = Messages()
-    stream = EventStream("topic", "panel", sent, None)
+    stream = open_stream(EventStream, "panel", sent)
     rng = np.random.default_rng(1)
     pulses = [rng.integers(0, 10**6, (2, size)) for size in sizes]
     for number, (tof, pixel) in enumerate(pulses):
@@ -54,7 +55,7 @@ def test_pulses_are_split_numbered_and_timed(sizes):
 
 def test_a_script_may_set_the_pulses_own_time():
     sent = Messages()
-    EventStream("topic", "panel", sent, None).send(trigger(5), [1], [2], reference_time=PULSE)
+    open_stream(EventStream, "panel", sent).send(trigger(5), [1], [2], reference_time=PULSE)
     assert list(sent[0][2].reference_time) == [PULSE]
 
 
@@ -70,23 +71,23 @@ def test_a_script_may_set_the_pulses_own_time():
 def test_a_bad_pulse_is_refused_naming_the_stream_and_nothing_is_sent(tof, pixel, message):
     sent = Messages()
     with pytest.raises(InputError, match=f"events of panel to topic.*{message}"):
-        EventStream("topic", "panel", sent, None).send(trigger(1), tof, pixel)
+        open_stream(EventStream, "panel", sent).send(trigger(1), tof, pixel)
     assert not sent
 
 
 @pytest.mark.parametrize("time", [-1, 2**63, 1.5, "now", None])
 def test_what_is_no_reference_time_is_refused(time):
     with pytest.raises(InputError, match="reference time"):
-        EventStream("topic", "panel", Messages(), None).send(trigger(time), [1], [1])
+        open_stream(EventStream, "panel", Messages()).send(trigger(time), [1], [1])
 
 
 def test_a_pulse_sent_again_has_its_message_id_again():
     sent = Messages()
-    stream = EventStream("topic", "panel", sent, None)
+    stream = open_stream(EventStream, "panel", sent)
     stream.send(trigger(1), [1], [1])
     stream.commit()
     stream.send(trigger(2), [2], [2])
-    stream.rollback()
+    stream.discard()
     stream.send(trigger(2), [2], [2])
     assert [message.message_id for _, _, message, _, _ in sent] == [0, 1, 1]
 
@@ -94,7 +95,7 @@ def test_a_pulse_sent_again_has_its_message_id_again():
 @given(st.integers(1, 50), st.lists(st.integers(0, 120), min_size=1, max_size=4))
 def test_a_message_has_no_more_events_than_is_set(most, sizes):
     sent = Messages()
-    stream = EventStream("topic", "panel", sent, None, events_per_message=most)
+    stream = open_stream(EventStream, "panel", sent, events_per_message=np.int64(most))
     for number, size in enumerate(sizes):
         stream.send(trigger(number), np.arange(size), np.arange(size))
     assert [m.message_id for _, _, m, _, _ in sent] == list(range(len(sent)))
@@ -109,7 +110,7 @@ def test_times_of_flight_may_run_past_the_pulse_and_before_it(tmp_path):
     """Slow neutrons arrive when the next pulse has begun, and keep the reference time of their own."""
     sent = Messages()
     file = NexusFile(tmp_path / "run.nxs", Run("run"), "p0")
-    stream = EventStream("topic", "panel", sent, file)
+    stream = open_stream(EventStream, "panel", sent, file)
     times = [-5, 0, PULSE - 1, PULSE, 5 * PULSE, 2**31 - 1]
     for number in (0, 1):
         stream.send(trigger(number * PULSE), times, np.arange(6))
@@ -127,7 +128,7 @@ def test_times_of_flight_may_run_past_the_pulse_and_before_it(tmp_path):
 def test_empty_pulses_are_left_out_where_that_is_chosen(tmp_path):
     sent = Messages()
     file = NexusFile(tmp_path / "run.nxs", Run("run"), "p0")
-    stream = EventStream("topic", "panel", sent, file, empty_pulses=False)
+    stream = open_stream(EventStream, "panel", sent, file, empty_pulses=False)
     for number, column in enumerate(([1], [], [2])):
         stream.send(trigger(number), column, column)
     file.commit()
@@ -140,7 +141,7 @@ def test_empty_pulses_are_left_out_where_that_is_chosen(tmp_path):
 def test_the_file_has_the_detector_numbers_that_are_given(tmp_path):
     file = NexusFile(tmp_path / "run.nxs", Run("run"), "p0")
     numbers = np.arange(10, 22).reshape(3, 4)
-    stream = EventStream("topic", "panel", Messages(), file, detector_number=numbers)
+    stream = open_stream(EventStream, "panel", Messages(), file, detector_number=numbers)
     stream.send(trigger(1), [1, 2], [11, 21])
     with pytest.raises(InputError, match="pixel ids from 9 to 11, but detector_number is from 10 to 21"):
         stream.send(trigger(2), [1, 2], [9, 11])
@@ -165,4 +166,4 @@ def test_the_file_has_the_detector_numbers_that_are_given(tmp_path):
 )
 def test_settings_that_are_not_what_they_should_be_are_refused(name, value):
     with pytest.raises(InputError, match=f"events of panel to topic.*{name}"):
-        EventStream("topic", "panel", Messages(), None, **{name: value})
+        open_stream(EventStream, "panel", Messages(), **{name: value})
