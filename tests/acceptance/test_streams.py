@@ -31,9 +31,9 @@ from streaming_data_types import DESERIALISERS, deserialise_ev44
 from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.run import Run
-from donki.streams.outlet import Outlet
-from donki.streams.series import SeriesStream
-from support import needs
+from donki.streams.run_output import RunOutput
+from donki.streams.schemas.f144 import SeriesStream
+from helpers.support import needs
 
 TIME = 1_700_000_000_000_000_000
 PULSE = 71_428_571
@@ -73,29 +73,29 @@ def topic():
 
 
 @pytest.fixture(scope="module")
-def outlet(broker, topic, tmp_path_factory):
+def run_output(broker, topic, tmp_path_factory):
     """Play a run of every stream to a broker and to a file."""
     run = Run.new("Silicon")
     player = Player("p0")
-    outlet = Outlet(
+    run_output = RunOutput(
         "p0",
         run,
         brokers=[broker.address],
         values_topic=topic,
         file_directory=tmp_path_factory.mktemp("files"),
     )
-    player.begin(run, outlet)
+    player.begin(run, run_output)
     for number in range(1, TRIGGERS + 1):
         trigger = Trigger(number, TIME + number * 10 * PULSE)
-        outlet.values(number, trigger.reference_time, action(trigger, player, topic))
-        outlet.deliver(20)
+        run_output.values(number, trigger.reference_time, action(trigger, player, topic))
+        run_output.deliver(20)
     player.end()
-    outlet.close()
-    return outlet
+    run_output.close()
+    return run_output
 
 
 @pytest.fixture(scope="module")
-def found(broker, topic, outlet):
+def found(broker, topic, run_output):
     """Return keys, time stamps in ms and payloads of the topic as kcat reads them."""
     needs("kcat", which("kcat"), "apt-get install kafkacat")
     command = ["kcat", "-C", "-q", "-b", broker.address, "-t", topic, "-o", "beginning", "-e"]
@@ -111,9 +111,9 @@ def found(broker, topic, outlet):
     return records
 
 
-def test_kcat_reads_all_that_was_sent(found, outlet):
-    assert len(found) == outlet.counts.messages
-    assert sum(len(payload) for *_, payload in found) == outlet.counts.bytes
+def test_kcat_reads_all_that_was_sent(found, run_output):
+    assert len(found) == run_output.counts.messages
+    assert sum(len(payload) for *_, payload in found) == run_output.counts.bytes
     assert {key for key, *_ in found} == SOURCES
     last = TIME + TRIGGERS * 10 * PULSE
     assert {time for _, time, _ in found} <= set(range(TIME // 10**6, (last + 2 * PULSE) // 10**6 + 1))
@@ -137,8 +137,8 @@ def test_saluki_reads_and_decodes_every_message(found, broker, topic):
 
 def test_saluki_listens_to_a_player(broker):
     topic = f"acceptance-{uuid.uuid4().hex}"
-    outlet = Outlet("p0", Run.new(), brokers=[broker.address])
-    series = outlet.open(SeriesStream, topic, "T")
+    run_output = RunOutput("p0", Run.new(), brokers=[broker.address])
+    series = run_output.open(SeriesStream, topic, "T")
     command = [SALUKI, "listen", f"{broker.address}/{topic}", "--filter", "f144"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as saluki:
         over = threading.Event()
@@ -146,7 +146,7 @@ def test_saluki_listens_to_a_player(broker):
         def play():
             for number in itertools.count(1):
                 series.send(Trigger(number, TIME + number), float(number))
-                outlet.deliver(20)
+                run_output.deliver(20)
                 if over.wait(0.2):
                     return
 
@@ -161,7 +161,7 @@ def test_saluki_listens_to_a_player(broker):
             limit.cancel()
             playing.join(30)
             saluki.kill()
-    outlet.close()
+    run_output.close()
     number = int(re.search(r"source_name='T', value=(\d+)\.0, ", heard)[1])
     assert f"timestamp_unix_ns={TIME + number})" in heard
 
@@ -179,20 +179,20 @@ def test_every_schema_is_one_of_the_file_writers(found):
     assert sent == {"ev44", "f144", "da00", "ad00", "al00", "ep01", "se00", "tdct"}
 
 
-def test_events_keep_the_file_writers_rules(found, outlet):
+def test_events_keep_the_file_writers_rules(found, run_output):
     messages = [deserialise_ev44(payload) for *_, payload in found if payload[4:8] == b"ev44"]
     for message in messages:
         assert len(message.reference_time) == 1
         assert list(message.reference_time_index) == [0]
         assert len(message.time_of_flight) == len(message.pixel_id) <= 12_400
     assert [message.message_id for message in messages] == list(range(5 * TRIGGERS))
-    assert sum(len(message.pixel_id) for message in messages) == outlet.counts.events == 30_005 * TRIGGERS
+    assert sum(len(message.pixel_id) for message in messages) == run_output.counts.events == 30_005 * TRIGGERS
     times = [int(message.reference_time[0]) for message in messages]
     assert times == sorted(times)
 
 
-def test_scippnexus_loads_the_file_with_events_on_pixels_and_datetimes(found, outlet):
-    with scippnexus.File(outlet.files[0]) as nexus:
+def test_scippnexus_loads_the_file_with_events_on_pixels_and_datetimes(found, run_output):
+    with scippnexus.File(run_output.files[0]) as nexus:
         instrument = nexus["entry/instrument"][...]
     events = instrument["panel"]["panel_events"]
     assert events.shape == (10, 10)
@@ -212,9 +212,9 @@ def test_scippnexus_loads_the_file_with_events_on_pixels_and_datetimes(found, ou
     assert instrument["adc"].sizes == {"time": 50 * TRIGGERS}
 
 
-def test_essreduce_loads_the_events_of_a_detector(outlet):
+def test_essreduce_loads_the_events_of_a_detector(run_output):
     workflow = nexus.GenericNeXusWorkflow(run_types=[SampleRun], monitor_types=[])
-    workflow[Filename[SampleRun]] = outlet.files[0]
+    workflow[Filename[SampleRun]] = run_output.files[0]
     workflow[NeXusDetectorName] = "panel"
     detector = workflow.compute(NeXusComponent[scippnexus.NXdetector, SampleRun])
     number = nexus.extract_signal_data_array(detector).coords["detector_number"]
@@ -223,18 +223,18 @@ def test_essreduce_loads_the_events_of_a_detector(outlet):
     assert pulses.bins.size().values.tolist() == [30_000, 0, 5] * TRIGGERS
     pixels = nexus.group_event_data(event_data=pulses, detector_number=number)
     assert pixels.shape == (10, 10)
-    assert pixels.bins.size().sum().value == outlet.counts.events
+    assert pixels.bins.size().sum().value == run_output.counts.events
 
 
-def test_essreduce_places_a_detector_at_the_origin(outlet):
+def test_essreduce_places_a_detector_at_the_origin(run_output):
     workflow = nexus.GenericNeXusWorkflow(run_types=[SampleRun], monitor_types=[])
-    workflow[Filename[SampleRun]] = outlet.files[0]
+    workflow[Filename[SampleRun]] = run_output.files[0]
     workflow[NeXusDetectorName] = "panel"
     position = workflow.compute(Position[scippnexus.NXdetector, SampleRun])
     assert scipp.identical(position, scipp.vector([0.0, 0, 0], unit="m"))
 
 
-def test_a_histogram_of_the_topic_is_that_of_the_file(found, outlet):
+def test_a_histogram_of_the_topic_is_that_of_the_file(found, run_output):
     """As just-bin-it makes one: message by message, of times of flight, for some pixels."""
     edges = np.linspace(0, 10**8, 201).astype(np.int32)
     first, last = 11, 60
@@ -244,9 +244,9 @@ def test_a_histogram_of_the_topic_is_that_of_the_file(found, outlet):
             message = deserialise_ev44(payload)
             chosen = (message.pixel_id >= first) & (message.pixel_id <= last)
             of_topic += np.histogram(message.time_of_flight[chosen], edges)[0]
-    with scippnexus.File(outlet.files[0]) as file:
+    with scippnexus.File(run_output.files[0]) as file:
         events = file["entry/instrument/panel"][...]["panel_events"].flatten(to="pixel")[first - 1 : last]
     bins = scipp.array(dims=["event_time_offset"], values=edges, unit="ns")
     of_file = events.bins.concat("pixel").hist(event_time_offset=bins)
     np.testing.assert_array_equal(of_topic, of_file.values)
-    assert 0.45 < of_topic.sum() / outlet.counts.events < 0.55
+    assert 0.45 < of_topic.sum() / run_output.counts.events < 0.55

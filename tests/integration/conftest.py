@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from donki.policy import OnError
+from donki.limits import OnError
 from donki_client.facility.local import LocalFacility
-from orchestra import an_orchestra
+from helpers.orchestra import an_orchestra
 
 
 @pytest.fixture(scope="session")

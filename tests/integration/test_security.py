@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 
 import donki
 import donki_client
-from brokers import ApacheBroker, new_broker
 from donki.errors import ScriptError
-from donki.player.script import find_script
-from donki.streams.kafka import CLIENTS
+from donki.player.script.path import find_script
+from donki.streams.kafka.clients import CLIENTS, DEFAULT
 from donki_client.facility.local import LocalFacility
-from orchestra import an_orchestra
-from support import needs
+from helpers.brokers import ApacheBroker, new_broker
+from helpers.orchestra import an_orchestra
+from helpers.support import needs, took, wait_until
 
 PASSWORD, TRUST = "pw-rosinante-1605", "trust-dulcinea"
 WRONG = "pw-sancho-9999"
@@ -101,7 +101,7 @@ def test_the_embedded_facility_listens_on_loopback_alone(tmp_path):
                         if connection.status == psutil.CONN_LISTEN
                     }
                     if addresses:
-                        listening[" ".join(child.cmdline()[1:4])] = addresses
+                        listening[child.pid] = addresses
     assert len(listening) >= 4
     assert set().union(*listening.values()) == {"127.0.0.1"}, listening
 
@@ -118,7 +118,7 @@ class SecureBroker(ApacheBroker):
             ["-genkeypair", *identity],
             ["-exportcert", "-rfc", "-file", self.authority],
         ):
-            subprocess.run(["keytool", *command, *in_store], check=True, capture_output=True, timeout=30)
+            subprocess.run(["keytool", *command, *in_store], check=True, capture_output=True, timeout=60)
         plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
         with self._properties.open("a") as properties:
             properties.write(
@@ -157,12 +157,13 @@ def guarded(facility, tmp_path_factory):
         yield orchestra
 
 
-def give(orchestra, broker, options, client=CLIENTS[0]):
+def give(orchestra, broker, options, client=DEFAULT):
     """Give the Player the address of a broker, the text of KafkaOptions and the client."""
     player, database = orchestra.players["p"], orchestra.facility.database
     given = {"KafkaBrokers": [broker], "KafkaOptions": options, "KafkaClient": client}
     tango.Database(database.host, database.port).put_device_property(player.dev_name(), given)
     player.Init()
+    wait_until("its script is loaded", lambda: str(player.state()) != "RUNNING")
 
 
 def all_that_is_shown(orchestra, *errors):
@@ -187,7 +188,7 @@ def all_that_is_shown(orchestra, *errors):
     ],
     ids=["right", "wrong-password", "unknown-authority", "no-tls"],
 )
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [*CLIENTS])
 def test_kafka_by_tls_with_a_password(guarded, secure_broker, changed, says, client):
     give(guarded, secure_broker.address, json.dumps(secure_broker.options(**changed)), client)
     director, player = guarded.director, guarded.players["p"]
@@ -238,7 +239,7 @@ WHOLE = st.integers(-(2**63), 2**63 - 1)
 NUMBER = st.floats() | st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)
 SENT = {
     "Parameters": INPUT,
-    "Run": INPUT,
+    "Faults": INPUT,
     "Script": TEXT,
     "Priority": WHOLE,
     "Retries": WHOLE,
@@ -280,7 +281,7 @@ def answered(device, call, *arguments):
         assert root.reason.startswith(("Donki_", "API_")), root
         assert "Traceback" not in root.desc, root.desc
         assert len(root.desc) < 2000
-    assert time.monotonic() - began < 3
+    assert took(began) < 3
     assert device.state() in (tango.DevState.ON, tango.DevState.FAULT, tango.DevState.STANDBY)
 
 
@@ -313,6 +314,12 @@ def test_every_trigger_is_answered(ready, text):
 
 
 @FUZZING
+@given(text=INPUT)
+def test_every_run_is_answered(target, text):
+    answered(target.players["p"], target.players["p"].Begin, text)
+
+
+@FUZZING
 @given(argument=PRIORITIES)
 def test_every_priority_is_answered(target, argument):
     answered(target.director, target.director.SetPriority, argument)
@@ -322,9 +329,10 @@ def test_a_server_that_was_sent_all_that_lives_and_has_not_grown(target):
     player = target.players["p"]
 
     def send():
-        for name, value in (("Parameters", '{"a": "' + "x" * 10**6 + '"}'), ("Run", "[" * 10**5)):
-            with contextlib.suppress(tango.DevFailed):
-                player.write_attribute(name, value)
+        with contextlib.suppress(tango.DevFailed):
+            player.Parameters = '{"a": "' + "x" * 10**6 + '"}'
+        with contextlib.suppress(tango.DevFailed):
+            player.Begin("[" * 10**5)
         with contextlib.suppress(tango.DevFailed):
             target.director.RunMetadata = '{"a": "' + "x" * 10**6 + '"}'
         for text in ("[" * 10**5, "9" * 10**5):
@@ -334,11 +342,15 @@ def test_a_server_that_was_sent_all_that_lives_and_has_not_grown(target):
     servers = [psutil.Process(child.pid) for child in target.children.values()]
     for _ in range(20):
         send()
-    before = [server.memory_info().rss for server in servers]
-    for _ in range(40):
-        send()
-    for server, size in zip(servers, before, strict=True):
-        assert server.memory_info().rss - size < 16 << 20
+    sizes = [[server.memory_info().rss] for server in servers]
+    for _ in range(2):
+        for _ in range(40):
+            send()
+        for server, size in zip(servers, sizes, strict=True):
+            size.append(server.memory_info().rss)
+    # One more thread takes memory once; what is kept of each text grows on.
+    for before, between, after in sizes:
+        assert min(between - before, after - between) < 16 << 20
     player.Stop()
     player.Script = "scripted.py"
     target.reset()

@@ -12,9 +12,9 @@ import tango
 
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Child
-from orchestra import SCRIPTS, an_orchestra, without_database
-from support import free_port, wait_until
-from tango_world import SERVERS, TangoWorld, admin, is_up, proxy_of, soon
+from helpers.orchestra import SCRIPTS, an_orchestra, without_database
+from helpers.support import free_port, wait_until
+from helpers.tango_world import SERVERS, TangoWorld, admin, is_up, proxy_of, soon
 
 TRIGGERS = 5
 PROPERTIES = {
@@ -214,7 +214,7 @@ def test_without_a_database_the_director_knows_its_players_by_full_names(tmp_pat
 @pytest.mark.parametrize("arguments", [[], ["-?"]])
 def test_usage(kind, arguments):
     done = subprocess.run(
-        [SERVERS / kind, *arguments], capture_output=True, text=True, timeout=20, check=False
+        [SERVERS / kind, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
     assert re.search(rf"usage: +{kind} ", done.stdout + done.stderr, re.IGNORECASE)
     assert "Traceback" not in done.stderr
@@ -228,7 +228,7 @@ def test_the_instances_of_a_database_are_listed(facility, kind):
         env={**os.environ, "TANGO_HOST": facility.database.tango_host},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     admin(facility.database, "--delete-server", f"{kind}/listed")
@@ -333,6 +333,7 @@ def test_init_keeps_what_was_set(documented):
             "OnError": 2,
             "Retries": 3,
             "Parameters": '{"sleep": 0}',
+            "Faults": '[{"kind": "drop", "rate": 0.5}]',
         },
         "DonkiDirector": {"Triggers": 9, "Period": 0.25, "RunTitle": "ice", "RunSeed": 5},
     }
@@ -351,7 +352,10 @@ def test_init_keeps_what_was_set(documented):
 
 @pytest.mark.parametrize(
     ("kind", "expert"),
-    [("DonkiDirector", set()), ("DonkiPlayer", {"Start", "Trigger", "Reload"})],
+    [
+        ("DonkiDirector", set()),
+        ("DonkiPlayer", {"Reserve", "Release", "Begin", "End", "Start", "Trigger", "Reload"}),
+    ],
 )
 def test_commands_that_meddle_with_a_run_are_for_experts(documented, kind, expert):
     commands = {config.cmd_name: config for config in documented[kind].command_list_query()}

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
@@ -20,11 +21,11 @@ from ophyd_async.tango.core import TangoDevice, tango_signal_r, tango_signal_rw
 from tango import DevState
 
 from donki.errors import NotAllowedError
-from donki.policy import OnError
+from donki.limits import OnError
 from donki_client import Director, SequenceError
 from donki_client.bluesky import Orchestra
-from orchestra import SCRIPTS, an_orchestra, without_database
-from support import wait_until
+from helpers.orchestra import SCRIPTS, an_orchestra, without_database
+from helpers.support import wait_until
 
 LIMIT = 30.0
 
@@ -142,7 +143,7 @@ def test_a_player_that_cannot_be_set_up_fails_the_staging(engine, detector, dire
     with pytest.raises(FailedStatus) as error:
         engine(bp.count([detector], 1))
     assert (error.value.__cause__.player, error.value.__cause__.trigger) == ("bluesky-a", 0)
-    assert (director.state, director.triggers) == (DevState.ON, 7)
+    assert (director.state, director.triggers) == (DevState.FAULT, 7)
 
 
 def test_a_pause_ends_the_point_which_is_played_again(engine, detector, director, orchestra):
@@ -213,7 +214,7 @@ def test_a_stop_because_of_trouble_aborts_the_run(engine, detector, director, or
         yield from bps.unstage(detector, wait=True)
 
     def acting():
-        wait_until("they act", lambda: orchestra.notes("begin"), LIMIT)
+        wait_until("both act", lambda: len(orchestra.notes("begin")) == 2, LIMIT)
 
     engine(troubled())
     assert director.state == DevState.ON
@@ -227,7 +228,7 @@ def test_a_plan_that_is_ended_ends_the_run(engine, detector, director, orchestra
     documents = Documents()
 
     def pause():
-        wait_until("they act", lambda: orchestra.notes("begin"), LIMIT)
+        wait_until("both act", lambda: len(orchestra.notes("begin")) == 2, LIMIT)
         engine.request_pause()
 
     pausing = threading.Thread(target=pause)
@@ -235,8 +236,10 @@ def test_a_plan_that_is_ended_ends_the_run(engine, detector, director, orchestra
     with pytest.raises(RunEngineInterrupted):
         engine(bp.count([detector], 3), documents)
     pausing.join()
+    began = time.monotonic()
     getattr(engine, how)()
     wait_until("the run has ended", lambda: not director.snapshot().in_progress, LIMIT)
+    assert time.monotonic() - began < 30, "it waited for the actions, which sleep for a minute"
     assert documents.of("stop")[0]["exit_status"] == status
     assert director.triggers == 7
     assert {note["aborted"] for note in orchestra.notes("stop")} == {True}

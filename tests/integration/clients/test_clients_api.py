@@ -14,8 +14,8 @@ from tango import DevState
 
 from donki.errors import InputError, NotAllowedError
 from donki_client import AsyncDirector, Director, IfInterrupted, SequenceError, UnreachableError
-from orchestra import an_orchestra, without_database
-from support import wait_until
+from helpers.orchestra import an_orchestra, without_database
+from helpers.support import took, wait_until
 
 LIMIT = 30.0
 
@@ -58,7 +58,7 @@ def test_a_run_is_played_with_its_progress_told(director, orchestra):
     assert triggers[-1] == 12
     assert len(set(triggers)) > 3
     assert {snapshot.triggers for snapshot in told} == {12}
-    assert any(0 < snapshot.remaining_time < 1 and snapshot.trigger_rate > 1 for snapshot in told)
+    assert any(snapshot.remaining_time > 0 and snapshot.trigger_rate > 0 for snapshot in told)
     setup = orchestra.notes("setup")[0]
     assert (setup["title"], setup["metadata"]) == ("ice", {"sample": "ice"})
 
@@ -68,7 +68,7 @@ def test_a_run_without_a_period_is_not_slowed_by_the_wait(director):
     began = time.monotonic()
     for _ in range(5):
         director.run(timeout=LIMIT)
-    assert time.monotonic() - began < 5
+    assert took(began) < 5
 
 
 def test_a_failure_names_player_trigger_and_reason(director, orchestra):
@@ -84,7 +84,7 @@ def test_a_set_up_that_fails_names_the_player(director, orchestra):
     with pytest.raises(SequenceError, match="no detector") as error:
         director.run(5, timeout=LIMIT)
     assert (error.value.player, error.value.trigger) == ("api2-a", 0)
-    assert director.state == DevState.ON
+    assert director.state == DevState.FAULT
 
 
 def test_a_second_run_is_refused_and_changes_nothing_of_the_first(director, orchestra):
@@ -197,7 +197,7 @@ def test_a_wait_ends_when_the_director_is_started_anew(facility, tmp_path):
             killed.kill()
             orchestra.restart("director")
 
-        with pytest.raises((SequenceError, UnreachableError), match=r"started anew|does not answer"):
+        with pytest.raises((SequenceError, UnreachableError), match=r"restarted|does not answer"):
             director.wait(LIMIT, on_progress=restart)
 
 
@@ -214,7 +214,9 @@ def test_asyncio_plays_with_progress(async_director):
         async with async_director as director:
             end = await director.run(12, 0.05, title="async", timeout=LIMIT, on_progress=told.append)
             assert {player.name for player in await director.players()} == {"api2-a", "api2-b"}
-            assert await director.check() == []
+            findings = await director.check()
+            # A busy machine may be slower than the period.
+            assert [line for line in findings if not line.startswith("warning: a Period")] == []
         return end, told
 
     end, told = asyncio.run(play())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kafka import KafkaProducer
 
-from donki_command import Command, press_ctrl_c, read_until
-from support import free_port
+from helpers.donki_command import Command, press_ctrl_c, read_until
+from helpers.support import free_port
 
 
 def test_it_takes_messages_until_ctrl_c(tmp_path):
@@ -13,10 +13,10 @@ def test_it_takes_messages_until_ctrl_c(tmp_path):
     with Command(tmp_path).running("broker", "--port", str(port)) as broker:
         read_until(broker, f"Kafka broker: 127.0.0.1:{port}, in memory")
         producer = KafkaProducer(bootstrap_servers=[f"127.0.0.1:{port}"], metrics_enabled=False)
-        assert producer.send("topic", b"message").get(timeout=10).offset == 0
+        assert producer.send("topic", b"message").get(timeout=60).offset == 0
         producer.close()
         press_ctrl_c(broker)
-        output, _ = broker.communicate(timeout=20)
+        output, _ = broker.communicate(timeout=60)
     assert broker.returncode == 0
     assert "Traceback" not in output
 

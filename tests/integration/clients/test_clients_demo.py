@@ -11,8 +11,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
-from support import wait_until
+from helpers.donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
+from helpers.support import took, wait_until
 
 ROW = re.compile(
     r"^(player\d+) +(\d+) +([\d,]+) +([\d,]+) +([\d,]+)(?: +([\d,]+))? +([\d.]+) +([\d.]+) +([\d.]+)$"
@@ -96,7 +96,7 @@ def test_every_player_has_a_topic_of_its_own(command):
 def test_a_broker_that_is_not_there_is_named_within_5_s(command, address):
     began = time.monotonic()
     done = command.run("demo", "--broker", address)
-    assert time.monotonic() - began < 5
+    assert took(began) < 5
     assert done.returncode == 1
     assert f"no Kafka broker answers at {address}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -123,7 +123,7 @@ def test_ctrl_c_stops_everything_and_says_130(command, line):
         children = descendants(demo.pid)
         assert children
         press_ctrl_c(demo)
-        output, _ = demo.communicate(timeout=20)
+        output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130
     assert "Traceback" not in output
     assert ("the run is aborted" in output) == (line == "Run ")
@@ -136,7 +136,7 @@ def test_terminate_stops_everything(command):
         read_until(demo, "Run ")
         children = descendants(demo.pid)
         demo.send_signal(signal.SIGTERM)
-        demo.communicate(timeout=20)
+        demo.communicate(timeout=60)
     assert demo.returncode == 143
     assert all_gone(children)
 
@@ -145,7 +145,7 @@ def test_kill_9_leaves_nothing_behind(command):
     with command.running("demo", "--triggers", "100000") as demo:
         read_until(demo, "Run ")
         children = descendants(demo.pid)
-        assert len(children) == 6
+        assert len(children) == 7  # one forks the others
         demo.send_signal(signal.SIGKILL)
         demo.wait()
         wait_until("all servers are gone", lambda: all_gone(children), 2)
@@ -154,14 +154,10 @@ def test_kill_9_leaves_nothing_behind(command):
 def test_a_player_that_dies_fails_the_demo_by_name(command):
     with command.running("demo", "--triggers", "100000") as demo:
         read_until(demo, "Run ")
-        wait_until("all servers run", lambda: len(descendants(demo.pid)) == 6)
-        [player] = [
-            child
-            for child in descendants(demo.pid)
-            if child.cmdline()[2:4] == ["donki.player.device", "player1"]
-        ]
+        wait_until("all servers run", lambda: len(descendants(demo.pid)) == 7)
+        [player] = [child for child in descendants(demo.pid) if child.name() == "player1"]
         player.kill()
-        output, _ = demo.communicate(timeout=30)
+        output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
     assert "the sequence failed: Player player1" in output
     assert "Player player1 does not answer" in output

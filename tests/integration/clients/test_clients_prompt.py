@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
-from orchestra import SCRIPTS
-from support import free_port, wait_until
-from terminal import Terminal
+from helpers.donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
+from helpers.orchestra import SCRIPTS
+from helpers.support import free_port, took, wait_until
+from helpers.terminal import Terminal
 
 SCRIPT = str(SCRIPTS / "scripted.py")
 
@@ -93,7 +93,7 @@ def test_an_endless_sequence_does_not_block_the_pipe_and_ends_with_it(hall):
     hall.stdin.write("triggers=-1\nperiod=0.02\nstart\n")
     hall.stdin.flush()
     read_until(hall, "started")
-    rest, _ = hall.communicate("status\nquit\n", timeout=30)
+    rest, _ = hall.communicate("status\nquit\n", timeout=60)
     assert "RUNNING: trigger" in rest
     assert "stopping the sequence after the trigger in progress" in rest
     assert hall.returncode == 0
@@ -104,9 +104,9 @@ def test_ctrl_c_ends_a_piped_sequence_and_everything_started(hall):
     hall.stdin.flush()
     read_until(hall, "started")
     children = descendants(hall.pid)
-    assert len(children) == 2
+    assert len(children) == 3  # one forks the others
     press_ctrl_c(hall)
-    output, _ = hall.communicate(timeout=20)
+    output, _ = hall.communicate(timeout=60)
     assert hall.returncode == 130
     assert "Traceback" not in output
     assert all_gone(children)
@@ -138,7 +138,7 @@ def test_an_address_of_another_program_is_refused(command):
 def test_an_address_that_cannot_be_is_refused_within_seconds(command, address, message):
     began = time.monotonic()
     done = command.run("director", address)
-    assert time.monotonic() - began < 8
+    assert took(began) < 8
     assert done.returncode == 1
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from donki_client.director import Director
-from donki_command import Command
-from orchestra import an_orchestra
-from support import free_port, wait_until
-from terminal import Terminal
+from donki_client.api.director import Director
+from helpers.donki_command import Command
+from helpers.orchestra import an_orchestra
+from helpers.support import free_port, wait_until
+from helpers.terminal import Terminal
 
 
 @pytest.fixture

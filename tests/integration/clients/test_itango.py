@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra import an_orchestra
+from helpers.orchestra import an_orchestra
 
 LIMIT = 90.0
 
@@ -59,7 +59,9 @@ def said(facility, tmp_path_factory):
             timeout=LIMIT,
             check=False,
         )
-    return done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    print(said)
+    return said
 
 
 def test_a_sequence_is_played_by_hand(said):

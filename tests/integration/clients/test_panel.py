@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from donki.policy import OnError
-from donki_client.director import Director
-from donki_client.facility.address import Address
+from donki.limits import OnError
+from donki_client.address import Address
+from donki_client.api.director import Director
 from donki_client.facility.database import start_database
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Processes
-from orchestra import an_orchestra
-from support import free_port, needs, wait_until
+from helpers.orchestra import an_orchestra
+from helpers.support import free_port, needs, took, wait_until
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:This function will be removed in future versions of pint"),
     pytest.mark.timeout(180),
 ]
+
+#: What must succeed before a panel can be shown.
+OPEN = """
+from donki_client.panel.opening import check_qt
+check_qt()
+from donki_client.panel.app import an_application
+an_application()
+"""
 
 #: A device that ended without a word is missed by Tango after at most 10 s; it is found again as late.
 HEARTBEAT = 25.0
@@ -31,9 +40,11 @@ HEARTBEAT = 25.0
 @pytest.fixture(scope="module")
 def app():
     """Qt's application, drawn to memory."""
-    present = all(importlib.util.find_spec(name) for name in ("PySide6", "taurus", "pyqtgraph", "lxml"))
-    needs("Qt for the panel", present, "pip install '.[panel]'")
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # In a process of its own: Qt ends the process in which it finds no platform.
+    opened = subprocess.run([sys.executable, "-c", OPEN], capture_output=True, text=True, check=False)
+    words = (opened.stderr.splitlines() or [f"exit status {opened.returncode}"])[-1]
+    needs("Qt for the panel", opened.returncode == 0, words)
     from donki_client.panel.app import an_application
 
     return an_application()
@@ -85,7 +96,7 @@ class Panel:
     """The window, looked at and used as a person would."""
 
     def __init__(self, app, orchestra):
-        from donki_client.panel.orchestra import Orchestra
+        from donki_client.panel.model.orchestra import Orchestra
         from donki_client.panel.window import Window
 
         self.app = app
@@ -98,7 +109,7 @@ class Panel:
         def looked():
             began = time.monotonic()
             self.app.processEvents()
-            self.longest_turn = max(self.longest_turn, time.monotonic() - began)
+            self.longest_turn = max(self.longest_turn, took(began))
             return is_so()
 
         wait_until(what, looked, limit)
@@ -306,3 +317,48 @@ def test_the_picture_of_the_window_has_everything(panel, orchestra, tmp_path):
     for widget in (panel.window.table, panel.window.log, panel.window.plots, panel.window.controls):
         assert widget.isVisible()
         assert widget.height() >= widget.minimumSizeHint().height()
+
+
+class _NoLink:
+    """Takes the place of a link to a device."""
+
+    def __init__(self, device, _attributes, inbox):
+        self.device, self.inbox = device, inbox
+
+    def open(self):
+        pass
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("when", ["in the queue", "while it is shown", "after the end"])
+def test_an_event_that_arrives_as_the_panel_closes_is_passed_over(app, monkeypatch, when):
+    from PySide6.QtTest import QTest
+
+    from donki_client.panel.model import orchestra as model
+    from donki_client.panel.model.attribute_event import AttributeEvent
+
+    links, raised = [], []
+    monkeypatch.setattr(model, "Link", lambda *given: links.append(_NoLink(*given)) or links[-1])
+    monkeypatch.setattr(sys, "excepthook", lambda *raising: raised.append(raising[1]))
+    device = "tango://127.0.0.1:1/donki/director/1"
+    director = type("Director", (), {"device": device})()
+    followed = model.Orchestra(director)
+    if when == "while it is shown":
+        followed.heard.connect(lambda _news: followed.end())
+
+    def tell():
+        links[0].inbox.put(AttributeEvent(device, "PlayerTable", "[]", time.time()))
+
+    if when == "after the end":
+        followed.end()
+    thread = threading.Thread(target=tell)
+    thread.start()
+    thread.join()
+    if when == "in the queue":
+        followed.end()
+    QTest.qWait(3 * model.INTERVAL)
+    followed.ask("Start", "start")
+    assert [link.device for link in links] == [device]
+    assert not raised

@@ -9,10 +9,10 @@ import shutil
 import h5py
 import pytest
 
-from donki.player.script import shipped_scripts
+from donki.player.script.path import shipped_scripts
 from donki_client.facility.servers import connect
-from donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
-from support import free_port
+from helpers.donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
+from helpers.support import free_port
 
 SCENARIOS = shipped_scripts() / "scenarios"
 
@@ -158,8 +158,34 @@ def test_events_of_a_failed_action_are_at_kafka_and_not_in_the_file(command, wri
     done = command.run("run", path)
     assert done.returncode == 0, done
     _, triggers, missed, sent, arrived, stored, *_ = row(done.stdout, "p")
-    assert (triggers, missed, stored) == ("5", "2", "30")
-    assert sent == arrived
+    assert (triggers, missed, sent, arrived, stored) == ("5", "2", "30", "50", "30")
+    assert "Player p missed 2 triggers" in done.stdout
+    assert "of the triggers that were done, all 30 events arrived at Kafka" in done.stdout
+    assert "2 messages of attempts that failed came to Kafka before" in done.stdout
+
+
+def test_a_disk_that_fills_up_in_mid_run_is_told_as_it_is(command, write):
+    path = write(
+        "import resource\nimport numpy as np\n"
+        "def setup(player):\n    global stream\n    stream = player.events('t', 's')\n"
+        "def action(trigger):\n"
+        "    if trigger == 3:\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\n"
+        "    stream.send(trigger, np.arange(40_000), np.arange(40_000))\n",
+        "triggers: 8\nhdf5: data",
+        "    on_error: SKIP\n",
+    )
+    done = command.run("run", path)
+    assert done.returncode == 0, done
+    _, triggers, missed, _, arrived, stored, *_ = row(done.stdout, "p")
+    assert (triggers, missed, stored) == ("2", "6", "80,000")
+    assert int(arrived.replace(",", "")) >= 80_000
+    assert "Player p missed 6 triggers" in done.stdout
+    assert (
+        "of the triggers that were done, all 80,000 events arrived at Kafka and in the files" in done.stdout
+    )
+    report = command.run("report")
+    assert "done, but not by every Player at every trigger" in report.stdout
 
 
 def test_an_endless_scenario_ends_well_by_ctrl_c(command, write):
@@ -168,7 +194,7 @@ def test_an_endless_scenario_ends_well_by_ctrl_c(command, write):
         read_until(run, "Run ")
         children = descendants(run.pid)
         press_ctrl_c(run)
-        output, _ = run.communicate(timeout=30)
+        output, _ = run.communicate(timeout=60)
     assert run.returncode == 0, output
     assert re.search(r"all 0 events( and \d+ values)? arrived at Kafka", output)
     assert all_gone(children)
@@ -201,6 +227,18 @@ def test_a_broker_of_the_scenario_is_used(command, write, broker):
         assert done.returncode == 0, done
         assert f"Kafka broker    {broker.address}\n" in done.stdout
         assert "all 0 events and 5 values arrived" in done.stdout
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent-kafka"])
+def test_one_of_several_brokers_is_enough_whatever_stands_before_it(command, write, broker, client):
+    named = f"127.0.0.1:{free_port()}, PLAINTEXT://{broker.address}"
+    topics = "    values_topic: scenario-values\n"
+    path = write(ACTS, f"triggers: 5\nbroker: {named}\nkafka_client: {client}", topics)
+    done = command.run("run", path)
+    assert done.returncode == 0, done
+    assert "all 0 events and 5 values arrived" in done.stdout
+    done = command.run("check-data", "--broker", named)
+    assert done.returncode == 0, done
 
 
 def test_a_broker_that_is_not_there_is_named(command, write):
@@ -270,3 +308,31 @@ def test_a_scenario_can_be_copied_anywhere(command, tmp_path):
         shutil.copy(path, tmp_path)
         done = command.run("check", str(tmp_path / path.name))
         assert done.returncode == 0, done
+
+
+def test_nothing_that_a_scenario_says_acts_on_a_terminal(command, write, tmp_path):
+    title = r'title: "\e[31mred\n[red]forged[/] $x^2_$ \x07"'
+    script = (
+        "def action(trigger, player):\n"
+        "    player.log.info('\\x1b[2J\\nERROR forged')\n"
+        "    if trigger == 3:\n"
+        "        raise RuntimeError('\\x1b]0;owned\\x07\\ndonki: all is well [bold]')\n"
+    )
+    path = write(script, f"triggers: 5\n{title}")
+    picture = tmp_path / "run.png"
+    outputs = [
+        command.run("run", path),
+        command.run("report", "--picture", str(picture)),
+        command.run("check-data"),
+        command.run("run", "\x1b[31m.yaml"),
+        command.run("\x1b[31m"),
+    ]
+    assert picture.exists(), outputs
+    for done in outputs:
+        printed = done.stdout + done.stderr
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed), printed
+        assert "Traceback" not in printed
+        assert not any(line.startswith(("forged", "donki: all", "ERROR")) for line in printed.splitlines())
+    assert r"\x1b[31mred\n[red]forged[/] $x^2_$ \x07" in outputs[0].stdout
+    assert r"\x1b[31mred\n[red]forged[/] $x^2_$ \x07" in outputs[1].stdout
+    assert r"\x1b]0;owned\x07" in outputs[0].stdout

@@ -8,10 +8,10 @@ import sys
 import pytest
 import tango
 
-from donki.policy import OnError
+from donki.limits import OnError
 from donki_client.facility.servers import DeviceServer
-from moments import Acting, Waiting, acted, ended
-from support import refused, wait_until
+from helpers.run_phases import Acting, Waiting, acted, ended
+from helpers.support import refused, wait_until
 
 
 @pytest.fixture

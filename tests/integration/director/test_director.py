@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 import tango
 
-from orchestra import an_orchestra
-from support import wait_until
+from donki.director.journal.reading.reader import JournalReader
+from helpers.orchestra import an_orchestra
+from helpers.support import took, wait_until
 
 NAMES = ("a", "b", "c")
 
@@ -127,9 +131,13 @@ def test_the_period_is_kept_without_drift(orchestra):
     orchestra.director.Period = 0.02
     orchestra.set("a", sleep=0.005)
     assert orchestra.play(51) == "ON"
-    begins = [note["time"] for note in orchestra.notes("begin", "a")]
-    assert (begins[-1] - begins[0]) / 50e9 == pytest.approx(0.02, rel=0.05)
-    assert orchestra.director.Overruns < 25
+    notes = orchestra.notes("begin", "a")
+    references = np.array([note["reference_time"] for note in notes])
+    late = np.array([note["time"] for note in notes]) - references
+    # A trigger that is late, as on a busy machine, moves none of those to come.
+    assert set(np.diff(references)) == {20_000_000}
+    assert late.min() > -1_000_000
+    assert late.min() < 20_000_000
 
 
 def test_triggers_that_start_late_are_counted_and_none_is_skipped(orchestra):
@@ -179,7 +187,7 @@ def test_abort_reaches_a_script_that_waits(orchestra):
     began = time.monotonic()
     orchestra.director.Abort()
     assert orchestra.ended() == "ON"
-    assert time.monotonic() - began < 1.5
+    assert took(began) < 1.5
     assert orchestra.notes("stop", "a")[0]["aborted"]
 
 
@@ -246,7 +254,7 @@ def test_a_failure_tells_a_player_that_still_acts_to_give_up(orchestra):
     gate.unlink()
     began = time.monotonic()
     assert orchestra.ended() == "FAULT"
-    assert time.monotonic() - began < 2
+    assert took(began) < 2
     wait_until("a has given up", lambda: orchestra.notes("stop", "a"))
     assert orchestra.notes("end", "a")[0]["aborted"]
 
@@ -259,14 +267,32 @@ def test_start_in_fault_begins_a_new_run(orchestra):
     assert orchestra.director.LastError == ""
 
 
-def test_a_player_that_cannot_be_set_up_is_named_at_start_and_the_state_is_unchanged(orchestra):
+def test_a_player_that_cannot_be_set_up_is_named_at_start_and_the_sequence_has_failed(orchestra):
+    before = orchestra.director.RunId
     orchestra.set("c", fail_in="setup")
     said = refused(orchestra.director.Start)
     assert f"Player {orchestra.name('c')}, set-up: " in said
     assert "RuntimeError: no detector" in said
-    assert orchestra.state() == "ON"
+    assert orchestra.ended() == "FAULT"
     assert said == orchestra.director.LastError
-    wait_until("the others are stopped", lambda: len(orchestra.notes("stop")) >= 2)
+    assert said in orchestra.director.Status()
+    failure = json.loads(orchestra.director.LastFailure)
+    assert (failure["player"], failure["trigger"], failure["attempt"]) == (orchestra.name("c"), 0, 1)
+    run = orchestra.director.RunId
+    assert run != before
+    with JournalReader(Path(orchestra.director.JournalFile).parent) as journal:
+        wait_until("the end is noted", lambda: journal.run(run).outcome)
+        assert (journal.run(run).outcome, journal.run(run).error) == ("failed", said)
+    # One that was not asked yet when the other failed is not set up at all.
+    wait_until(
+        "the others are stopped",
+        lambda: all(
+            len(orchestra.notes("setup", name)) == len(orchestra.notes("stop", name)) for name in "ab"
+        ),
+    )
+    orchestra.director.Reset()
+    assert orchestra.state() == "ON"
+    assert (orchestra.director.LastError, orchestra.director.LastFailure) == ("", "{}")
     orchestra.set("c")
     assert orchestra.play(1) == "ON"
 
@@ -275,7 +301,7 @@ def test_a_set_up_that_takes_long_does_not_keep_start_and_fails_later(orchestra)
     orchestra.set("c", setup_sleep=4, fail_in="setup")
     began = time.monotonic()
     orchestra.director.Start()
-    assert time.monotonic() - began < 3
+    assert took(began) < 3
     assert orchestra.state() == "RUNNING"
     assert orchestra.ended() == "FAULT"
     assert "no detector" in orchestra.director.LastError
@@ -292,7 +318,8 @@ def test_a_player_that_takes_longer_than_its_timeout_ends_the_sequence(orchestra
     orchestra.set("a", sleep=5, listen=True)
     began = time.monotonic()
     assert orchestra.play(3) == "FAULT"
-    assert 0.5 < time.monotonic() - began < 2
+    assert time.monotonic() - began > 0.5
+    assert took(began) < 2
     assert (
         f"{orchestra.name('a')}, trigger 1: no answer within its Timeout of 0.5 s"
         in orchestra.director.LastError
@@ -305,7 +332,7 @@ def test_one_that_does_not_listen_is_given_up_and_named(orchestra):
     began = time.monotonic()
     assert orchestra.play(3) == "FAULT"
     wait_until("it is given up", lambda: "given up waiting for dir-a" in orchestra.director.LastError, 2)
-    assert time.monotonic() - began < 2.5
+    assert took(began) < 2.5
 
 
 def test_a_priority_set_on_the_player_itself_is_followed_in_mid_run(orchestra):
@@ -345,13 +372,11 @@ def test_change_events_come_unasked_at_most_ten_a_second_and_once_at_the_end(orc
         ids.append(director.subscribe_event(name, tango.EventType.CHANGE_EVENT, note))
     began = time.monotonic()
     assert orchestra.play(3000) == "ON"
-    wait_until(
-        "the last", lambda: seen["CurrentTrigger"][-1][1] == 3000 and str(seen["State"][-1][1]) == "ON"
-    )
+    last = {"State": "ON", "CurrentTrigger": "3000", "Progress": "100.0"}
+    wait_until("the last", lambda: all(str(seen[name][-1][1]) == value for name, value in last.items()))
     for event_id in ids:
         director.unsubscribe_event(event_id)
     assert "RUNNING" in [str(value) for _, value in seen["State"]]
-    assert seen["Progress"][-1][1] == 100
     seconds = time.monotonic() - began
     assert 3 < len(seen["CurrentTrigger"]) <= 10 * seconds + 3
     assert seen["RunId"][-1][1] == director.RunId
@@ -368,7 +393,7 @@ def test_killed_player_ends_the_sequence_and_is_found_again_when_it_is_back(faci
         os.kill(orchestra.children["x"].pid, signal.SIGKILL)
         killed = time.monotonic()
         wait_until("FAULT", lambda: orchestra.state() == "FAULT", 1.0)
-        assert time.monotonic() - killed < 1.0
+        assert took(killed) < 1.0
         assert f"Player kill-x, trigger {director.CurrentTrigger}: cannot be reached" in director.LastError
         wait_until("y is stopped", lambda: orchestra.notes("stop", "y"))
         director.Reset()
@@ -397,7 +422,7 @@ def test_a_silent_player_is_noticed_within_its_timeout_and_acts_once_when_it_is_
         stopped = time.monotonic()
         try:
             wait_until("FAULT", lambda: orchestra.state() == "FAULT", 3.0)
-            assert time.monotonic() - stopped < 2.0
+            assert took(stopped) < 2.0
             assert "Player mute-x" in director.LastError
             assert "Timeout of 1 s" in director.LastError
             last = director.CurrentTrigger
@@ -426,7 +451,7 @@ def test_a_sequence_goes_on_while_the_database_is_dead(tmp_path):
             assert [note["trigger"] for note in orchestra.notes("end", "x")] == list(range(1, 151))
             began = time.monotonic()
             assert "Tango database" in refused(director.Start)
-            assert time.monotonic() - began < 3
+            assert took(began) < 3
 
 
 def test_a_player_that_has_just_come_is_known_to_set_priority(facility, tmp_path):

@@ -13,8 +13,9 @@ from itertools import pairwise
 import pytest
 import tango
 
-from moments import Acting, SettingUp, Waiting, acted, ended
-from support import refused, wait_until
+from donki.director.journal.migrations import VERSION
+from helpers.run_phases import Acting, SettingUp, Waiting, acted, ended
+from helpers.support import refused, took, wait_until
 
 ALL = [(trigger, 1) for trigger in (1, 2, 3, 4)]
 
@@ -66,7 +67,7 @@ def test_a_run_goes_on_while_its_journal_is_locked_and_is_whole_afterwards(orche
         wait_until("it is said", lambda: "cannot be written: database is locked" in director.Status())
         began = time.monotonic()
         assert "mend the property RunDirectory" in refused(director.Start)
-        assert time.monotonic() - began < 3
+        assert took(began) < 3
     assert ended(orchestra) == ("ON", "done", 4)
     assert director.Status().startswith("ready")
     wait_until("all is well", lambda: "journal" not in director.Status())
@@ -90,6 +91,33 @@ def test_a_run_goes_on_while_the_disk_is_full_and_is_whole_afterwards(orchestra)
         query = "SELECT COUNT(*) FROM trigger JOIN run ON run = run.key WHERE id = ?"
         assert journal.execute(query, (director.RunId,)).fetchone() == (last,)
     assert orchestra.play(1) == "ON"
+
+
+def set_version(orchestra, version):
+    with closing(sqlite3.connect(orchestra.journal, isolation_level=None)) as journal:
+        journal.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_in_a_journal_of_a_later_version_no_run_begins_and_all_say_so(orchestra, restarted):
+    assert orchestra.play(1) == "ON"
+    if restarted:
+        orchestra.children["director"].kill()
+    set_version(orchestra, VERSION + 1)
+    if restarted:
+        orchestra.restart("director")
+    director = orchestra.director
+    why = f"is of version {VERSION + 1}, from a later version of DonkiOrchestra"
+    wait_until("Status says so", lambda: why in director.Status())
+    assert str(orchestra.state()) == "ON"
+    assert why in director.Check()[0]
+    for command in (director.Start, director.Arm, director.Recover):
+        assert why in refused(command)
+    assert why in director.LastError
+    set_version(orchestra, VERSION)
+    wait_until("all is well", lambda: not director.Check())
+    assert orchestra.play(1) == "ON"
+    assert why not in director.Status()
 
 
 def test_what_is_set_while_start_is_busy_holds_for_the_run(orchestra, locked):

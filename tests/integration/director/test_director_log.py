@@ -9,8 +9,8 @@ import signal
 import pytest
 import tango
 
-from orchestra import an_orchestra
-from support import wait_until
+from helpers.orchestra import an_orchestra
+from helpers.support import wait_until
 
 LIMIT = 20.0
 

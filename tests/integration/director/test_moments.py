@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from moments import Acting, Failed, Lost, Paused, SettingUp, Stopping, Waiting, acted, ended
-from support import refused, wait_until
+from helpers.run_phases import Acting, Failed, Lost, Paused, SettingUp, Stopping, Waiting, acted, ended
+from helpers.support import refused, wait_until
 
 NAMES = ("x", "y", "z")
 REQUESTS = ("Start", "Recover", "Reset", "Stop", "Abort", "Pause", "Resume", "Step", "Check")

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from moments import Acting, Paused, SettingUp, Stopping, Waiting, acted, ended
-from support import refused, wait_until
+from helpers.run_phases import Acting, Paused, SettingUp, Stopping, Waiting, acted, ended
+from helpers.support import refused, wait_until
 
 NAMES = ("x", "y", "z")
 ONCE = [(trigger, 1) for trigger in (1, 2, 3, 4)]
@@ -99,6 +99,7 @@ def test_a_run_that_fails_while_another_player_answers_is_taken_up_without_actin
     wait_until("x acts", lambda: (2, 1) in acted(orchestra, "x"))
     failing.unlink()
     assert orchestra.ended() == "FAULT"
+    wait_until("x is told to give up", lambda: orchestra.notes("told", "x"))
     gate.unlink()
     wait_until("x is left", lambda: str(orchestra.players["x"].state()) == "ON")
     orchestra.set("y")

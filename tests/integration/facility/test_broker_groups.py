@@ -11,12 +11,12 @@ import confluent_kafka
 import pytest
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 
-from kafka_clients import (
+from helpers.kafka_clients import (
     LIMIT,
     kafka_python_producer,
     new_topic,
 )
-from support import wait_until
+from helpers.support import wait_until
 
 
 class Member(threading.Thread):

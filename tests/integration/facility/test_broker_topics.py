@@ -11,12 +11,12 @@ from confluent_kafka.admin import NewTopic as ConfluentTopic
 from kafka import errors
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from kafka_clients import (
+from helpers.kafka_clients import (
     LIMIT,
     Kcat,
     confluent_producer,
 )
-from support import wait_until
+from helpers.support import wait_until
 
 
 @pytest.fixture

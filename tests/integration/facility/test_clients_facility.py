@@ -15,15 +15,15 @@ import pytest
 import tango
 
 from donki.errors import DonkiError, InputError
+from donki_client.address import Address
 from donki_client.facility import servers
-from donki_client.facility.address import Address
 from donki_client.facility.database import answers
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Processes
 from donki_client.facility.servers import DeviceServer, connect, running
-from donki_command import all_gone
-from orchestra import SCRIPTS
-from support import free_port, wait_until
+from helpers.donki_command import all_gone
+from helpers.orchestra import SCRIPTS
+from helpers.support import free_port, took, wait_until
 
 PYTHON = sys.executable
 
@@ -60,7 +60,8 @@ def test_a_program_that_does_not_listen_is_killed(tmp_path):
     began = time.monotonic()
     processes.stop(limit=0.3)
     assert not psutil.pid_exists(child.pid)
-    assert 0.3 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.3
+    assert took(began) < 2
 
 
 def test_everything_is_gone_after_kill_9_of_the_parent(tmp_path):
@@ -78,7 +79,7 @@ with LocalFacility(Path({str(tmp_path)!r})) as facility:
     with subprocess.Popen([PYTHON, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         children = psutil.Process(process.pid).children(recursive=True)
-        assert len(children) == 2
+        assert len(children) == 3  # one forks the others
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         wait_until("the children are gone", lambda: all_gone(children), 2)
@@ -89,7 +90,7 @@ def test_a_database_is_known_by_its_answer():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         assert not answers(Address("127.0.0.1", silent.getsockname()[1]), timeout=0.3)
-        assert time.monotonic() - began < 1
+        assert took(began) < 1
 
 
 def test_a_device_server_is_not_taken_for_a_database(facility):
@@ -131,7 +132,7 @@ def test_a_server_that_cannot_start_is_named_with_its_last_words(facility):
     with pytest.raises(DonkiError) as error:
         facility.start_servers(server)
     assert "DonkiPlayer/broken ended with exit status 1" in str(error.value)
-    assert "No module named donki.no_such_module" in str(error.value)
+    assert "No module named 'donki.no_such_module'" in str(error.value)
 
 
 def test_many_servers_start_a_few_at_a_time(facility, monkeypatch):
@@ -211,12 +212,18 @@ def test_a_memorized_script_that_cannot_be_loaded_is_a_fault_that_reload_mends(f
     (child,) = facility.start_servers(DeviceServer.player("mended", script))
     player = tango.DeviceProxy(f"tango://{facility.database.tango_host}/donki/player/mended")
     why = f"{script}, line 1: cannot be loaded: ModuleNotFoundError: No module named 'nmupy'"
+
+    def loaded():
+        wait_until("what came of loading it", lambda: str(player.state()) != "RUNNING")
+        return str(player.state()), player.status(), player.Script
+
     for _ in range(2):
-        assert (str(player.state()), player.status(), player.Script) == ("FAULT", why, "own.py")
+        assert loaded() == ("FAULT", why, "own.py")
         player.Init()
+    assert loaded() == ("FAULT", why, "own.py")
     with pytest.raises(tango.DevFailed, match="nmupy"):
         player.Script = "own.py"
     script.write_text("def action(trigger): ...\n")
     player.Reload()
-    assert (str(player.state()), player.Script) == ("ON", "own.py")
+    assert loaded() == ("ON", "own.py: ready", "own.py")
     end(child)

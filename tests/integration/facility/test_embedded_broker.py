@@ -16,16 +16,16 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.protocol.metadata import MetadataRequest, MetadataResponse
 from kafka.protocol.producer import ProduceResponse
 
-from brokers import EmbeddedBroker
-from kafka_clients import (
+from helpers.brokers import EmbeddedBroker
+from helpers.kafka_clients import (
     LARGE,
     LIMIT,
     KafkaPython,
     confluent_producer,
     new_topic,
 )
-from raw_client import RawClient, fetch_request, produce_request
-from support import wait_until
+from helpers.raw_client import RawClient, fetch_request, produce_request
+from helpers.support import took, wait_until
 
 
 def test_producers_at_full_speed_leave_others_their_turn():
@@ -117,7 +117,7 @@ def test_sigterm_ends_it_within_a_second_and_cleanly():
         child = broker.process
         child.terminate()
         assert child.wait(5) == 0
-        assert time.monotonic() - begin < 1
+        assert took(begin) < 1
         assert child.log.read_text() == f"listening on {broker.address}\n"
 
 

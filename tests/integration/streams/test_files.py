@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import uuid
+from contextlib import closing
 
 import h5py
 import numpy as np
@@ -13,8 +14,8 @@ import scipp
 import scippnexus
 import tango
 
-from orchestra import SCRIPTS, Orchestra
-from support import wait_until
+from helpers.orchestra import SCRIPTS, Orchestra
+from helpers.support import wait_until
 
 PROPERTIES = ("FileName", "FileTriggers", "FileCompression", "Aliases")
 
@@ -40,10 +41,10 @@ class Writing(Orchestra):
     def player(self):
         return self.players["x"]
 
-    def set_properties(self, **values):
+    def set_properties(self, state="ON", **values):
         self.player.put_property(values)
         self.player.Init()
-        wait_until("it is there again", lambda: str(self.player.state()) == "ON")
+        wait_until("it is there again", lambda: str(self.player.state()) == state)
         self.refresh()
 
     def without_run(self, path):
@@ -147,7 +148,7 @@ def test_after_kill_9_of_a_player_its_file_has_every_trigger_that_was_acknowledg
     assert orchestra.ended() == "FAULT"
 
     def noted(what):
-        with sqlite3.connect(orchestra.journal) as journal:
+        with closing(sqlite3.connect(orchestra.journal)) as journal, journal:
             query = f"SELECT {what} FROM trigger JOIN run ON run.key = run WHERE id = ?"
             return journal.execute(query, (run_id,)).fetchone()[0]
 
@@ -203,9 +204,11 @@ def test_a_file_is_followed_while_its_player_plays(orchestra):
 def test_a_property_that_is_not_what_it_should_be_is_named_by_check_and_by_start(
     orchestra, name, value, message
 ):
-    orchestra.set_properties(**{name: value})
+    orchestra.set_properties("FAULT", **{name: value})
     (line,) = orchestra.player.Check()
-    assert line.startswith(message)
+    assert line.startswith(f"the property {message}")
+    assert line.endswith("; mend it, then Init")
+    assert line in orchestra.player.status()
     with pytest.raises(tango.DevFailed) as refused:
         orchestra.director.Start()
     assert message in refused.value.args[0].desc

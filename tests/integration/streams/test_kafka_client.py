@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import tango
 
-from brokers import EmbeddedBroker
-from orchestra import an_orchestra
+from donki_client.facility.local import LocalFacility
+from helpers.brokers import EmbeddedBroker
+from helpers.orchestra import an_orchestra
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +47,16 @@ def test_a_client_that_there_is_not_is_named_before_the_run_and_at_its_start(
 
 
 def test_a_client_that_is_not_installed_is_named_with_the_remedy(
-    facility, tmp_path, embedded_broker, monkeypatch
+    tmp_path, tmp_path_factory, embedded_broker, monkeypatch
 ):
     absent = tmp_path / "absent"
     absent.mkdir()
     (absent / "confluent_kafka.py").write_text("raise ModuleNotFoundError('No module named confluent_kafka')")
     monkeypatch.setenv("PYTHONPATH", str(absent))
-    sent, (finding,), error = play(facility, tmp_path, embedded_broker, "confluent-kafka")
+    # Servers are forked from a process that looks for modules where it did when it was started.
+    with LocalFacility(tmp_path_factory.mktemp("facility")) as facility:
+        facility.start_database()
+        sent, (finding,), error = play(facility, tmp_path, embedded_broker, "confluent-kafka")
     assert sent == 0
     for said in (finding, error):
         assert "confluent-kafka is not installed" in said

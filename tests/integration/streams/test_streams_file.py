@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import scippnexus
 
-import donki.streams.kafka
+import donki.streams.kafka.sink
 from donki.errors import BrokerError, FileError
 from donki.player.trigger import Trigger
 from donki.run import Run
-from donki.streams.outlet import Outlet
-from support import wait_until
+from donki.streams.run_output import RunOutput
+from donki.streams.schemas import EventStream
+from helpers.support import wait_until
 
 # kafka-python leaves the sockets of refused connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
@@ -30,7 +31,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from donki.run import Run
-from donki.streams.nexus import NexusFile
+from donki.streams.nexus.file import NexusFile
 
 file = NexusFile(Path(sys.argv[1]), Run("run"), "p0")
 file.open_events("panel")
@@ -78,7 +79,7 @@ from pathlib import Path
 import numpy as np
 from donki.errors import FileError
 from donki.run import Run
-from donki.streams.nexus import NexusFile
+from donki.streams.nexus.file import NexusFile
 
 file = NexusFile(Path(sys.argv[1]), Run("run"), "p0")
 file.open_events("panel")
@@ -110,60 +111,60 @@ def collect_garbage():
 
 
 @pytest.fixture
-def open_outlet(tmp_path):
-    def open_outlet(address):
-        outlet = Outlet("p0", Run.new("Silicon"), brokers=[address], file_directory=tmp_path)
-        return outlet, tmp_path / next(iter(os.listdir(tmp_path)))
+def open_run_output(tmp_path):
+    def open_run_output(address):
+        run_output = RunOutput("p0", Run.new("Silicon"), brokers=[address], file_directory=tmp_path)
+        return run_output, tmp_path / next(iter(os.listdir(tmp_path)))
 
-    return open_outlet
+    return open_run_output
 
 
 def test_the_file_of_a_run_is_called_by_run_and_player_and_holds_what_kafka_has(broker, tmp_path):
     run = Run.new("Silicon")
-    outlet = Outlet("p0", run, brokers=[broker.address], file_directory=tmp_path)
-    stream = outlet.events(f"test-{uuid.uuid4().hex}", "panel")
+    run_output = RunOutput("p0", run, brokers=[broker.address], file_directory=tmp_path)
+    stream = run_output.open(EventStream, f"test-{uuid.uuid4().hex}", "panel")
     for number in range(1, 6):
         stream.send(Trigger(number, 10**18 + number), np.arange(20_000), np.arange(20_000))
-        outlet.values(number, 10**18 + number, {"number": number})
-        outlet.deliver(10)
-    outlet.close()
+        run_output.values(number, 10**18 + number, {"number": number})
+        run_output.deliver(10)
+    run_output.close()
     path = tmp_path / f"{run.id}_p0.nxs"
     assert list(tmp_path.iterdir()) == [path]
     with scippnexus.File(path) as nexus:
         events = nexus["entry/instrument/panel"][...]["panel_events"]
-        assert events.bins.size().sum().value == outlet.counts.events == 100_000
+        assert events.bins.size().sum().value == run_output.counts.events == 100_000
         assert list(nexus["p0/number"][()].values) == [1, 2, 3, 4, 5]
 
 
-def test_a_trigger_that_kafka_did_not_take_is_not_in_the_file(own_broker, open_outlet, monkeypatch):
-    monkeypatch.setattr(donki.streams.kafka, "DELIVERY_TIMEOUT", 1.0)
-    outlet, path = open_outlet(own_broker.address)
-    stream = outlet.events("detector", "panel")
+def test_a_trigger_that_kafka_did_not_take_is_not_in_the_file(own_broker, open_run_output, monkeypatch):
+    monkeypatch.setattr(donki.streams.kafka.sink, "DELIVERY_TIMEOUT", 1.0)
+    run_output, path = open_run_output(own_broker.address)
+    stream = run_output.open(EventStream, "detector", "panel")
     for number in (1, 2):
         stream.send(Trigger(number, number), [number], [number])
-        outlet.deliver(10)
+        run_output.deliver(10)
     own_broker.kill()
     stream.send(Trigger(3, 3), [3], [3])
     with pytest.raises(BrokerError):
-        outlet.deliver(10)
-    outlet.discard()
+        run_output.deliver(10)
+    run_output.discard()
     own_broker.start()
     stream.send(Trigger(4, 4), [4], [4])
-    outlet.deliver(10)
-    outlet.close()
+    run_output.deliver(10)
+    run_output.close()
     with h5py.File(path) as file:
         assert list(file["entry/instrument/panel/panel_events/event_id"]) == [1, 2, 4]
 
 
-def test_a_run_whose_last_data_are_lost_keeps_what_was_delivered(own_broker, open_outlet):
-    outlet, path = open_outlet(own_broker.address)
-    stream = outlet.events("detector", "panel")
+def test_a_run_whose_last_data_are_lost_keeps_what_was_delivered(own_broker, open_run_output):
+    run_output, path = open_run_output(own_broker.address)
+    stream = run_output.open(EventStream, "detector", "panel")
     stream.send(Trigger(1, 1), [1], [1])
-    outlet.deliver(10)
+    run_output.deliver(10)
     own_broker.kill()
     stream.send(Trigger(2, 2), [2], [2])
     with pytest.raises(BrokerError, match="detector"):
-        outlet.close(timeout=0.2)
+        run_output.close(timeout=0.2)
     with h5py.File(path) as file:
         assert list(file["entry/instrument/panel/panel_events/event_id"]) == [1]
         assert "end_time" in file["entry"]
@@ -173,5 +174,5 @@ def test_a_directory_that_cannot_be_written_is_named_and_no_thread_is_left(broke
     before = set(threading.enumerate())
     missing = tmp_path / "missing"
     with pytest.raises(FileError, match=str(missing)):
-        Outlet("p0", Run.new(), brokers=[broker.address], values_topic="values", file_directory=missing)
+        RunOutput("p0", Run.new(), brokers=[broker.address], values_topic="values", file_directory=missing)
     wait_until("the client's threads have ended", lambda: set(threading.enumerate()) <= before)

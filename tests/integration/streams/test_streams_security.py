@@ -8,14 +8,15 @@ import time
 
 import pytest
 
-from brokers import ApacheBroker, new_broker
 from donki.errors import BrokerError
 from donki.player.trigger import Trigger
 from donki.run import Run
-from donki.streams.kafka import CLIENTS
-from donki.streams.outlet import Outlet
-from donki_command import Command
-from support import wait_until
+from donki.streams.kafka.clients import CLIENTS, DEFAULT
+from donki.streams.run_output import RunOutput
+from donki.streams.schemas import EventStream
+from helpers.brokers import ApacheBroker, new_broker
+from helpers.donki_command import Command
+from helpers.support import took, wait_until
 
 # kafka-python leaves the sockets of refused connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
@@ -64,21 +65,21 @@ def everything_logged(caplog, capfd):
     gc.collect()
 
 
-@pytest.fixture(params=CLIENTS)
+@pytest.fixture(params=list(CLIENTS))
 def client(request):
     return request.param
 
 
-def new_outlet(broker, options, client):
-    return Outlet("p0", Run.new(), brokers=[broker.address], kafka_options=options, kafka_client=client)
+def new_run_output(broker, options, client):
+    return RunOutput("p0", Run.new(), brokers=[broker.address], kafka_options=options, kafka_client=client)
 
 
 def test_the_password_opens_the_broker(password_broker, client):
-    outlet = new_outlet(password_broker, OPTIONS, client)
-    outlet.events("detector", "panel").send(Trigger(1, 1), [1], [1])
-    outlet.deliver(10)
-    outlet.close()
-    assert outlet.counts.messages == 1
+    run_output = new_run_output(password_broker, OPTIONS, client)
+    run_output.open(EventStream, "detector", "panel").send(Trigger(1, 1), [1], [1])
+    run_output.deliver(10)
+    run_output.close()
+    assert run_output.counts.messages == 1
 
 
 @pytest.mark.parametrize(
@@ -92,12 +93,12 @@ def test_the_password_opens_the_broker(password_broker, client):
 )
 def test_a_broker_that_does_not_let_us_in_is_named_with_the_protocol(password_broker, options, client):
     before = set(threading.enumerate())
-    outlet = new_outlet(password_broker, options, client)
+    run_output = new_run_output(password_broker, options, client)
     began = time.monotonic()
     protocol = options.get("security_protocol", "PLAINTEXT")
     with pytest.raises(BrokerError, match=f"{password_broker.address} .* by {protocol}") as refusal:
-        outlet.events("detector", "panel")
-    assert time.monotonic() - began < 2.5
+        run_output.open(EventStream, "detector", "panel")
+    assert took(began) < 2.5
     assert SECRET not in str(refusal.value)
     wait_until("the client's threads have ended", lambda: set(threading.enumerate()) <= before)
 
@@ -105,9 +106,9 @@ def test_a_broker_that_does_not_let_us_in_is_named_with_the_protocol(password_br
 def test_what_a_password_guards_is_recorded_and_replayed(password_broker, tmp_path):
     file, recording = tmp_path / "options.json", tmp_path / "recording.h5"
     file.write_text(json.dumps(OPTIONS))
-    outlet = new_outlet(password_broker, OPTIONS, CLIENTS[0])
-    outlet.events("guarded", "panel").send(Trigger(1, 1), [1], [1])
-    outlet.close()
+    run_output = new_run_output(password_broker, OPTIONS, DEFAULT)
+    run_output.open(EventStream, "guarded", "panel").send(Trigger(1, 1), [1], [1])
+    run_output.close()
     command = Command(tmp_path)
     to = ["--broker", password_broker.address, "--kafka-options"]
     done = command.run("record", "guarded", str(recording), *to, str(file), "--from=beginning", "--count=1")
@@ -124,7 +125,7 @@ def test_what_a_password_guards_is_recorded_and_replayed(password_broker, tmp_pa
 
 
 def test_options_are_not_shown_where_a_broker_knows_no_passwords(broker, client):
-    outlet = new_outlet(broker, OPTIONS, client)
+    run_output = new_run_output(broker, OPTIONS, client)
     with pytest.raises(BrokerError, match=broker.address) as refusal:
-        outlet.events("detector", "panel")
+        run_output.open(EventStream, "detector", "panel")
     assert SECRET not in str(refusal.value)

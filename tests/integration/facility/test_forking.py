@@ -1,0 +1,110 @@
+"""A server that is forked has what a started one has: output, environment, signals, exit status, chance."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from donki.errors import DonkiError
+from donki_client.facility.forking import ForkServer
+from donki_client.facility.processes import Processes
+from helpers.support import wait_until
+
+PROGRAM = """
+import os, random, signal, sys, threading, time
+import numpy
+
+def main():
+    print("arguments", *sys.argv[1:])
+    print("variable", os.environ.get("DONKI_TRIED"), os.environ.get("DONKI_GONE"))
+    print("folder", os.getcwd(), "group", os.getpgid(0) == os.getpid())
+    print("signals", *(signal.getsignal(n) == signal.SIG_DFL for n in (signal.SIGTERM, signal.SIGCHLD)))
+    print("threads", threading.active_count())
+    print("chance", numpy.random.random(), random.random())
+    print("product", (numpy.ones((300, 300)) @ numpy.ones((300, 300))).sum())
+    print("ready", flush=True)
+    if sys.argv[1] == "stay":
+        time.sleep(60)
+    sys.exit(int(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """A folder with the module `tried`, which is the current one."""
+    (tmp_path / "tried.py").write_text(PROGRAM)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fork_server(program):
+    server = ForkServer(program / "servers.log")
+    yield server
+    server.stop()
+
+
+def run(processes, name, *arguments, **environment):
+    child = processes.start(name, [sys.executable, "-m", "tried", *arguments], environment)
+    child.wait_for("ready", 30)
+    return child
+
+
+def said(child, what):
+    return [line for line in child.log.read_text().splitlines() if line.startswith(what)]
+
+
+def test_a_forked_program_has_what_a_started_one_has(program, fork_server, monkeypatch):
+    monkeypatch.setenv("DONKI_GONE", "at first")
+    with Processes(program, fork_server) as processes:
+        fork_server.load(["tried"])
+        monkeypatch.delenv("DONKI_GONE")
+        children = [run(processes, f"c{n}", "end", str(n), DONKI_TRIED=f"v{n}") for n in (0, 7)]
+        assert [child.wait(10) for child in children] == [0, 7]
+        for n, child in zip((0, 7), children, strict=True):
+            assert said(child, "arguments") == [f"arguments end {n}"]
+            assert said(child, "variable") == [f"variable v{n} None"]
+            assert said(child, "folder") == [f"folder {program} group True"]
+            assert said(child, "signals") == ["signals True True"]
+            assert said(child, "threads") == ["threads 1"]
+            assert said(child, "product") == ["product 27000000.0"]
+        first, second = (said(child, "chance")[0].split()[1:] for child in children)
+        assert not set(first) & set(second)
+
+
+def test_a_forked_program_ends_when_it_is_asked_or_killed(program, fork_server):
+    with Processes(program, fork_server) as processes:
+        asked, killed = run(processes, "asked", "stay", "0"), run(processes, "killed", "stay", "0")
+        assert asked.is_alive
+        asked.terminate()
+        assert asked.wait(10) == -signal.SIGTERM
+        os.kill(killed.pid, signal.SIGKILL)
+        assert killed.wait(10) == -signal.SIGKILL
+        with pytest.raises(DonkiError, match="killed was ended by signal 9"):
+            killed.check_alive()
+        left = run(processes, "left", "stay", "0")
+        assert left.wait(0) is None
+    assert left.wait(0) == -signal.SIGTERM
+
+
+def test_when_the_process_that_forks_dies_all_do_and_it_is_told(program, fork_server):
+    with Processes(program, fork_server) as processes:
+        child = run(processes, "child", "stay", "0")
+        os.kill(int((program / f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[1]), 9)
+        wait_until("the child is gone", lambda: not child.is_alive, 5)
+        with pytest.raises(DonkiError, match="the process that starts the servers has ended"):
+            run(processes, "another", "stay", "0")
+
+
+def test_a_program_with_another_environment_for_python_is_not_forked(program, fork_server, monkeypatch):
+    (program / "elsewhere").mkdir()
+    (program / "elsewhere" / "alone.py").write_text("print('ready', flush=True)\n")
+    with Processes(program, fork_server) as processes:
+        assert run(processes, "c", "end", "0").wait(10) == 0
+        monkeypatch.setenv("PYTHONPATH", str(program / "elsewhere"))
+        child = processes.start("alone", [sys.executable, "-m", "alone"])
+        child.wait_for("ready", 30)
+        assert child.wait(10) == 0
