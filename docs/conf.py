@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 project = "DonkiOrchestra"
 author = "The DonkiOrchestra developers"
@@ -21,6 +21,7 @@ extensions = [
     "sphinx_click",
     "sphinx_copybutton",
     "scenario_reference",
+    "registry_reference",
     "tango_reference",
 ]
 default_role = "py:obj"

@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.rst import escape
 
-from donki_client import scenario
+from donki_client.scenario import model, player
 
 
 class ScenarioKeys(SphinxDirective):
@@ -20,7 +20,8 @@ class ScenarioKeys(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        fields: dict[str, FieldInfo] = getattr(scenario, self.arguments[0]).model_fields
+        named = {**vars(player), **vars(model)}[self.arguments[0]]
+        fields: dict[str, FieldInfo] = named.model_fields
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 16 52 32", ""]
         for row in (("key", "meaning", "default, or example"), *map(_row, fields, fields.values())):
             lines += [f"   {'  -' if column else '* -'} {text}" for column, text in enumerate(row)]
@@ -38,7 +39,7 @@ def _row(name: str, field: FieldInfo) -> tuple[str, str, str]:
     for example in field.examples or ():
         shown = example if isinstance(example, str) else json.dumps(example)
         note += f"; ``{name}: {shown}``"
-    return f"``{name}``", escape(field.description or ""), note
+    return f"``{name}``", escape(" ".join((field.description or "").split())), note
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""A Director and a Player in a window of Taurus: ``taurus gui docs/taurus_gui.py``.
+"""A Director and a Player in a window of Taurus: ``taurus gui docs/how-to/taurus_gui.py``.
 
 An example to copy: name your devices, and add those of the beamline. ``TANGO_HOST`` names the database.
 """

@@ -1,4 +1,4 @@
-"""Take the picture of the panel in docs/panel.rst: ``python docs/make_panel_png.py`` writes docs/panel.png.
+"""Take the picture of the panel: ``python docs/pictures/panel.py`` writes panel.png beside it.
 
 Starts an orchestra on this machine, plays half a minute of it and stops everything.
 """
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from donki.player.script import shipped_scripts
+from donki.player.script.path import shipped_scripts
 from donki_client import Director
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import DeviceServer
@@ -50,7 +50,7 @@ def start(facility: LocalFacility, folder: Path) -> Director:
 def take(director: Director, seconds: float) -> None:
     """Show the panel for a time, a start and a pause in it, and save what it looks like."""
     from donki_client.panel.app import an_application  # noqa: PLC0415
-    from donki_client.panel.orchestra import Orchestra  # noqa: PLC0415
+    from donki_client.panel.model.orchestra import Orchestra  # noqa: PLC0415
     from donki_client.panel.window import Window  # noqa: PLC0415
 
     app = an_application()
