@@ -17,7 +17,7 @@ from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import RecordedRun
 from donki.director.output.master_file import is_as_written, master_file_path
 from donki.hdf5 import open_to_read, reason
-from donki_client.verify.stored_data import DAMAGED
+from donki_client.verify.damaged_files import DAMAGED, refuse_if_endless
 
 #: How long the master file of a run that has just ended is waited for, and what is written to it next, in s.
 PATIENCE = 5.0
@@ -47,12 +47,15 @@ def check_journal(reader: JournalReader, run: RecordedRun) -> list[str]:
         return ["journal, table finished: the line of the run is gone"]
     if not path.is_file():
         return [f"the master file {path} is not there"] if is_sealed else []
+    problems = []
     try:
+        if not is_as_written(path):
+            problems.append(f"the master file {path} was changed")
+            refuse_if_endless(path)
         with open_to_read(path) as file:
             sums = file["entry"].get("journal")
             if sums is None and not is_sealed:
                 return []
-            problems = [] if is_as_written(path) else [f"the master file {path} was changed"]
             if is_sealed and finished != sums.attrs["ended"]:
                 problems.append("journal, table finished: the line of the run is altered")
             for table in LINES:

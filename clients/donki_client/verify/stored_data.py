@@ -16,21 +16,9 @@ from donki.streams.file_checksums import checksum_of
 from donki.streams.manifest import WrittenFile
 from donki.streams.nexus.values import row_checksum
 from donki.streams.schemas.stream import StoredCount
+from donki_client.verify.damaged_files import DAMAGED, refuse_if_endless
 from donki_client.verify.matching import Matcher
 from donki_client.verify.stored_messages import kinds_in, stored_messages
-
-#: What reading a damaged file raises.
-DAMAGED = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    SystemError,
-)
 
 #: How many rows of values are read at once.
 _BLOCK = 1024
@@ -129,28 +117,34 @@ class StoredData:
                 self.problems.append(f"Player {self.player}: the file {path} is not there")
                 continue
             with self._noted(f"the file {path}"):
-                self._compare(path, finished.get(str(path)))
-            with self._noted(f"the file {path}"), open_to_read(path) as file:
-                for source, group in file["entry/instrument"].items():
-                    with self._noted(f"{source} in the file {path}"):
-                        self._read_source(source, group, path.name)
-                for name in file.get(self.player, {}):
-                    if name.endswith("_trigger"):
-                        value = name.removesuffix("_trigger")
-                        with self._noted(f"{self.player}/{value} in the file {path}"):
-                            self._read_values(value, file[self.player], path.name)
+                if not self._is_as_written(path, finished.get(str(path))):
+                    refuse_if_endless(path)
+                self._read_file(path)
 
-    def _compare(self, path: Path, finished: WrittenFile | None) -> None:
+    def _read_file(self, path: Path) -> None:
+        with open_to_read(path) as file:
+            for source, group in file["entry/instrument"].items():
+                with self._noted(f"{source} in the file {path}"):
+                    self._read_source(source, group, path.name)
+            for name in file.get(self.player, {}):
+                if name.endswith("_trigger"):
+                    value = name.removesuffix("_trigger")
+                    with self._noted(f"{self.player}/{value} in the file {path}"):
+                        self._read_values(value, file[self.player], path.name)
+
+    def _is_as_written(self, path: Path, finished: WrittenFile | None) -> bool:
+        """Compare a file with what it was when it was finished, if it ever was."""
         if finished is None:
-            return
+            return False
         found = checksum_of(path)
         if found.size != finished.size:
             said = f"has {found.size:,} bytes, where {finished.size:,} were written"
         elif found.checksum != finished.checksum:
             said = "has other bytes than were written"
         else:
-            return
+            return True
         self.problems.append(f"Player {self.player}: the file {path} was changed: it {said}")
+        return False
 
     @contextmanager
     def _noted(self, what: str) -> Iterator[None]:
