@@ -5,12 +5,13 @@ it imports starts none that a fork would lose. Requests are JSON objects, one a 
 has the descriptor:
 
 * ``{"load": [module, ...]}``: import these.
-* ``{"fork": module, "name": ..., "arguments": [...], "environment": {name: value or null}, "folder": ...,
-  "log": ...}``: import the module and call its ``main()`` in a process of its own, shown by that name; the
-  answer is ``{"started": pid}``.
-* ``{"signal": number, "pid": pid}``: for one that it has forked and that has not ended.
+* ``{"fork": module, "number": ..., "name": ..., "arguments": [...], "environment": {name: value or null},
+  "folder": ..., "log": ...}``: import the module and call its ``main()`` in a process of its own, shown by
+  that name; the answer is ``{"started": number, "pid": pid}``. The kernel gives a pid again, whoever asks
+  gives no number again.
+* ``{"signal": signal, "to": number}``: for one that it has forked and that has not ended.
 
-``{"ended": pid, "status": status}`` tells of each that has ended. All end with this process.
+``{"ended": number, "status": status}`` tells of each that has ended. All end with this process.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _serve(channel: socket.socket) -> dict[str, Any] | None:
     wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-    living: set[int] = set()
+    numbers: dict[int, int] = {}  # by pid, of those that have not ended
     with woken, wake, selectors.DefaultSelector() as selector:
         selector.register(channel, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
@@ -56,7 +57,7 @@ def _serve(channel: socket.socket) -> dict[str, Any] | None:
             ready = {key.fileobj for key, _ in selector.select()}
             if woken in ready:
                 woken.recv(MOST)
-                _tell_ended(channel, living)
+                _tell_ended(channel, numbers)
             if channel not in ready:
                 continue
             packet = channel.recv(MOST)
@@ -64,16 +65,17 @@ def _serve(channel: socket.socket) -> dict[str, Any] | None:
                 return None
             request = json.loads(packet)
             if "fork" in request:
+                number = request.pop("number")
                 pid = _fork()
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     return request  # type: ignore[no-any-return]
-                living.add(pid)
-                channel.send(json.dumps({"started": pid}).encode())
+                numbers[pid] = number
+                channel.send(json.dumps({"started": number, "pid": pid}).encode())
             elif "signal" in request:
-                if request["pid"] in living:
-                    os.kill(request["pid"], request["signal"])
+                for pid in [pid for pid, number in numbers.items() if number == request["to"]]:
+                    os.kill(pid, request["signal"])
             else:
                 for module in request["load"]:
                     importlib.import_module(module)
@@ -93,12 +95,11 @@ def _fork() -> int:
     return pid
 
 
-def _tell_ended(channel: socket.socket, living: set[int]) -> None:
+def _tell_ended(channel: socket.socket, numbers: dict[int, int]) -> None:
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            living.discard(ended[0])
             status = os.waitstatus_to_exitcode(ended[1])
-            channel.send(json.dumps({"ended": ended[0], "status": status}).encode())
+            channel.send(json.dumps({"ended": numbers.pop(ended[0]), "status": status}).encode())
 
 
 def _become(

@@ -42,6 +42,7 @@ class ForkServer:
         self._popen: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._environment: dict[str, str] = {}
+        self._forked = 0
         self._ended: dict[int, int] = {}
 
     def load(self, modules: Iterable[str]) -> None:
@@ -87,9 +88,11 @@ class ForkServer:
             self._start()
             gone = self._environment.keys() - wanted
             changed = {name: value for name, value in wanted.items() if self._environment.get(name) != value}
+            self._forked += 1
             self._ask(
                 {
                     "fork": module,
+                    "number": self._forked,
                     "name": name,
                     "arguments": list(arguments),
                     "environment": {**changed, **dict.fromkeys(gone)},
@@ -99,25 +102,25 @@ class ForkServer:
             )
             end = time.monotonic() + FORK_LIMIT
             while (left := end - time.monotonic()) > 0:
-                if pid := self._receive(left).get("started"):
-                    return ForkedProcess(self, pid)
+                if (answer := self._receive(left)).get("started") == self._forked:
+                    return ForkedProcess(self, self._forked, answer["pid"])
             raise DonkiError(
                 f"the process that starts the servers has not answered for {FORK_LIMIT:.0f} s ({self._log})"
             )
 
-    def status(self, pid: int) -> int | None:
-        """Return the exit status of a process that it has forked, None while it runs."""
+    def status(self, number: int) -> int | None:
+        """Return the exit status of what it forked as its first, second ...; None while that runs."""
         with self._lock:
-            while pid not in self._ended and self._receive(0):
+            while number not in self._ended and self._receive(0):
                 pass
-            if pid not in self._ended and self._popen and self._popen.poll() is not None:
+            if number not in self._ended and self._popen and self._popen.poll() is not None:
                 return -signal.SIGKILL  # the kernel ended it with its parent
-            return self._ended.get(pid)
+            return self._ended.get(number)
 
-    def signal(self, pid: int, number: int) -> None:
-        """Send a signal to a process that it has forked, if it runs."""
+    def signal(self, number: int, what: int) -> None:
+        """Send a signal to what it forked as its first, second ..., if that runs."""
         with self._lock, contextlib.suppress(DonkiError):
-            self._ask({"signal": number, "pid": pid})
+            self._ask({"signal": what, "to": number})
 
     def stop(self) -> None:
         """End it, and all that still run of those it has forked."""
@@ -162,8 +165,8 @@ class ForkServer:
                 raise self._gone()
             return {}
         answer: dict[str, Any] = json.loads(packet)
-        if pid := answer.get("ended"):
-            self._ended[pid] = answer["status"]
+        if number := answer.get("ended"):
+            self._ended[number] = answer["status"]
         return answer
 
     def _gone(self) -> DonkiError:
@@ -174,13 +177,14 @@ class ForkServer:
 class ForkedProcess:
     """A program that was forked, with what is used of `subprocess.Popen`."""
 
-    def __init__(self, server: ForkServer, pid: int) -> None:
+    def __init__(self, server: ForkServer, number: int, pid: int) -> None:
         self._server = server
+        self._number = number
         self.pid = pid
 
     def poll(self) -> int | None:
         """Return its exit status, None while it runs."""
-        return self._server.status(self.pid)
+        return self._server.status(self._number)
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until it ends, at most `timeout` s; return its exit status.
@@ -199,8 +203,8 @@ class ForkedProcess:
 
     def terminate(self) -> None:
         """Ask it to end (SIGTERM)."""
-        self._server.signal(self.pid, signal.SIGTERM)
+        self._server.signal(self._number, signal.SIGTERM)
 
     def kill(self) -> None:
         """End it (SIGKILL)."""
-        self._server.signal(self.pid, signal.SIGKILL)
+        self._server.signal(self._number, signal.SIGKILL)

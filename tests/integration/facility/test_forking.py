@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from donki.errors import DonkiError
 from donki_client.facility.forking import ForkServer
 from donki_client.facility.processes import Processes
-from helpers.support import wait_until
+from helpers.support import needs, wait_until
 
 PROGRAM = """
 import os, random, signal, sys, threading, time
@@ -108,3 +109,51 @@ def test_a_program_with_another_environment_for_python_is_not_forked(program, fo
         child = processes.start("alone", [sys.executable, "-m", "alone"])
         child.wait_for("ready", 30)
         assert child.wait(10) == 0
+
+
+AGAIN = """
+import os, signal, sys
+from pathlib import Path
+from donki_client.facility.forking import ForkServer
+from donki_client.facility.processes import Processes
+
+def run(processes, pid, what):
+    Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+    child = processes.start("again", [sys.executable, "-m", "tried", what, "3"])
+    assert child.pid == pid, child.pid
+    return child
+
+server = ForkServer(Path("servers.log"))
+server.load(["tried"])
+with Processes(Path("."), server) as processes:
+    # All is loaded, with the threads of that, when the first has ended.
+    assert processes.start("first", [sys.executable, "-m", "tried", "end", "3"]).wait(30) == 3
+    former = run(processes, 5000, "end")
+    assert former.wait(30) == 3
+    # The exit status of the former is there, or is still to be read.
+    for former in (former, run(processes, 5001, "end")):
+        while Path(f"/proc/{former.pid}").exists():
+            pass
+        child = run(processes, former.pid, "stay")
+        child.wait_for("ready", 30)
+        former.kill()
+        assert child.is_alive and former.wait(30) == 3
+        child.kill()
+        assert child.wait(30) == -signal.SIGKILL and former.wait(30) == 3
+server.stop()
+print("told apart")
+"""
+
+
+def test_programs_that_get_the_same_pid_one_after_the_other_are_told_apart(program):
+    """The kernel gives each pid again; in a namespace of their own one can say which is next."""
+    command = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    needs(
+        "the right to make namespaces of users and processes",
+        subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0,
+        "run on Linux with util-linux and user namespaces to give a pid twice",
+    )
+    done = subprocess.run(
+        [*command, sys.executable, "-c", AGAIN], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.stdout == "told apart\n", done.stderr
