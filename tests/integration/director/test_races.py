@@ -83,7 +83,7 @@ def test_every_command_is_answered_in_time_while_a_player_is_silent(orchestra):
             assert "race-y" in answered(director.SetPriority, [[1], ["race-y"]])
             assert answered(director.SetPriority, [[1], ["race-x"]]) is None
             assert "no interrupted run" in answered(director.Recover)
-    orchestra.refresh()
+    wait_until("y answers", lambda: not any("does not answer" in line for line in director.Check()))
     assert orchestra.play(2) == "ON"
 
 
