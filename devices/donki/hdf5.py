@@ -18,6 +18,19 @@ from donki.texts import decoded
 with contextlib.suppress(ImportError):
     import hdf5plugin  # noqa: F401 - registers its filters
 
+#: What h5py passes on of errors of HDF5 and numpy, depending on where a file is damaged.
+DAMAGED = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    SystemError,
+)
+
 # A data set that claims to be larger than this, and than so many times what is stored of it, is damaged.
 _MOST_BYTES, _MOST_UNPACKED = 1 << 30, 10_000
 _MISSING_FILTER = re.compile(r"filter|plugin", re.IGNORECASE)
@@ -55,8 +68,7 @@ def reading(where: object, what: str = "an HDF5 (NeXus) file") -> Iterator[None]
     """
     try:
         yield
-    # h5py passes on errors of HDF5 and numpy by these, depending on where the file is damaged.
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError) as error:
+    except DAMAGED as error:
         raise SourceError(
             f"{where}: cannot read {what}: {reason(error)}; is the path right, is the file whole?"
         ) from None

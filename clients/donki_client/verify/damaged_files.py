@@ -1,4 +1,4 @@
-"""Files that may be damaged: what HDF5 raises for them; with some it never comes to an end, or it crashes."""
+"""Files that may be damaged: with some HDF5 never comes to an end, or it crashes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,13 @@ from pathlib import Path
 import h5py
 
 from donki.errors import SourceError
-from donki.hdf5 import check_size, open_to_read
-
-#: What reading a damaged file raises.
-DAMAGED = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    SystemError,
-)
+from donki.hdf5 import DAMAGED, check_size, open_to_read
 
 #: CPU time in s to read a file, and for how many bytes of it there is one more.
 _LIMIT, _BYTES = 10, 5_000_000
+
+#: How many times that the disk may take.
+_PATIENCE = 10
 
 #: How many bytes are read at once.
 _BLOCK = 1 << 24
@@ -44,7 +34,16 @@ def refuse_if_endless(path: Path) -> None:
     """
     limit = _LIMIT + path.stat().st_size // _BYTES
     command = [sys.executable, "-m", __name__, str(limit), str(path)]
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=limit * _PATIENCE,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        raise OSError(f"its disk does not bring it within {limit * _PATIENCE} s") from None
     if ended == -signal.SIGXCPU:
         raise OSError(f"HDF5 does not come to an end of it in {limit} s")
     if ended < 0:

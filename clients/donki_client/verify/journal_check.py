@@ -16,8 +16,8 @@ from donki.director.journal.lines import FORMER_NAMES, LINES, line_checksum
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import RecordedRun
 from donki.director.output.master_file import is_as_written, master_file_path
-from donki.hdf5 import open_to_read, reason
-from donki_client.verify.damaged_files import DAMAGED, refuse_if_endless
+from donki.hdf5 import DAMAGED, open_to_read, reason
+from donki_client.verify.damaged_files import refuse_if_endless
 
 #: How long the master file of a run that has just ended is waited for, and what is written to it next, in s.
 PATIENCE = 5.0

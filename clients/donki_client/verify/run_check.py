@@ -9,8 +9,8 @@ from typing import Any
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import RecordedRun
 from donki.errors import BrokerError, DonkiError
+from donki.hdf5 import DAMAGED
 from donki.streams.manifest import OffsetRange
-from donki_client.verify.damaged_files import DAMAGED
 from donki_client.verify.file_check import check_files
 from donki_client.verify.journal_check import check_journal
 from donki_client.verify.kafka_messages import PastMessages

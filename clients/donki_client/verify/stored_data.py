@@ -10,13 +10,13 @@ from pathlib import Path
 import h5py
 from crc32c import crc32c
 
-from donki.hdf5 import open_to_read, reason
+from donki.hdf5 import DAMAGED, open_to_read, reason
 from donki.streams.faults.fault import Fault
 from donki.streams.file_checksums import checksum_of
 from donki.streams.manifest import WrittenFile
 from donki.streams.nexus.values import row_checksum
 from donki.streams.schemas.stream import StoredCount
-from donki_client.verify.damaged_files import DAMAGED, refuse_if_endless
+from donki_client.verify.damaged_files import refuse_if_endless
 from donki_client.verify.matching import Matcher
 from donki_client.verify.stored_messages import kinds_in, stored_messages
 

@@ -14,7 +14,12 @@ from donki_client.verify.stored_data import StoredData
 
 ENDLESS = "while True: pass"
 CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-SAID = {ENDLESS: "HDF5 does not come to an end of it in 1 s", CRASH: "HDF5 crashes with it: SIGSEGV"}
+WAITING = "import time; time.sleep(60)"
+SAID = {
+    ENDLESS: "HDF5 does not come to an end of it in 1 s",
+    CRASH: "HDF5 crashes with it: SIGSEGV",
+    WAITING: "its disk does not bring it within 3 s",
+}
 
 
 @pytest.fixture
@@ -36,6 +41,7 @@ def hdf5_that(tmp_path, monkeypatch):
         (tmp_path / "sitecustomize.py").write_text(code)
         monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
         monkeypatch.setattr(damaged_files, "_LIMIT", 1)
+        monkeypatch.setattr(damaged_files, "_PATIENCE", 3)
 
     return does
 
