@@ -75,19 +75,7 @@ class NotingSink:
     def take(self) -> tuple[StreamTotals, ...]:
         """Return what was noted since the last time, and start over."""
         notes, self._notes = self._notes, {}
-        for (topic, _), its in notes.items():
-            self._extend(topic, its.places)
-        return tuple(its.totals(*stream) for stream, its in notes.items())
-
-    def _extend(self, topic: str, places: array[int]) -> None:
-        """Have the extents reach to these places."""
-        partitions, offsets = places[::2], places[1::2]
-        for partition in set(partitions) - {-1}:
-            pairs = zip(partitions, offsets, strict=True)
-            # The broker tells no offset of a message that it had already.
-            if here := [offset for at, offset in pairs if at == partition and offset >= 0]:
-                first, last = self.extents.get((topic, partition), (here[0], here[0]))
-                self.extents[topic, partition] = min(first, *here), max(last, *here)
+        return tuple(its.totals(*stream, self.extents) for stream, its in notes.items())
 
 
 class _Notes:
@@ -101,15 +89,26 @@ class _Notes:
         self.stamps = array("q")
         self.places = array("q")
 
-    def totals(self, topic: str, source: str) -> StreamTotals:
-        """Return what was noted, as that of a stream; with its places where they are in one partition."""
+    def totals(
+        self, topic: str, source: str, extents: dict[tuple[str, int], tuple[int, int]]
+    ) -> StreamTotals:
+        """Return what was noted, as that of a stream, and have the extents reach to it.
+
+        With its places where they are in one partition.
+        """
         counts = self.events, self.size, self.largest
         checksums, stamps = pack_checksums(self.checksums), pack_stamps(self.stamps)
-        partitions, offsets = set(self.places[::2]) - {-1}, self.places[1::2]
-        if len(partitions) != 1 or len(offsets) != len(self.checksums):
+        partitions, offsets = self.places[::2], self.places[1::2]
+        known = set(partitions) - {-1}
+        for partition in known:
+            pairs = zip(partitions, offsets, strict=True)
+            # The broker tells no offset of a message that it had already.
+            if here := [offset for at, offset in pairs if at == partition and offset >= 0]:
+                first, last = extents.get((topic, partition), (here[0], here[0]))
+                extents[topic, partition] = min(first, *here), max(last, *here)
+        if len(known) != 1 or len(offsets) != len(self.checksums):
             return StreamTotals(topic, source, *counts, checksums, stamps=stamps)
-        place = partitions.pop(), pack_offsets(offsets)
-        return StreamTotals(topic, source, *counts, checksums, *place, stamps)
+        return StreamTotals(topic, source, *counts, checksums, known.pop(), pack_offsets(offsets), stamps)
 
 
 class ManifestBuilder:
@@ -207,4 +206,4 @@ class ManifestBuilder:
 
 
 def _unplaced(totals: StreamTotals) -> StreamTotals:
-    return replace(totals, partition=-1, offsets=b"", stamps=b"")
+    return totals._replace(partition=-1, offsets=b"", stamps=b"")
