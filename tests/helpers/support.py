@@ -59,9 +59,14 @@ def took(began: float) -> float:
     return (time.monotonic() - began) / max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def wait_until(what: str, is_so: Callable[[], object], limit: float = 10.0) -> None:
-    """Wait for a predicate, and fail naming it when the limit has passed, as `took` has it."""
+def wait_until(
+    what: str, is_so: Callable[[], object], limit: float = 10.0, instead: Callable[[], object] = str
+) -> None:
+    """Wait for a predicate, and fail naming it when the limit has passed, as `took` has it.
+
+    `instead` tells what is so instead.
+    """
     began = time.monotonic()
     while not is_so():
-        assert took(began) < limit, f"not within {limit} s: {what}"
+        assert took(began) < limit, f"not within {limit} s: {what} {instead()}"
         time.sleep(0.005)

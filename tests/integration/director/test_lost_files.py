@@ -49,7 +49,11 @@ def test_a_folder_that_is_gone_during_a_run_is_there_again_with_the_run(orchestr
         shutil.move(folder, tmp_path / "away")
     wait_until("the journal is there again", orchestra.journal.exists, 3)
     at = director.CurrentTrigger
-    wait_until("it goes on", lambda: director.CurrentTrigger >= at + 20)
+    wait_until(
+        f"it goes on from trigger {at}",
+        lambda: director.CurrentTrigger >= at + 20,
+        instead=lambda: (director.CurrentTrigger, director.Status(), orchestra.players["x"].Status()),
+    )
     director.Stop()
     assert orchestra.ended() == "ON"
     wait_until("the end is noted", lambda: noted(orchestra, run)[0])
