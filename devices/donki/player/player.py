@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ArrayStream,
         ConnectionStream,
         EventStream,
+        HistogramStream,
         ImageStream,
         Route,
         SampleStream,
@@ -113,6 +114,7 @@ class Player:
         series = _Opens(SeriesStream)
         image = _Opens(ImageStream)
         array = _Opens(ArrayStream)
+        histogram = _Opens(HistogramStream)
         alarm = _Opens(AlarmStream)
         connection = _Opens(ConnectionStream)
         timestamps = _Opens(TimestampStream)

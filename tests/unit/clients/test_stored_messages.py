@@ -21,6 +21,7 @@ from donki.streams.schemas.da00 import ArrayStream
 from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.ev44 import EventStream
 from donki.streams.schemas.f144 import SeriesStream
+from donki.streams.schemas.hs01 import HistogramStream
 from donki.streams.schemas.se00 import SampleStream
 from donki.streams.schemas.tdct import TimestampStream
 from donki_client.verify.matching import Matcher
@@ -63,6 +64,8 @@ def send_all(sent, file, sizes, rng):
     camera = open_stream(ImageStream, "camera", sent, file)
     edges = {"y": (np.arange(3), "mm"), "tof": ([0.0, 5, 9], "us")}
     spectrum = open_stream(ArrayStream, "spectrum", sent, file, axes=["tof", "y"], coordinates=edges)
+    bins = {"y": (np.arange(3), "mm"), "tof": ([0.0, 5, 9, 12], "us")}
+    monitor = open_stream(HistogramStream, "monitor", sent, file, axes=["tof", "y"], coordinates=bins)
     chopper = open_stream(TimestampStream, "chopper", sent, file)
     adc = open_stream(SampleStream, "adc", sent, file, interval=1000, unit="V", channel=3)
     for number, size in enumerate(sizes):
@@ -73,6 +76,7 @@ def send_all(sent, file, sizes, rng):
         connection.send(at, "CONNECTED")
         camera.send(at, rng.integers(0, 100, (2, 3), dtype=np.uint16))
         spectrum.send(at, rng.poisson(3, (3, 2)))
+        monitor.send(at, rng.poisson(3, (3, 2)), f'{{"state": "COUNTING", "µs": {size}}}')
         chopper.send(at, at.reference_time + np.arange(size + 1) * PULSE)
         adc.send(at, rng.normal(size=size + 1).astype(np.float32))
         file.commit()
@@ -95,7 +99,7 @@ def test_a_file_tells_every_message_that_was_sent(tmp_path_factory, sizes, seed)
     sent = Sent()
     send_all(sent, NexusFile(path, Run("run"), "p0"), sizes, np.random.default_rng(seed))
     assert {payload[4:8] for payload in itertools.chain(*sent.values())} == {
-        *(b"ev44", b"f144", b"al00", b"ep01", b"ad00", b"da00", b"tdct", b"se00")
+        *(b"ev44", b"f144", b"al00", b"ep01", b"ad00", b"da00", b"hs01", b"tdct", b"se00")
     }
     for source, found in findings(sent, path).items():
         assert (found.matched, found.missing_count, found.unknown) == (len(sent[source]), 0, 0), source

@@ -18,6 +18,7 @@ from streaming_data_types import (
     deserialise_ep01,
     deserialise_ev44,
     deserialise_f144,
+    deserialise_hs01,
     deserialise_se00,
     deserialise_tdct,
     serialise_ev44,
@@ -37,6 +38,7 @@ from donki.streams.schemas.al00 import AlarmStream
 from donki.streams.schemas.da00 import ArrayStream
 from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.f144 import SeriesStream
+from donki.streams.schemas.hs01 import HistogramStream
 from donki.streams.schemas.se00 import SampleStream
 from donki.streams.schemas.tdct import TimestampStream
 
@@ -244,6 +246,12 @@ class Timed(SimpleNamespace):
     [
         (SeriesStream, {}, (1.5,), lambda m: deserialise_f144(m).timestamp_unix_ns),
         (ArrayStream, {"axes": ["x"]}, (np.arange(3),), lambda m: deserialise_da00(m).timestamp_ns),
+        (
+            HistogramStream,
+            {"axes": ["x"], "coordinates": {"x": (np.arange(4), "us")}},
+            (np.arange(3),),
+            lambda m: deserialise_hs01(m)["timestamp"],
+        ),
         (ImageStream, {}, (np.ones((2, 2)),), lambda m: deserialise_ad00(m).timestamp_ns),
         (AlarmStream, {}, ("MAJOR", "hot"), lambda m: deserialise_al00(m).timestamp_ns),
         (ConnectionStream, {}, ("CONNECTED",), lambda m: deserialise_ep01(m).timestamp),

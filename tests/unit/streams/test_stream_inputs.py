@@ -16,6 +16,7 @@ from donki.streams.schemas.da00 import ArrayStream
 from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.ev44 import EventStream
 from donki.streams.schemas.f144 import SeriesStream
+from donki.streams.schemas.hs01 import HistogramStream
 from donki.streams.schemas.se00 import SampleStream
 from donki.streams.schemas.tdct import TimestampStream
 from helpers.streams import open_stream
@@ -61,6 +62,10 @@ STREAMS = {
     SeriesStream: ({"unit": "K"}, [(1.5,)]),
     ImageStream: ({}, [([[1.5, 2.5]],)]),
     ArrayStream: ({"axes": ["x"], "coordinates": {"x": ([1, 2], "m")}}, [([1.5, 2.5],)]),
+    HistogramStream: (
+        {"axes": ["x"], "coordinates": {"x": ([1, 2, 3], "m")}},
+        [([1.5, 2.5], "counting")],
+    ),
     SampleStream: ({"interval": 10}, [([1.5, 2.5],)]),
     AlarmStream: ({}, [("MAJOR", "warm")]),
     ConnectionStream: ({}, [("CONNECTED",)]),
@@ -96,7 +101,7 @@ MASKED = [
 
 
 def bad_sends():
-    for kind in (SeriesStream, ImageStream, ArrayStream, SampleStream):
+    for kind in (SeriesStream, ImageStream, ArrayStream, HistogramStream, SampleStream):
         for bad in (*BAD_NUMBERS, *MASKED):
             yield kind, (bad,), {}
     yield EventStream, ([1], [2**31]), {}
@@ -112,6 +117,7 @@ def bad_sends():
     for bad in BAD_TEXTS:
         yield AlarmStream, ("OK", bad), {}
         yield AlarmStream, (bad, "warm"), {}
+        yield HistogramStream, ([1.5, 2.5], bad), {}
         yield ConnectionStream, (bad,), {}
     for kind, (_, [good]) in STREAMS.items():
         for bad in BAD_TIMES:
@@ -121,6 +127,7 @@ def bad_sends():
     yield SampleStream, (np.zeros(3_000_000),), {}
     yield ImageStream, (np.zeros((2000, 2000)),), {}
     yield ArrayStream, ([1.0, 2.0, 3.0, 4.0],), {}
+    yield HistogramStream, ([1.0, 2.0, 3.0],), {}
 
 
 def not_refused(act, cases):
@@ -173,7 +180,7 @@ def bad_settings():
     for kind in STREAMS:
         for bad in (*BAD_TEXTS, ""):
             yield kind, {"source": bad}
-    for kind in (SeriesStream, ImageStream, ArrayStream, SampleStream):
+    for kind in (SeriesStream, ImageStream, ArrayStream, HistogramStream, SampleStream):
         for bad in BAD_TEXTS:
             yield kind, {"unit": bad}
     for bad in BAD_TEXTS:

@@ -9,6 +9,7 @@ from donki.streams.schemas.da00 import ArrayStream
 from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.ev44 import EventStream
 from donki.streams.schemas.f144 import SeriesStream
+from donki.streams.schemas.hs01 import HistogramStream
 from donki.streams.schemas.message_stream import MessageStream
 from donki.streams.schemas.registry import SCHEMAS, find_method, register
 from donki.streams.schemas.se00 import SampleStream
@@ -21,6 +22,7 @@ __all__ = [
     "ArrayStream",
     "ConnectionStream",
     "EventStream",
+    "HistogramStream",
     "ImageStream",
     "MessageStream",
     "Route",
@@ -34,7 +36,7 @@ __all__ = [
 
 # In the order in which the documentation lists them.
 for _stream in (
-    *(EventStream, SeriesStream, ImageStream, ArrayStream),
+    *(EventStream, SeriesStream, ImageStream, ArrayStream, HistogramStream),
     *(AlarmStream, ConnectionStream, TimestampStream, SampleStream),
 ):
     register(_stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -23,6 +23,9 @@ from donki.streams.schemas.registry import SCHEMAS
 from donki.streams.schemas.stored import StoredMessage, rows
 from donki.streams.schemas.stream import Route
 from donki.streams.values import MOST_DIMENSIONS, as_value
+
+Coordinates = Mapping[str, tuple[NDArray[np.generic], str]]
+"""The positions along an axis and their unit, by the axis' name."""
 
 
 class CoordinateLayout(TypedDict):
@@ -75,6 +78,8 @@ class ArrayStream(MessageStream):
     time = TimeField(1)
     nx_class = "NXdata"
     layout_type = ArrayLayout
+    texts: ClassVar[Sequence[str]] = ()
+    """The columns of texts beside the arrays."""
 
     def __init__(
         self,
@@ -91,7 +96,7 @@ class ArrayStream(MessageStream):
         self._unit = self._as_unit(unit)
         self._coordinates = _as_coordinates(coordinates, self._axes, self)
         self._lay_out(
-            {"signal": {"units": self._unit}, "time": SINCE_1970},
+            {"signal": {"units": self._unit}, **{name: {} for name in self.texts}, "time": SINCE_1970},
             {"signal": "signal", "axes": ["time", *self._axes]},
             self._coordinates,
         )
@@ -118,8 +123,10 @@ class ArrayStream(MessageStream):
         axes = list(group.attrs["axes"])[1:]
         coordinates = {axis: (group[axis][()], group[axis].attrs["units"]) for axis in axes if axis in group}
         unit = signal.attrs["units"]
-        for time, (values,) in rows(group["time"], signal):
-            yield StoredMessage(time, partial(_encode, source, time, values, axes, unit, coordinates))
+        texts = [group[name] for name in cls.texts]
+        for time, (values, *said) in rows(group["time"], signal, *texts):
+            described = axes, unit, coordinates, *map(str, said)
+            yield StoredMessage(time, partial(cls._encode, source, time, values, *described))
 
     @property
     def layout(self) -> dict[str, Any] | None:
@@ -155,35 +162,45 @@ class ArrayStream(MessageStream):
         BrokerError, FileError
             when this message or an earlier one could not be delivered or written
         """
-        time = as_reference_time(trigger, reference_time, self)
+        self._send_array(as_reference_time(trigger, reference_time, self), values)
+
+    def _send_array(self, time: int, values: ArrayLike, *texts: str) -> None:
+        """Send an array, and the texts beside it."""
         given = self._as_numbers(values, len(self._axes))
         for axis, size in zip(self._axes, given.shape, strict=True):
-            if axis in self._coordinates and len(self._coordinates[axis][0]) not in (size, size + 1):
-                raise InputError(
-                    f"{self}: {size} values along {axis}, whose coordinate has"
-                    f" {len(self._coordinates[axis][0])}; expected as many, or one more for edges of bins"
-                )
+            self._check_coordinate(axis, size)
         with self._transaction:
             array = self._as_first(given, given.shape)
             row = {"signal": array[np.newaxis], "time": np.array([time])}
-            message = _encode(self.source, time, array, self._axes, self._unit, self._coordinates)
+            row |= {name: np.array([text], object) for name, text in zip(self.texts, texts, strict=True)}
+            message = self._encode(
+                self.source, time, array, self._axes, self._unit, self._coordinates, *texts
+            )
             self._send(message, time, row, (array.dtype, array.shape))
 
+    def _check_coordinate(self, axis: str, size: int) -> None:
+        """Raise an InputError where the positions along an axis are not those of so many values."""
+        if axis in self._coordinates and len(self._coordinates[axis][0]) not in (size, size + 1):
+            raise InputError(
+                f"{self}: {size} values along {axis}, whose coordinate has"
+                f" {len(self._coordinates[axis][0])}; expected as many, or one more for edges of bins"
+            )
 
-def _encode(
-    source: str,
-    time: int,
-    array: NDArray[np.generic],
-    axes: Sequence[str],
-    unit: str,
-    coordinates: Mapping[str, tuple[NDArray[np.generic], str]],
-    _number: int = 0,
-) -> bytes:
-    variables = [
-        Variable("signal", array, axes, unit=unit),
-        *(Variable(axis, at, [axis], unit=its_unit) for axis, (at, its_unit) in coordinates.items()),
-    ]
-    return bytes(serialise_da00(source, time, variables))
+    @staticmethod
+    def _encode(
+        source: str,
+        time: int,
+        array: NDArray[np.generic],
+        axes: Sequence[str],
+        unit: str,
+        coordinates: Coordinates,
+        *_: object,
+    ) -> bytes:
+        variables = [
+            Variable("signal", array, axes, unit=unit),
+            *(Variable(axis, at, [axis], unit=its_unit) for axis, (at, its_unit) in coordinates.items()),
+        ]
+        return bytes(serialise_da00(source, time, variables))
 
 
 def _as_axes(axes: object, stream: ArrayStream) -> list[str]:
@@ -191,6 +208,7 @@ def _as_axes(axes: object, stream: ArrayStream) -> list[str]:
     taken = [
         "signal",
         "time",
+        *stream.texts,
         *(column for stream in SCHEMAS.values() if stream.joins for column in stream.columns),
     ]
     expected = (

@@ -15,6 +15,7 @@ from streaming_data_types import (
     deserialise_da00,
     deserialise_ep01,
     deserialise_f144,
+    deserialise_hs01,
     deserialise_se00,
     deserialise_tdct,
     serialise_ad00,
@@ -31,6 +32,7 @@ from donki.streams.schemas.al00 import AlarmStream
 from donki.streams.schemas.da00 import ArrayStream
 from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.f144 import SeriesStream
+from donki.streams.schemas.hs01 import HistogramStream
 from donki.streams.schemas.se00 import SampleStream
 from donki.streams.schemas.tdct import TimestampStream
 from helpers.streams import open_stream
@@ -108,6 +110,29 @@ def test_arrays_are_read_by_the_library_with_axes_and_units(source, time, values
         same(signal.data, array)
         assert (coordinate.name, coordinate.axes, coordinate.unit) == (axes[-1], [axes[-1]], "ns")
         same(coordinate.data, last)
+
+
+@given(SOURCES, TIMES, st.integers(1, 4).flatmap(arrays), TEXTS)
+def test_histograms_are_read_by_the_library_with_their_edges(source, time, values, info):
+    sent = Messages()
+    axes = [f"axis {number}" for number in range(values[0].ndim)]
+    edges = [np.linspace(0, 1, size + 1) for size in values[0].shape]
+    coordinates = {axis: (at, "mm") for axis, at in zip(axes, edges, strict=True)}
+    stream = open_stream(HistogramStream, source, sent, axes=axes, coordinates=coordinates)
+    if values[0].dtype == np.uint64:
+        with pytest.raises(InputError, match="use int64 or float64"):
+            stream.send(trigger(time), values[0], info)
+        values = [array.astype(float) for array in values]
+    for array in values:
+        stream.send(trigger(time), array, info)
+    for message, array in zip(sent, values, strict=True):
+        decoded = deserialise_hs01(message)
+        assert (decoded["source"], decoded["timestamp"], decoded["info"]) == (source, time, info)
+        assert HistogramStream.source_of(message) == source
+        np.testing.assert_array_equal(decoded["data"], array)
+        for axis, at, size, its in zip(axes, edges, array.shape, decoded["dim_metadata"], strict=True):
+            assert (its["label"], its["unit"], its["length"]) == (axis, "mm", size)
+            same(its["bin_boundaries"], at)
 
 
 @given(SOURCES, st.integers(0, 2**62), st.lists(DTYPES, min_size=1, max_size=1), st.data())
@@ -207,6 +232,7 @@ def test_what_does_not_fit_is_refused_and_not_sent(open_one, values, message):
     ("kind", "options", "message"),
     [
         (ArrayStream, {"axes": []}, "axes"),
+        (HistogramStream, {"axes": ["info"]}, "axes"),
         (ArrayStream, {"axes": ["x", "x"]}, "axes"),
         (ArrayStream, {"axes": "xy"}, "axes"),
         (ArrayStream, {"axes": ["time"]}, "axes"),
