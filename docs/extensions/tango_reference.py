@@ -42,8 +42,7 @@ def _attributes(described: Any) -> Iterator[tuple[str, str, str]]:
     for name, attribute in described.attr_list.items():
         given = attribute._kwargs  # noqa: SLF001 - where PyTango keeps what a class says of its attributes
         kind = str(attribute.attr_type).removeprefix("Dev").lower()
-        if attribute.attr_format == AttrDataFormat.SPECTRUM:
-            kind += "[]"
+        kind += {AttrDataFormat.SPECTRUM: "[]", AttrDataFormat.IMAGE: "[][]"}.get(attribute.attr_format, "")
         if "unit" in given:
             kind += f" in {given['unit']}"
         words = [kind, "read, write" if attribute.attr_write == AttrWriteType.READ_WRITE else "read"]

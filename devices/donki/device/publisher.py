@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tango
 from tango.server import Device
 
@@ -150,6 +151,8 @@ def _is_followed(attribute: tango.Attribute) -> bool:
 
 def _is_same(value: object, shown: object) -> bool:
     """Return whether two values of an attribute are the same; NaN is the same as NaN."""
+    if isinstance(value, np.ndarray) and isinstance(shown, np.ndarray):
+        return np.array_equal(value, shown)
     if value == shown:
         return True
     if isinstance(value, list) and isinstance(shown, list):

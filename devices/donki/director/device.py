@@ -19,6 +19,7 @@ from donki.device.properties.rules import read_folder
 from donki.device.publisher import Publisher
 from donki.device.serving import serve
 from donki.device.set_points import show_set_points
+from donki.director.interface.event_attributes import EventAttributes
 from donki.director.interface.player_attributes import PlayerAttributes
 from donki.director.interface.properties import DirectorProperties
 from donki.director.interface.run_attributes import RunAttributes
@@ -41,7 +42,7 @@ CLOSE_PATIENCE = 1.2
 EXIT_PATIENCE = 30.0
 
 
-class DonkiDirector(SequenceAttributes, PlayerAttributes, RunAttributes, DirectorProperties):
+class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAttributes, DirectorProperties):
     """Sends triggers to the Players, one after another, level by level."""
 
     def __init__(self, *args: Any) -> None:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from donki.director.conducting.durations import Durations
+from donki.director.conducting.event_counts import EventCounts
 from donki.director.conducting.player_worker import Answer, PlayerWorker
 from donki.director.log import RunLog
 from donki.director.output.run_record import RunRecord
@@ -77,6 +78,8 @@ class Conductor:
     ----------
     run, sequence, record
         as given; while it conducts, no other thread changes the sequence
+    events
+        how many the Players sent at the last triggers
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Conductor:
             entry.name: PlayerWorker(entry, run, self._inbox.put, record, threads) for entry in entries
         }
         self._durations = {player: Durations() for player in self._workers}
+        self.events = EventCounts(self._workers, sequence.completed)
         self._ended = ended
         self._heard_until = 0
         self._armed = threading.Event()
@@ -247,6 +251,7 @@ class Conductor:
                 case _:
                     if isinstance(effect, Attempt) and effect.outcome is Outcome.DONE:
                         self._durations[effect.player].add((effect.done - effect.sent) / SECOND)
+                    self.events.note(effect)
                     self.record.note(effect)
                     self._log.note(effect)
 

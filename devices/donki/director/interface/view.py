@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from donki.director.conducting.event_counts import LastCounts
 from donki.director.players.player_table import PlayerRow
 from donki.director.runs.runs import Runs
 from donki.director.runs.status import Standing
@@ -20,3 +21,8 @@ class View:
     def players(self) -> list[PlayerRow]:
         """The Players, from when they were first asked for in this request."""
         return self._runs.player_rows()
+
+    @cached_property
+    def last_counts(self) -> LastCounts:
+        """The events of the last triggers, from when they were first asked for in this request."""
+        return self._runs.last_counts()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from donki.director.conducting.conductor import Conductor
+from donki.director.conducting.event_counts import LastCounts
 from donki.director.conducting.roster_watch import RosterWatch
 from donki.director.log import RunLog
 from donki.director.output.recorder import Recorder
@@ -91,6 +92,11 @@ class RunsState:
         if conductor is None:
             return player_rows(self.roster.entries, {}, lambda _player: (math.nan, math.nan))
         return player_rows(self.roster.entries, conductor.sequence.members, conductor.times)
+
+    def last_counts(self) -> LastCounts:
+        """Return the events of the last triggers of the run in progress, or of the last one."""
+        conductor = self._conductor
+        return conductor.events.last() if conductor else LastCounts()
 
     @property
     def disabled(self) -> list[str]:
