@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from donki_client.api.director import Director
     from donki_client.api.errors import SequenceError, UnreachableError
     from donki_client.api.snapshot import PlayerStatus, Snapshot
+    from donki_client.api.trigger_events import TriggerEvents
     from donki_client.api.waiting import IfInterrupted
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "PlayerStatus",
     "SequenceError",
     "Snapshot",
+    "TriggerEvents",
     "UnreachableError",
 ]
 
@@ -30,6 +32,7 @@ _MODULES = {
     "PlayerStatus": "donki_client.api.snapshot",
     "SequenceError": "donki_client.api.errors",
     "Snapshot": "donki_client.api.snapshot",
+    "TriggerEvents": "donki_client.api.trigger_events",
     "UnreachableError": "donki_client.api.errors",
 }
 

@@ -85,6 +85,7 @@ class AsyncDirector:
         """Return the Players that the Director found."""
         return await self.ask(lambda director: director.players)
 
+    trigger_events = _asking(Director.trigger_events)
     check_idle = _asking(Director.check_idle)
 
     async def configure(

@@ -14,6 +14,7 @@ from donki_client.address import Address
 from donki_client.api.errors import SequenceError
 from donki_client.api.proxy import Proxy
 from donki_client.api.snapshot import PlayerStatus, Snapshot, seconds
+from donki_client.api.trigger_events import TriggerEvents
 
 #: The Tango class of a Director.
 CLASS = "DonkiDirector"
@@ -31,6 +32,9 @@ SNAPSHOT = {
     "last_error": "LastError",
     "last_failure": "LastFailure",
 }
+
+#: The attributes that tell the events of the last triggers.
+TRIGGER_EVENTS = ("RunId", "CompletedTriggers", "Players", "PlayerTriggerEvents")
 
 
 def full_name(device: str, database: str | Address | None) -> str:
@@ -175,6 +179,11 @@ class DirectorDevice:
         """Return where the sequence stands, read in one request."""
         told = dict(zip(SNAPSHOT, self._proxy.read(*SNAPSHOT.values()), strict=True))
         return Snapshot(**told | {"last_failure": json.loads(told["last_failure"])})
+
+    def trigger_events(self) -> TriggerEvents:
+        """Return the events of the last complete triggers, at most 4096, read in one request."""
+        run_id, completed, players, events = self._proxy.read(*TRIGGER_EVENTS)
+        return TriggerEvents(run_id, int(completed), dict(zip(players, events, strict=True)))
 
     def configure(
         self,
