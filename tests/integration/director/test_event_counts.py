@@ -8,21 +8,8 @@ import pytest
 import tango
 
 from donki.limits import OnError
-from helpers.orchestra import an_orchestra
+from helpers.orchestra import SCRIPTS, an_orchestra
 from helpers.support import wait_until
-
-SCRIPT = """
-def setup(player):
-    global stream
-    stream = player.events(player.name, source="counted")
-
-def action(trigger, player):
-    if trigger == player.parameters.get("fails_at"):
-        raise ValueError("no neutrons")
-    events = int(player.rng(trigger).integers(1, 2000))
-    stream.send(trigger, range(events), range(events))
-    player.log.info("%d", events)
-"""
 
 READ = ("State", "CompletedTriggers", "TriggerEvents", "PlayerTriggerEvents")
 
@@ -30,11 +17,11 @@ READ = ("State", "CompletedTriggers", "TriggerEvents", "PlayerTriggerEvents")
 @pytest.fixture(scope="module")
 def orchestra(facility, tmp_path_factory):
     folder = tmp_path_factory.mktemp("counted")
-    script = folder / "counted.py"
-    script.write_text(SCRIPT)
     broker = str(facility.start_broker())
     names = ("a", "b", "off")
-    with an_orchestra(facility, folder, "counted", *names, script=script, KafkaBrokers=broker) as orchestra:
+    with an_orchestra(
+        facility, folder, "counted", *names, script=SCRIPTS / "counted.py", KafkaBrokers=broker
+    ) as orchestra:
         orchestra.players["off"].Priority = -1
         orchestra.players["b"].OnError = OnError.SKIP
         yield orchestra
@@ -47,7 +34,7 @@ def read(director):
 
 def test_events_are_counted_trigger_by_trigger_and_player_by_player(orchestra):
     director = orchestra.director
-    orchestra.players["b"].Parameters = json.dumps({"fails_at": 3})
+    orchestra.players["b"].Parameters = json.dumps({"fail_at": 3})
     orchestra.refresh()
     director.Triggers = 5
     director.Start()
