@@ -191,6 +191,8 @@ class ScanRun:
 
     def _count(self, point: Point) -> None:
         events = self._connected().trigger_events()
+        if events.run_id != self._run_id:  # that the run is over is told by the next look
+            return
         next_trigger = point.first + len(point.counted) + 1
         for trigger, by_player in events.after(next_trigger - 1).items():
             if trigger != next_trigger:
@@ -228,8 +230,8 @@ class ScanRun:
             setattr(director, name, value)
 
     def _restore(self, now: Snapshot) -> None:
-        """Set the Director as it was before the run, unless it plays another one."""
-        if not now.in_progress:
+        """Set the Director as it was before the run, unless it plays another one by now."""
+        if self._is_ours(now) or not now.in_progress:
             for name, value in self._before.items():
                 setattr(self._connected(), name, value)
         self._before = {}

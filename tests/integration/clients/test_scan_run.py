@@ -10,16 +10,21 @@ from donki_client.sardana.scan_run import ScanRun
 from helpers.orchestra import an_orchestra
 from helpers.support import wait_until
 
-SCRIPT = "def action(trigger): ..."
+SCRIPT = "def action(trigger, player): player.wait(player.parameters.get('wait', 0))"
 
 
 @pytest.fixture(scope="module")
-def director(facility, tmp_path_factory):
+def orchestra(facility, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scan")
     script = folder / "idle.py"
     script.write_text(SCRIPT)
-    with an_orchestra(facility, folder, "scan", "a", script=script):
-        yield Director("donki/director/scan", facility.database)
+    with an_orchestra(facility, folder, "scan", "a", script=script) as orchestra:
+        yield orchestra
+
+
+@pytest.fixture
+def director(orchestra):
+    return Director("donki/director/scan", orchestra.facility.database)
 
 
 @pytest.fixture
@@ -67,6 +72,19 @@ def test_a_run_that_was_ended_by_somebody_else_fails_the_point(run, director):
     director.stop()
     assert "was ended at trigger" in played(run).failure
     assert director.period == 0
+
+
+def test_the_director_is_as_before_also_where_the_run_takes_long_to_end(run, director, orchestra):
+    orchestra.players["a"].Parameters = '{"wait": 2.5}'
+    run.prepare(1)
+    run.play(5, 0.02)
+    wait_until("it plays", lambda: director.snapshot().current_trigger == 1)
+    run.stop()
+    assert run.look().is_over
+    assert director.snapshot().in_progress
+    assert (director.period, director.step_triggers) == (0, 1)
+    assert director.wait(10).current_trigger == 1
+    orchestra.players["a"].Parameters = "{}"
 
 
 def test_a_director_that_plays_for_somebody_else_is_left_as_it_is(run, director):
