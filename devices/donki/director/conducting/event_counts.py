@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from donki.director.rules.effects import Attempt, Effect, Outcome, TriggerDone
 
 #: Of how many of the last complete triggers the counts are kept.
-MOST_TRIGGERS = 4096
+REMEMBERED = 4096
 
 _NONE = np.zeros((0, 0), np.int64)
 
@@ -62,7 +62,7 @@ class EventCounts:
     def __init__(self, players: Iterable[str], completed: int) -> None:
         self._players = tuple(players)
         self._rows = {player: row for row, player in enumerate(self._players)}
-        self._counts = np.zeros((len(self._players), MOST_TRIGGERS), np.int64)
+        self._counts = np.zeros((len(self._players), REMEMBERED), np.int64)
         self._present = [0] * len(self._players)
         self._completed = completed
         self._kept = 0
@@ -75,7 +75,7 @@ class EventCounts:
                 self._present[self._rows[effect.player]] = report["events"]
             case TriggerDone():
                 with self._lock:
-                    self._counts[:, self._kept % MOST_TRIGGERS] = self._present
+                    self._counts[:, self._kept % REMEMBERED] = self._present
                     self._kept += 1
                     self._completed = effect.trigger
                 self._present = [0] * len(self._players)
@@ -83,6 +83,6 @@ class EventCounts:
     def last(self) -> LastCounts:
         """Return the counts of the last triggers."""
         with self._lock:
-            newest = self._kept % MOST_TRIGGERS
-            older = self._counts[:, newest:] if self._kept >= MOST_TRIGGERS else self._counts[:, :0]
+            newest = self._kept % REMEMBERED
+            older = self._counts[:, newest:] if self._kept >= REMEMBERED else self._counts[:, :0]
             return LastCounts(self._completed, self._players, np.hstack([older, self._counts[:, :newest]]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from donki.director.conducting.event_counts import MOST_TRIGGERS
+from donki.director.conducting.event_counts import REMEMBERED
 from donki.director.interface.declaring import MAX_PLAYERS, shown
 
 
@@ -18,15 +18,15 @@ class EventAttributes:
     TriggerEvents = shown(
         lambda director: director.view.last_counts.total,
         dtype=(int,),
-        max_dim_x=MOST_TRIGGERS,
+        max_dim_x=REMEMBERED,
         label="Events at each trigger",
-        doc=f"Events that all Players sent at each of the last {MOST_TRIGGERS} complete triggers of the run, "
+        doc=f"Events that all Players sent at each of the last {REMEMBERED} complete triggers of the run, "
         "the newest last: that of CompletedTriggers.",
     )
     PlayerTriggerEvents = shown(
         lambda director: director.view.last_counts.of([row.name for row in director.view.players]),
         dtype=((int,),),
-        max_dim_x=MOST_TRIGGERS,
+        max_dim_x=REMEMBERED,
         max_dim_y=MAX_PLAYERS,
         label="Events of each player at each trigger",
         doc="As TriggerEvents, with a row for each Player in the order of Players; 0 for a trigger missed.",

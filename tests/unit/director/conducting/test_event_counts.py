@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from donki.director.conducting.event_counts import MOST_TRIGGERS, EventCounts, LastCounts
+from donki.director.conducting.event_counts import REMEMBERED, EventCounts, LastCounts
 from donki.director.rules.effects import Attempt, Outcome, TriggerDone
 
 
@@ -22,16 +22,14 @@ def test_before_the_first_trigger_there_are_none():
         assert counts.of(["a", "b", "c"]).shape == (3, 0)
 
 
-@pytest.mark.parametrize(
-    "triggers", [1, MOST_TRIGGERS - 1, MOST_TRIGGERS, MOST_TRIGGERS + 1, 3 * MOST_TRIGGERS]
-)
+@pytest.mark.parametrize("triggers", [1, REMEMBERED - 1, REMEMBERED, REMEMBERED + 1, 3 * REMEMBERED])
 def test_the_last_triggers_are_kept_in_order(triggers):
     counts = EventCounts(["a", "b"], 0)
     for trigger in range(1, triggers + 1):
         counts.note(sent(trigger, "b", 7 * trigger))
         counts.note(sent(trigger, "a", trigger))
         counts.note(done(trigger))
-    kept = range(max(1, triggers - MOST_TRIGGERS + 1), triggers + 1)
+    kept = range(max(1, triggers - REMEMBERED + 1), triggers + 1)
     last = counts.last()
     assert last.completed == triggers
     assert last.total.tolist() == [8 * trigger for trigger in kept]
