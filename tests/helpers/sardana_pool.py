@@ -54,7 +54,7 @@ class Door:
         [xml] = self.device.RunMacro(shlex.split(line))
         return re.search(r'id="([^"]+)"', xml)[1]
 
-    def ended(self, macro: str, limit: float = 30.0) -> str:
+    def ended(self, macro: str, limit: float = 60.0) -> str:
         """Wait for the end of a macro, and return how it ended."""
         with self._changed:
             assert self._changed.wait_for(lambda: self._states.get(macro) in ENDED, limit), "it does not end"

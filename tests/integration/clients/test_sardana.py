@@ -29,6 +29,9 @@ PLAYERS = ("detector", "monitor")
 CHANNELS = ("triggers", "events", "detector_events", "monitor_events")
 PERIOD = 0.05
 
+# A MacroServer is busy for ten seconds when it starts, for longer where the machine has other things to do.
+pytestmark = pytest.mark.timeout(300)
+
 
 class Hall:
     """An orchestra and a Sardana of one database; `door` runs macros."""
