@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,20 +17,13 @@ from donki_client.facility.database import start_database
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Processes
 from helpers.orchestra import an_orchestra
-from helpers.support import free_port, needs, took, wait_until
+from helpers.qt import offscreen_application
+from helpers.support import free_port, took, wait_until
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:This function will be removed in future versions of pint"),
     pytest.mark.timeout(180),
 ]
-
-#: What must succeed before a panel can be shown.
-OPEN = """
-from donki_client.panel.opening import check_qt
-check_qt()
-from donki_client.panel.app import an_application
-an_application()
-"""
 
 #: A device that ended without a word is missed by Tango after at most 10 s; it is found again as late.
 HEARTBEAT = 25.0
@@ -39,15 +31,7 @@ HEARTBEAT = 25.0
 
 @pytest.fixture(scope="module")
 def app():
-    """Qt's application, drawn to memory."""
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    # In a process of its own: Qt ends the process in which it finds no platform.
-    opened = subprocess.run([sys.executable, "-c", OPEN], capture_output=True, text=True, check=False)
-    words = (opened.stderr.splitlines() or [f"exit status {opened.returncode}"])[-1]
-    needs("Qt for the panel", opened.returncode == 0, words)
-    from donki_client.panel.app import an_application
-
-    return an_application()
+    return offscreen_application()
 
 
 class Database:
