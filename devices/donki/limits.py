@@ -1,4 +1,4 @@
-"""What can be set at a Player for the Director to obey, each bound written once."""
+"""What can be set at a Director and at a Player for it to obey, each bound written once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from donki.errors import InputError
 #: The priority of a Player that is left out.
 DISABLED = -1
 
-#: The longest Timeout, in s.
-MOST_TIMEOUT = 86_400.0
+#: The largest priority.
+MOST_PRIORITY = 2**31 - 1
+
+#: The shortest and the longest Timeout, in s, which is kept to the ms.
+LEAST_TIMEOUT, MOST_TIMEOUT = 0.001, 86_400
+TIMEOUT_DECIMALS = 3
 
 #: The most often that a trigger is sent again.
 MOST_RETRIES = 1_000_000
+
+#: The most triggers of a sequence that has an end, and of a Step; at 1 kHz they take 30 years.
+MOST_TRIGGERS = 999_999_999_999
+
+#: The longest Period, in s, which is kept to the ns.
+MOST_PERIOD = 86_400
+PERIOD_DECIMALS = 9
 
 
 class OnError(IntEnum):
@@ -35,16 +46,17 @@ def check_priority(priority: int) -> int:
 
     The lower acts first at a trigger; the same act in parallel.
     """
-    if not DISABLED <= priority <= 2**31 - 1:
+    if not DISABLED <= priority <= MOST_PRIORITY:
         raise InputError(f"Priority: a whole number from 0, or -1 to leave the Player out; got {priority}")
     return priority
 
 
 def check_timeout(seconds: float) -> float:
-    """Return the timeout of an action in s if a Player can have it, or raise InputError."""
-    if not (math.isfinite(seconds) and 0 < seconds <= MOST_TIMEOUT):
-        raise InputError(f"Timeout: more than 0 s and at most {MOST_TIMEOUT:.0f} s; got {seconds}")
-    return seconds
+    """Return the timeout of an action in s, to the ms, if a Player can have it, or raise InputError."""
+    rounded = round(seconds, TIMEOUT_DECIMALS) if math.isfinite(seconds) else seconds
+    if not LEAST_TIMEOUT <= rounded <= MOST_TIMEOUT:
+        raise InputError(f"Timeout: from {LEAST_TIMEOUT} s to {MOST_TIMEOUT} s; got {seconds}")
+    return rounded
 
 
 def check_retries(retries: int) -> int:

@@ -19,7 +19,7 @@ from pydantic import (
 
 from donki.errors import InputError
 from donki.json_text import to_json
-from donki.limits import check_priority, check_retries
+from donki.limits import check_priority, check_retries, check_timeout
 from donki.player.script.path import shipped_scripts
 from donki.streams.aliases import read_aliases
 from donki.streams.faults.kinds import KINDS
@@ -28,6 +28,7 @@ from donki_client.scenario.fields import (
     Duration,
     Part,
     Policy,
+    Time,
     Topic,
     in_folder,
     obeying,
@@ -124,7 +125,7 @@ class ScenarioPlayer(Part):
     priority: Annotated[int, obeying(check_priority), Field(json_schema_extra={"minimum": -1})] = 0
     """Lower acts first at a trigger, the same acts in parallel, -1 is left out."""
 
-    timeout: Duration = Field(default=60.0, examples=["2 s"])
+    timeout: Annotated[Time, obeying(check_timeout)] = Field(default=60.0, examples=["2 s"])
     """How long one action may take, its data delivered."""
 
     on_error: Policy = "ABORT"

@@ -9,10 +9,12 @@ from typing import Any
 from tango import DevState
 from tango.server import Device
 
+from donki.device.commands import set_points
 from donki.device.configured import Configured
 from donki.device.init_turn import InitTurn
 from donki.device.log import DeviceLog
 from donki.device.publisher import Changed, Publisher
+from donki.device.set_points import show_set_points
 from donki.device.tango_text import carried_status
 from donki.threads import Threads
 
@@ -63,11 +65,17 @@ class DonkiDevice(Configured, Device):
             try:
                 super().init_device()
                 self._begin()
+                show_set_points(self, set_points(self))
             except Exception as error:  # noqa: BLE001 - nobody else could tell
                 self._init_failure = f"Init: {self._threads.caught('Init', error)}; mend it, then Init"
                 self._close_all()
                 shown = {"State": self.dev_state, "Status": self.dev_status}
                 self._closing.callback(Publisher(self, shown, self.changed, self._threads).end)
+
+    def server_init_hook(self) -> None:
+        """Show the set points again: Tango has shown what is memorized since `init_device`."""
+        if not self._init_failure:
+            show_set_points(self, set_points(self))
 
     def delete_device(self) -> None:
         """Close what there is, when the server ends or Init is called."""

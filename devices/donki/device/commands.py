@@ -66,13 +66,13 @@ def readers(device: Any) -> dict[str, Callable[[], Any]]:
     return {name: functools.partial(made.fget.__wrapped__, device) for name, made in _declared(device)}
 
 
-def set_points(device: Any) -> dict[str, Any]:
-    """Return the present values of the attributes that can be written, by name."""
+def set_points(device: Any, *names: str) -> dict[str, Any]:
+    """Return the present values of all attributes that can be written, or of some, as Tango carries them."""
     read_write = tango.AttrWriteType.READ_WRITE
     return {
-        name: made.fget.__wrapped__(device)
+        name: carried(made.fget.__wrapped__(device))
         for name, made in _declared(device)
-        if made.attr_write == read_write
+        if made.attr_write == read_write and (name in names or not names)
     }
 
 

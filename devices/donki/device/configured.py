@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from donki.device.commands import set_points
 from donki.device.errors import as_dev_failed
 from donki.device.properties.reading import read_properties
-from donki.device.set_points import restore
+from donki.device.set_points import restore, show_set_points
 from donki.errors import NotAllowedError
 
 
@@ -50,7 +51,13 @@ class Configured:
 
     @contextmanager
     def setting(self, name: str) -> Iterator[None]:
-        """Apply what is written to an attribute, which mends a memorized value that was refused."""
+        """Apply what is written to an attribute, which mends a memorized value that was refused.
+
+        Its set point, also the one that is memorized, is then what it reads: the value as it was rounded.
+        """
         with as_dev_failed(name):
-            yield
-            self._wrong_memorized.pop(name, None)
+            try:
+                yield
+                self._wrong_memorized.pop(name, None)
+            finally:
+                show_set_points(self, set_points(self, name))

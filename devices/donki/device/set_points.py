@@ -1,4 +1,4 @@
-"""Set points: what a panel shows beside a value, and what is memorized of them in the database."""
+"""Set points: what a panel lets people write and shows beside a value, and what is memorized of them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,34 @@ from donki.errors import DonkiError, InputError
 MEMORIZED: dict[str, Any] = {"access": tango.AttrWriteType.READ_WRITE, "memorized": True}
 
 
+def whole_numbers(least: int, most: int) -> dict[str, Any]:
+    """Return the options of an attribute of whole numbers: its range, and a format as wide as the largest.
+
+    The wheel on which ATKPanel has people write a number has the digits of the format: five for ``%d``, and
+    what is larger loses its first ones.
+    """
+    return {"dtype": int, "min_value": least, "max_value": most, "format": f"%{len(str(most))}d"}
+
+
+def rounded_numbers(least: float, most: int, decimals: int) -> dict[str, Any]:
+    """Return the options of an attribute of numbers that are kept to so many decimals, as `whole_numbers`.
+
+    ATK takes the width for the number of all digits, the point not counted.
+    """
+    width = len(str(most)) + decimals
+    return {"dtype": float, "min_value": least, "max_value": most, "format": f"%{width}.{decimals}f"}
+
+
 def show_set_points(device: Device, values: Mapping[str, bool | int | float | str]) -> None:
     """Give writable attributes their present values as set points.
 
-    Tango's own are 0 and ``Not initialised``, which a panel would offer to write. Tango shows what is
-    memorized later, which replaces them.
+    Tango's own are 0 and ``Not initialised``, or the text that is memorized, or what a client wrote before it
+    was rounded: a panel would offer to write them, and Taurus take them for an edit that was never sent.
 
     Parameters
     ----------
     device
-        the device, in its `init_device`
+        whose attributes they are
     values
         by attribute name
     """

@@ -13,12 +13,11 @@ import tango
 from tango import DevState
 
 from donki.device.calls import full_name
-from donki.device.commands import command, readers, set_points
+from donki.device.commands import command, readers
 from donki.device.errors import as_dev_failed
 from donki.device.properties.rules import read_folder
 from donki.device.publisher import Publisher
 from donki.device.serving import serve
-from donki.device.set_points import show_set_points
 from donki.director.interface.event_attributes import EventAttributes
 from donki.director.interface.player_attributes import PlayerAttributes
 from donki.director.interface.properties import DirectorProperties
@@ -72,7 +71,6 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
             self.changed.set,
         )
         self._closing.callback(self._close)
-        show_set_points(self, set_points(self))
         self._publisher = Publisher(
             self,
             {"State": self._look, "Status": self.dev_status, **readers(self)},

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from donki.director.rules.pace import check_period
+from donki.director.rules.pace import SECOND, check_period
 from donki.director.rules.sequence_state import check_step, check_triggers
 from donki.errors import InputError
 from donki.json_text import parse_object
@@ -14,6 +14,9 @@ from donki.numeric import read_number, read_whole
 
 #: The most characters of a run's title.
 MOST_TITLE = 10_000
+
+#: The seed of a run that draws one when it starts.
+DRAWN_SEED = -1
 
 
 class Settings:
@@ -26,7 +29,7 @@ class Settings:
     step
         triggers of one Step, from 1
     period
-        from trigger to trigger, in s, as it was set; `period_ns` is what it is rounded to
+        from trigger to trigger, in s; `period_ns` is the same in ns
     title
         of the run
     metadata
@@ -42,7 +45,7 @@ class Settings:
         self.period_ns = 0
         self.title = ""
         self.metadata = "{}"
-        self.seed = -1
+        self.seed = DRAWN_SEED
 
     @property
     def from_text(self) -> dict[str, Callable[[str], None]]:
@@ -61,9 +64,9 @@ class Settings:
         self.step = check_step(triggers)
 
     def set_period(self, period: float) -> None:
-        """Set the time from trigger to trigger in s; InputError unless it is finite and not negative."""
+        """Set the time from trigger to trigger in s, to the ns; InputError as of `check_period`."""
         self.period_ns = check_period(period)
-        self.period = period
+        self.period = self.period_ns / SECOND
 
     def set_title(self, title: str) -> None:
         """Set the title; InputError where it is longer than `MOST_TITLE`."""
@@ -77,8 +80,8 @@ class Settings:
         self.metadata = text
 
     def set_seed(self, seed: int) -> None:
-        """Set the seed; InputError unless from 0, or -1."""
-        if seed < -1:
+        """Set the seed; InputError unless from 0, or `DRAWN_SEED`."""
+        if seed < DRAWN_SEED:
             raise InputError(f"RunSeed: a whole number from 0, or -1 to draw one at each Start; got {seed}")
         self.seed = seed
 

@@ -8,7 +8,7 @@ from typing import Any
 import tango
 from tango import DevState, DispLevel
 
-from donki.device.commands import attribute, command, readers, set_points
+from donki.device.commands import attribute, command, readers
 from donki.device.errors import as_dev_failed
 from donki.device.properties.kafka import read_kafka_options
 from donki.device.properties.rules import read_folders
@@ -61,7 +61,6 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         )
         self._closing.callback(self._close)
         self.use_settings()
-        show_set_points(self, set_points(self))
         self._publisher = Publisher(
             self,
             {"State": self.dev_state, "Status": self.dev_status, **readers(self)},
@@ -95,14 +94,17 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         return self.settings.script
 
     def _write_Script(self, name: str) -> None:
-        with self.setting("Script"), tango.AutoTangoAllowThreads(self):
+        with self.setting("Script"):
             present = self.settings.script
             self.settings.set_script(name)
             self._wrong_memorized.pop("Script", None)
             if not name and not self._script_runner.loader.script:
                 return
+            # An event that is pushed while the script loads has both.
+            show_set_points(self, {"Script": name})
             try:
-                self._load_script()
+                with tango.AutoTangoAllowThreads(self):
+                    self._load_script()
             except NotAllowedError:
                 # The run in progress goes on with the script that it has.
                 self.settings.script = present

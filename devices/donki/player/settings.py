@@ -79,7 +79,7 @@ class Settings:
         self.faults = text
 
     def set_timeout(self, seconds: float) -> None:
-        """Set the timeout in s; InputError unless it is above 0 and at most `donki.limits.MOST_TIMEOUT`."""
+        """Set the timeout in s, to the ms; InputError as of `check_timeout`."""
         self.timeout = check_timeout(seconds)
 
     def set_on_error(self, policy: int) -> None:

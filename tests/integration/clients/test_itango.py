@@ -81,7 +81,7 @@ def test_labels_and_help_are_read(said):
 
 
 def test_a_mistake_is_answered_in_one_line(said):
-    assert "Donki_InputError: Triggers: a whole number from 1, or -1 for endless; got 0" in said
+    assert "Donki_InputError: Triggers: a whole number from 1 to 999999999999, or -1 for endless" in said
     assert "Donki_NotAllowedError: Stop is not allowed while the Director is ON" in said
     assert "Traceback" not in said
 

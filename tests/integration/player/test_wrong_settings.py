@@ -34,13 +34,13 @@ PLAYER_MEMORIZED = {
     ),
     "Timeout": (
         ["60", "0.5", "86400", "1e-3"],
-        ["abc", "", "0", "-1", "nan", "inf", "1e99", "86400.5", "1,5"],
+        ["abc", "", "0", "4e-4", "-1", "nan", "inf", "1e99", "86400.5", "1,5"],
     ),
     "OnError": (["0", "1", "2", "3"], [*NO_WHOLE, "RETRY", "4", "9", "-1"]),
     "Retries": (["0", "7", "1000000"], [*NO_WHOLE, "-1", "1000001"]),
 }
 DIRECTOR_MEMORIZED = {
-    "Triggers": (["1", "-1", "5000000000"], [*NO_WHOLE, "0", "-2"]),
+    "Triggers": (["1", "-1", "5000000000"], [*NO_WHOLE, "0", "-2", "1000000000000"]),
     "Period": (["0", "0.0714", "86400"], ["abc", "", "-1", "nan", "inf", "1e99", "1,5"]),
 }
 
@@ -92,7 +92,9 @@ def draw(rng, table):
 
 def read_all(device):
     for attribute in device.get_attribute_list():
-        device.read_attribute(attribute)
+        reading = device.read_attribute(attribute)
+        # A panel offers what a device has, not what is memorized and refused.
+        assert not reading.w_dim_x or reading.w_value == reading.value, attribute
 
 
 def said_of(device, memorized, properties):

@@ -86,7 +86,7 @@ class Controls(QWidget):
         if "Triggers" in picture.director:
             self.triggers.show_value(str(snapshot.triggers))
         if "Period" in picture.director:
-            self.period.show_value(f"{picture.director['Period']:.9g}")
+            self.period.show_value(f"{picture.director['Period']:.14g}")
             self._frequency.setText(frequency(picture.director["Period"]))
         self.title.show_value(picture.director.get("RunTitle", ""))
         endless = snapshot.triggers < 0 and snapshot.in_progress

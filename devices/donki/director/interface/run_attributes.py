@@ -7,7 +7,7 @@ import json
 from tango import DispLevel
 
 from donki.director.interface.declaring import run_setting, shown
-from donki.director.settings import Settings
+from donki.director.settings import DRAWN_SEED, Settings
 
 
 class RunAttributes:
@@ -48,7 +48,9 @@ class RunAttributes:
         Settings.set_seed,
         dtype=int,
         label="Seed of the run",
-        min_value=-1,
+        min_value=DRAWN_SEED,
+        # As wide as an int64, whose largest value Tango cannot take for a limit: it makes a double of it.
+        format="%19d",
         doc="Seed of the next run's random numbers; -1: another at each Start.",
     )
     LastError = shown(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 
-from donki.device.set_points import MEMORIZED
+from donki.device.set_points import MEMORIZED, rounded_numbers, whole_numbers
 from donki.director.interface.declaring import of_sequence, run_setting
+from donki.director.rules.sequence_state import ENDLESS
 from donki.director.settings import Settings
+from donki.limits import MOST_PERIOD, MOST_TRIGGERS, PERIOD_DECIMALS
 
 
 class SequenceAttributes:
@@ -18,11 +20,10 @@ class SequenceAttributes:
         lambda director: director.runs.triggers,
         Settings.set_triggers,
         lambda sequence, settings: setattr(sequence, "triggers", settings.triggers),
-        dtype=int,
         label="Triggers",
-        min_value=-1,
         doc="Triggers in a sequence, from 1; -1: until Stop, as reads one begun by Arm. A change reaches the "
         "sequence in progress.",
+        **whole_numbers(ENDLESS, MOST_TRIGGERS),
         **MEMORIZED,
     )
     StepTriggers = run_setting(
@@ -30,23 +31,19 @@ class SequenceAttributes:
         lambda director: director.run_settings.step,
         Settings.set_step,
         lambda sequence, settings: setattr(sequence, "step", settings.step),
-        dtype=int,
         label="Triggers of a step",
-        min_value=1,
         doc="Triggers that one Step sends, from 1, at the Period; then the sequence is paused again.",
+        **whole_numbers(1, MOST_TRIGGERS),
     )
     Period = run_setting(
         "Period",
         lambda director: director.run_settings.period,
         Settings.set_period,
         lambda sequence, settings: sequence.pace.change(settings.period_ns),
-        dtype=float,
         label="Period",
-        min_value=0,
-        max_value=86_400,
         unit="s",
-        format="%13.9f",
-        doc="From trigger to trigger, kept to the ns; 0: as fast as the Players answer.",
+        doc="From trigger to trigger, rounded to the ns; 0: as fast as the Players answer.",
+        **rounded_numbers(0, MOST_PERIOD, PERIOD_DECIMALS),
         **MEMORIZED,
     )
     CurrentTrigger = of_sequence(

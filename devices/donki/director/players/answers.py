@@ -23,7 +23,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from donki.errors import AnswerError, InputError
-from donki.limits import DISABLED, MOST_RETRIES, OnError
+from donki.limits import DISABLED, MOST_RETRIES, MOST_TIMEOUT, OnError
 from donki.run import VERSION, Run
 from donki.streams.schemas import SCHEMAS
 from donki.versions import check_version
@@ -184,7 +184,7 @@ class Settings(TypedDict):
     """What a Player says of itself, by attribute."""
 
     Priority: Annotated[int, Field(ge=DISABLED, lt=1 << 31)]
-    Timeout: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+    Timeout: Annotated[float, Field(gt=0, le=MOST_TIMEOUT, allow_inf_nan=False)]
     OnError: Annotated[int, Field(ge=min(OnError), le=max(OnError))]
     Retries: Annotated[int, Field(ge=0, le=MOST_RETRIES)]
     Script: _Text

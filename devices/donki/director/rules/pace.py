@@ -6,6 +6,7 @@ import math
 from collections import deque
 
 from donki.errors import InputError
+from donki.limits import MOST_PERIOD
 
 SECOND = 1_000_000_000
 
@@ -18,8 +19,10 @@ REMEMBERED = 1_000
 
 def check_period(period: float) -> int:
     """Return the period in ns for one in s, or raise InputError."""
-    if not (math.isfinite(period) and 0 <= period <= 86_400):
-        raise InputError(f"Period: seconds from 0 (as fast as the Players answer) to 86400; got {period}")
+    if not 0 <= period <= MOST_PERIOD:
+        raise InputError(
+            f"Period: seconds from 0 (as fast as the Players answer) to {MOST_PERIOD}; got {period}"
+        )
     return round(period * SECOND)
 
 

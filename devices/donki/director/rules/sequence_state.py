@@ -9,21 +9,24 @@ from donki.director.rules.effects import Failure, Pending, PlayerState
 from donki.director.rules.pace import Pace
 from donki.director.rules.states import Heading, Phase, State, state_of
 from donki.errors import InputError
+from donki.limits import MOST_TRIGGERS
 
 ENDLESS = -1
 
 
 def check_step(triggers: int) -> int:
     """Return the number of triggers if one Step can send so many, or raise InputError."""
-    if not 0 < triggers < 2**63:
-        raise InputError(f"StepTriggers: a whole number from 1; got {triggers}")
+    if not 1 <= triggers <= MOST_TRIGGERS:
+        raise InputError(f"StepTriggers: a whole number from 1 to {MOST_TRIGGERS}; got {triggers}")
     return triggers
 
 
 def check_triggers(triggers: int) -> int:
     """Return the number of triggers if a sequence can have it, or raise InputError."""
-    if not 0 < triggers < 2**63 and triggers != ENDLESS:
-        raise InputError(f"Triggers: a whole number from 1, or -1 for endless; got {triggers}")
+    if not 1 <= triggers <= MOST_TRIGGERS and triggers != ENDLESS:
+        raise InputError(
+            f"Triggers: a whole number from 1 to {MOST_TRIGGERS}, or {ENDLESS} for endless; got {triggers}"
+        )
     return triggers
 
 

@@ -19,6 +19,7 @@ from donki.director.runs.check import all_findings, of_one_name, too_short
 from donki.director.runs.recovery import taken_up
 from donki.director.runs.runs_state import RunsState
 from donki.director.runs.status import describe_failure
+from donki.director.settings import DRAWN_SEED
 from donki.errors import DonkiError, FileError, NotAllowedError, SetUpError
 from donki.run import Run
 
@@ -49,7 +50,7 @@ class Runs(RunsState):
             entries = self.roster.refresh()
             self._check(entries)
             settings = self._settings
-            seed = None if settings.seed < 0 else settings.seed
+            seed = None if settings.seed == DRAWN_SEED else settings.seed
             run = Run.new(settings.title, settings.read_metadata(), seed, self._director)
             entries = of_one_name(entries)
             members = [member_of(entry) for entry in entries]

@@ -6,8 +6,16 @@ from typing import Any
 
 from donki.device.base import DonkiDevice
 from donki.device.commands import settable
-from donki.device.set_points import MEMORIZED
-from donki.limits import MOST_TIMEOUT, OnError
+from donki.device.set_points import MEMORIZED, rounded_numbers, whole_numbers
+from donki.limits import (
+    DISABLED,
+    LEAST_TIMEOUT,
+    MOST_PRIORITY,
+    MOST_RETRIES,
+    MOST_TIMEOUT,
+    TIMEOUT_DECIMALS,
+    OnError,
+)
 from donki.player.settings import Settings
 
 
@@ -46,11 +54,9 @@ class SettingsAttributes(DonkiDevice):
     Priority = setting(
         "Priority",
         "priority",
-        dtype=int,
         label="Priority",
-        min_value=-1,
-        max_value=2**31 - 1,
         doc="Lower acts first at a trigger, the same acts in parallel; -1 leaves the Player out.",
+        **whole_numbers(DISABLED, MOST_PRIORITY),
     )
     Parameters = setting(
         "Parameters",
@@ -70,13 +76,10 @@ class SettingsAttributes(DonkiDevice):
     Timeout = setting(
         "Timeout",
         "timeout",
-        dtype=float,
         label="Timeout",
-        min_value=0,
-        max_value=MOST_TIMEOUT,
         unit="s",
-        format="%8.2f",
-        doc="How long one action may take, its data delivered.",
+        doc="How long one action may take, its data delivered; rounded to the ms.",
+        **rounded_numbers(LEAST_TIMEOUT, MOST_TIMEOUT, TIMEOUT_DECIMALS),
     )
     OnError = setting(
         "OnError",
@@ -89,9 +92,7 @@ class SettingsAttributes(DonkiDevice):
     Retries = setting(
         "Retries",
         "retries",
-        dtype=int,
         label="Retries",
-        min_value=0,
-        max_value=1_000_000,
         doc="How often a failed trigger is sent again with the policy RETRY; then as with ABORT.",
+        **whole_numbers(0, MOST_RETRIES),
     )
