@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import tango
@@ -16,6 +17,8 @@ def serve(kind: type[Device]) -> None:
 
     A server that cannot start says why and ends with an exit status other than 0.
     """
+    # Starter blocks signals in what it launches: SIGTERM would not end it.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:
         kind.run_server(raises=True)
     except KeyboardInterrupt:
