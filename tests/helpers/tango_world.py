@@ -38,8 +38,12 @@ class TangoWorld:
         where the database answers
     host
         the name of this machine, as Starter's device has it
+    folder
+        where its files and logs are
     starter
         the Starter's device, once it was started
+    launched
+        the servers that Starter launches, which end with the block
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,9 +51,9 @@ class TangoWorld:
         needs("MariaDB, DataBaseds or Starter", all(programs), REMEDY)
         self.address = Address("127.0.0.1", free_port())
         self.host = socket.gethostname().partition(".")[0]
-        self._folder = folder
+        self.folder = folder
         self._children: list[Child] = []
-        self._launched: list[str] = []
+        self.launched: list[str] = []
 
     def __enter__(self) -> Self:
         try:
@@ -60,7 +64,7 @@ class TangoWorld:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._kill_launched()
+        self.kill_launched()
         for child in reversed(self._children):
             child.terminate()
             child.wait(5)
@@ -69,7 +73,7 @@ class TangoWorld:
     def run(self, name: str, *command: str | Path, **environment: str) -> Child:
         """Start a program of this control system."""
         with_host = {"TANGO_HOST": self.address.tango_host, **environment}
-        child = Child(name, list(map(str, command)), self._folder / f"{name}.log", with_host)
+        child = Child(name, list(map(str, command)), self.folder / f"{name}.log", with_host)
         self._children.append(child)
         return child
 
@@ -81,10 +85,16 @@ class TangoWorld:
         device = f"tango/admin/{self.host}"
         admin(self.address, "--add-server", f"Starter/{self.host}", "Starter", device)
         admin(self.address, "--add-property", device, "StartDsPath", str(SERVERS))
-        admin(self.address, "--add-property", device, "LogFileHome", str(self._folder))
-        end_point = ("-ORBendPoint", "giop:tcp:127.0.0.1:")
-        self.run("Starter", STARTER, self.host, *end_point, ORBendPoint="giop:tcp:127.0.0.1:")
+        admin(self.address, "--add-property", device, "LogFileHome", str(self.folder))
         self.starter = proxy_of(self.address, device)
+        self.boot()
+
+    def boot(self) -> None:
+        """Run the Starter, as this host would when it boots."""
+        end_point = ("-ORBendPoint", "giop:tcp:127.0.0.1:")
+        self.running_starter = self.run(
+            "Starter", STARTER, self.host, *end_point, ORBendPoint="giop:tcp:127.0.0.1:"
+        )
         wait_until("Starter answers", lambda: is_up(self.starter), LIMIT)
 
     def dev_start(self, server: str) -> None:
@@ -93,23 +103,30 @@ class TangoWorld:
         Starter tells servers apart by their command lines, whichever database they belong to: the instance
         needs a name that no other server of this machine has.
         """
-        log = self._folder / "ds.log" / f"{server.replace('/', '_')}.log"
+        log = self.folder / "ds.log" / f"{server.replace('/', '_')}.log"
         log.unlink(missing_ok=True)
-        self._launched.append(server)
+        self.launched.append(server)
         # Starter may hold a server that was killed for running, until it looks again
         soon(f"Starter takes the request for {server}", lambda: self.starter.DevStart(server) is None)
         wait_until(f"Starter launches {server}", log.exists, LIMIT)
 
-    def _kill_launched(self) -> None:
-        """End what Starter has launched, which would outlive it."""
+    def processes(self) -> list[psutil.Process]:
+        """Return those of the servers that Starter has launched, which outlive it."""
+        found = []
         for process in psutil.process_iter(["cmdline"]):
             program, instance = ["", "", *(process.info["cmdline"] or ())][-2:]
-            if f"{Path(program).name}/{instance}" in self._launched:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+            if f"{Path(program).name}/{instance}" in self.launched:
+                found.append(process)
+        return found
+
+    def kill_launched(self) -> None:
+        """End them."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def _start_mariadb(self) -> tuple[int, Path]:
-        data, mariadb_socket, port = self._folder / "mariadb", self._folder / "mariadb.sock", free_port()
+        data, mariadb_socket, port = self.folder / "mariadb", self.folder / "mariadb.sock", free_port()
         installation = ["--no-defaults", "--auth-root-authentication-method=normal", f"--datadir={data}"]
         made = subprocess.run(
             ["mariadb-install-db", *installation, *_AS_ROOT],
