@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from contextlib import ExitStack
+from importlib.metadata import version
 
 import pytest
 import tango
@@ -264,6 +265,11 @@ def test_jive_offers_every_property_with_its_default_and_its_meaning(documented,
 def documented(facility, tmp_path_factory):
     with an_orchestra(facility, tmp_path_factory.mktemp("documented"), "documented", "p") as orchestra:
         yield {"DonkiDirector": orchestra.director, "DonkiPlayer": orchestra.players["p"]}
+
+
+@pytest.mark.parametrize("kind", PROPERTIES)
+def test_every_device_tells_its_version(documented, kind):
+    assert documented[kind].info().version_info["DonkiOrchestra"] == version("donkiorchestra")
 
 
 @pytest.mark.parametrize("kind", PROPERTIES)

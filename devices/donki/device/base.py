@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from importlib.metadata import version
 from typing import Any
 
 from tango import DevState
@@ -64,6 +65,7 @@ class DonkiDevice(Configured, Device):
             self._init_failure = ""
             try:
                 super().init_device()
+                self.add_version_info("DonkiOrchestra", version("donkiorchestra"))
                 self._begin()
                 show_set_points(self, set_points(self))
             except Exception as error:  # noqa: BLE001 - nobody else could tell
