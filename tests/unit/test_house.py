@@ -29,6 +29,25 @@ def test_conda_env_has_the_dependencies_of_pyproject():
     assert parsed(lines) == parsed([f"python{project['requires-python']}", *project["dependencies"]])
 
 
+def test_the_conda_recipe_is_that_of_pyproject():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = pyproject["project"]
+    recipe = yaml.safe_load((ROOT / "conda" / "recipe.yaml").read_text())
+    needed = [Requirement(line) for line in project["dependencies"]]
+    own_names = {"matplotlib": "matplotlib-base"}  # conda-forge has another one with Qt
+    lines = [f"{own_names.get(one.name, one.name)}{one.specifier}" for one in needed]
+    # conda has no extras: what those of kafka-python are for stands by itself
+    extras = {"crc32c", "lz4", "python-snappy", "zstandard"}
+    python = f"python{project['requires-python']}"
+    requirements = recipe["requirements"]
+    assert parsed(requirements["run"]) == parsed([python, *lines, *extras])
+    assert parsed(requirements["host"]) == parsed([python, "pip", *pyproject["build-system"]["requires"]])
+    entry_points = dict(line.split(" = ") for line in recipe["build"]["python"]["entry_points"])
+    assert entry_points == project["scripts"]
+    about = recipe["about"]
+    assert (about["homepage"], about["summary"]) == (project["urls"]["Source"], project["description"])
+
+
 def test_both_packages_and_the_scripts_are_in_the_wheel():
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["devices/donki", "clients/donki_client"]
