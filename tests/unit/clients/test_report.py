@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_the_report_holds_every_figure(eventful):
         "largest 9.00 ms; 1 overrun\n",
         "Seed        7",
         'Metadata    {"sample": "Si"}',
-        "donkiorchestra 1.",
+        f"donkiorchestra {version('donkiorchestra')},",
         "trigger 2, p1: failed: no beam",
         "trigger 2, p1, attempt 2: failed: no beam",
         "trigger 3, p0: skipped: it is not there",
