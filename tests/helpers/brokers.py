@@ -125,13 +125,15 @@ class EmbeddedBroker(Broker):
     ready = r"listening on 127\.0\.0\.1:\d+\n"
     start_limit = 20.0
 
-    def __init__(self, max_bytes: int = 1 << 30) -> None:
+    def __init__(self, max_bytes: int = 1 << 30, *, retention: bool = True) -> None:
         super().__init__()
         self._max_bytes = max_bytes
+        self._retention = retention
 
     def command(self) -> list[str]:
         module = "donki_client.facility.broker"
         arguments = ["--port", str(self._port), "--max-bytes", str(self._max_bytes)]
+        arguments += [] if self._retention else ["--no-retention"]
         return [sys.executable, "-m", module, *arguments]
 
 

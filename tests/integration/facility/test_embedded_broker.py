@@ -38,7 +38,7 @@ def test_producers_at_full_speed_leave_others_their_turn():
         "    except BufferError: producer.poll(0.001)\n"
     )
     with contextlib.ExitStack() as cleanup:
-        broker = cleanup.enter_context(EmbeddedBroker(max_bytes=10_000_000))  # what is refused flows as fast
+        broker = cleanup.enter_context(EmbeddedBroker(max_bytes=10_000_000))
         for _ in range(2):
             command = [
                 sys.executable,
@@ -59,8 +59,8 @@ def test_producers_at_full_speed_leave_others_their_turn():
         assert answered > 30
 
 
-def test_a_full_broker_says_so_keeps_what_it_has_and_takes_more_after_a_delete():
-    with EmbeddedBroker(max_bytes=5_000_000) as broker:
+def test_without_retention_a_full_broker_says_so_keeps_what_it_has_and_takes_more_after_a_delete():
+    with EmbeddedBroker(max_bytes=5_000_000, retention=False) as broker:
         kept, filler = new_topic(broker.address), new_topic(broker.address)
         KafkaPython.write(broker.address, kept, [b"kept"])
         KafkaPython.write(broker.address, filler, [bytes(900_000)] * 5)
@@ -80,7 +80,7 @@ def test_a_full_broker_says_so_keeps_what_it_has_and_takes_more_after_a_delete()
 
 
 def test_the_cap_holds_for_small_messages_and_topics_too():
-    with EmbeddedBroker(max_bytes=100_000) as broker:
+    with EmbeddedBroker(max_bytes=100_000, retention=False) as broker:
         topic = new_topic(broker.address)
         with RawClient(broker) as client:
             stored = 0
@@ -96,6 +96,15 @@ def test_the_cap_holds_for_small_messages_and_topics_too():
         with pytest.raises(errors.PolicyViolationError):
             admin.create_topics([NewTopic("many", 900, 1)])
         admin.close()
+
+
+def test_a_message_that_can_never_fit_is_refused_and_nothing_is_deleted_for_it():
+    with EmbeddedBroker(max_bytes=1_000_000) as broker:
+        kept, large = new_topic(broker.address), new_topic(broker.address, max_message_bytes=str(LARGE))
+        KafkaPython.write(broker.address, kept, [b"kept"])
+        with pytest.raises(errors.PolicyViolationError, match="--max-bytes"):
+            KafkaPython.write(broker.address, large, [bytes(1_000_000)])
+        assert KafkaPython.read(broker.address, kept, 1) == [b"kept"]
 
 
 def test_too_many_clients_do_not_end_it():

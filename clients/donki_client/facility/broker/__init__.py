@@ -1,10 +1,10 @@
 """An in-memory Kafka broker for demos and tests.
 
 It speaks the Kafka protocol on the loopback interface to kafka-python, librdkafka (confluent-kafka, kcat) and
-whatever else is content with the requests in `donki_client.facility.broker.api`. It keeps every record in
-memory until its topic is deleted or the process ends, up to a stated number of bytes; then it refuses more,
-and says so. It has no disk, no replicas, no retention, no transactions and no access control: for data that
-somebody wants to keep, run Apache Kafka.
+whatever else is content with the requests in `donki_client.facility.broker.api`. It keeps records in memory
+until its topic is deleted or the process ends, up to a stated number of bytes; beyond, it deletes the oldest
+of all topics, or refuses more, and says so. It has no disk, no replicas, no transactions and no access
+control: for data that somebody wants to keep, run Apache Kafka.
 
 Run it in a process of its own::
 

@@ -65,6 +65,11 @@ class Batch(NamedTuple):
             b"".join((struct.pack(">q", base_offset), memoryview(records)[8:])),
         )
 
+    @property
+    def max_timestamp(self) -> int:
+        """The latest time stamp of this batch alone, in ms since 1970."""
+        return Header._make(_HEADER.unpack_from(self.data)).max_timestamp
+
     def offset_at(self, timestamp: int) -> tuple[int, int]:
         """Return offset and time stamp of the first record of `timestamp` (ms since 1970) or later.
 

@@ -50,20 +50,18 @@ class _Producer:
 
 
 class Partition:
-    """An append-only log of record batches in memory.
+    """A log of record batches in memory: new ones are appended, the oldest may be deleted.
 
     Attributes
     ----------
     start, end
-        the first offset, and the offset that the next record will get
+        the first offset that is kept, and the offset that the next record will get
     readers
         events to set when something is appended
     """
 
-    start = 0
-
     def __init__(self, memory: Memory) -> None:
-        self.end = 0
+        self.start = self.end = 0
         self.readers: set[Event] = set()
         self._memory = memory
         self._batches: list[Batch] = []
@@ -77,7 +75,7 @@ class Partition:
         Raises
         ------
         kafka.errors.BrokerResponseError
-            the batch is malformed, too large, out of sequence, or the memory is full
+            the batch is malformed, too large, out of sequence, or does not fit into the memory
         """
         if len(records) > max_message_bytes:
             raise MessageSizeTooLargeError(
@@ -88,7 +86,7 @@ class Partition:
         known = producer.offset_of(header) if producer else None
         if known is not None:
             return known
-        self._memory.take(len(records))
+        self._memory.keep(len(records), self)
         batch = Batch.place(records, header, self.end, self._batches[-1].latest if self._batches else -1)
         self._batches.append(batch)
         self.end = batch.next_offset
@@ -143,9 +141,24 @@ class Partition:
         index = bisect_left(self._batches, timestamp, key=attrgetter("latest"))
         return self._batches[index].offset_at(timestamp) if index < len(self._batches) else (-1, -1)
 
+    def size(self, index: int) -> int:
+        """Return the bytes of a batch, from the oldest."""
+        return len(self._batches[index].data)
+
+    def delete_oldest(self, batches: int) -> None:
+        """Delete so many batches, the oldest; whoever reads on there is told that they are out of range."""
+        self.start = self._batches[batches - 1].next_offset
+        del self._batches[:batches]
+        latest = -1
+        for index, batch in enumerate(self._batches):
+            latest = max(latest, batch.max_timestamp)
+            if latest == batch.latest:
+                break
+            self._batches[index] = batch._replace(latest=latest)
+
     def drop(self) -> None:
         """Give the memory back, and wake who waits for more."""
-        self._memory.give(sum(len(batch.data) for batch in self._batches), entries=len(self._batches))
+        self._memory.drop(self, sum(len(batch.data) for batch in self._batches), len(self._batches))
         self._batches.clear()
         for reader in self.readers:
             reader.set()

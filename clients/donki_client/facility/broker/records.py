@@ -38,13 +38,14 @@ class Records:
 
     def _append(self, topic: str, data: Any) -> Any:
         response = ProduceResponse.TopicProduceResponse.PartitionProduceResponse(
-            index=data.index, error_code=NO_ERROR, base_offset=-1, log_start_offset=Partition.start
+            index=data.index, error_code=NO_ERROR, base_offset=-1, log_start_offset=-1
         )
         try:
             partition = self._topics.partition(topic, data.index)
             response.base_offset = partition.append(
                 data.records or b"", self._topics.get(topic).max_message_bytes
             )
+            response.log_start_offset = partition.start
         except BrokerResponseError as error:
             response.error_code, response.error_message = error.errno, str(error)
         return response

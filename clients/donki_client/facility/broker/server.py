@@ -14,6 +14,7 @@ from donki_client.facility.broker.api import Api
 from donki_client.facility.broker.connection import Connection, MalformedRequestError
 from donki_client.facility.broker.memory import Memory
 from donki_client.facility.broker.topics import Topics
+from donki_client.facility.broker_options import MAX_BYTES
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,9 @@ class MemoryBroker:
     port
         TCP port on 127.0.0.1; 0 for a free one
     max_bytes
-        how much may be kept; more is refused
+        how much may be kept
+    retention
+        whether the oldest messages are deleted when there are more; else more are refused
 
     Raises
     ------
@@ -38,7 +41,7 @@ class MemoryBroker:
 
     HOST = "127.0.0.1"
 
-    def __init__(self, port: int = 0, max_bytes: int = 1 << 30) -> None:
+    def __init__(self, port: int = 0, max_bytes: int = MAX_BYTES, *, retention: bool = True) -> None:
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -52,7 +55,7 @@ class MemoryBroker:
         self._listener.listen(128)
         self._listener.setblocking(False)
         self.address = f"{self.HOST}:{self._listener.getsockname()[1]}"
-        self._topics = Topics(Memory(max_bytes))
+        self._topics = Topics(Memory(max_bytes, retention=retention))
 
     def run(self, ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT; `ready` is called once clients can connect."""

@@ -21,7 +21,7 @@ _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _MAX_PARTITIONS = 1000
 MAX_MESSAGE_BYTES = "max.message.bytes"
 _DEFAULT_MAX_MESSAGE_BYTES = 1_048_588  # as in Apache Kafka
-# Nothing ever expires, and batches stay compressed as they came.
+# Retention is the broker's, for all topics together, and batches stay compressed as they came.
 _WITHOUT_EFFECT = frozenset(
     {"retention.ms", "retention.bytes", "segment.ms", "segment.bytes", "compression.type"}
 )
@@ -80,7 +80,7 @@ class Topics:
         max_message_bytes = _max_message_bytes(config or {})
         if validate_only:
             return Topic(name, max_message_bytes, ())
-        self._memory.take(0, entries=number)
+        self._memory.set_aside(number)
         topic = Topic(name, max_message_bytes, tuple(Partition(self._memory) for _ in range(number)))
         self._topics[name] = topic
         return topic
@@ -109,7 +109,7 @@ class Topics:
         del self._topics[name]
         for partition in partitions:
             partition.drop()
-        self._memory.give(0, entries=len(partitions))
+        self._memory.give_back(len(partitions))
 
 
 def _max_message_bytes(config: Mapping[str, str | None]) -> int:

@@ -131,7 +131,7 @@ def test_what_is_no_batch_is_refused(spoil, error):
 
 
 def test_memory_is_given_back_with_the_topic():
-    memory = Memory(100_000)
+    memory = Memory(100_000, retention=False)
     topics = Topics(memory)
     for _ in range(3):
         topic = topics.create("topic", 2)
@@ -151,6 +151,54 @@ def test_topics_that_do_not_fit_leave_nothing():
         topics.create("topic", 1000)
     assert memory.used == 0
     assert list(topics) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.lists(st.integers(0, 9), min_size=1, max_size=3)), max_size=40),
+    st.integers(0, 10),
+)
+def test_the_oldest_of_all_partitions_are_deleted_when_the_memory_is_full(sent, wanted):
+    memory = Memory(5_000)
+    partitions = Partition(memory), Partition(memory)
+    stored = ([], [])
+    arrived = []
+    for place, times in sent:
+        partitions[place].append(batch(*times), MUCH)
+        arrived.append((place, len(stored[place])))
+        stored[place].extend(enumerate(times, start=len(stored[place])))
+        assert memory.used <= 5_000
+    kept = []
+    for place, made in enumerate(partitions):
+        assert made.end == len(stored[place])
+        there = stored[place][made.start :]
+        kept += [begin for begin in arrived if begin[0] == place and begin[1] >= made.start]
+        assert records(made.read(made.start, MUCH, at_least_one=True)) == there
+        assert made.offset_at(wanted) == next(
+            ((number, time) for number, time in there if time >= wanted), (-1, -1)
+        )
+        if made.start:
+            with pytest.raises(errors.OffsetOutOfRangeError):
+                made.read(made.start - 1, MUCH, at_least_one=True)
+    # Of whichever partition they are, the newest are there, and the last always is.
+    assert sorted(kept) == sorted(arrived[len(arrived) - len(kept) :])
+    assert bool(kept) == bool(arrived)
+    assert len(kept) == len(arrived) or len(kept) > 10
+
+
+def test_a_deleted_topic_takes_no_part_in_what_is_deleted_next():
+    memory = Memory(100_000)
+    topics = Topics(memory)
+    data = batch(1, value=bytes(1000))
+    for name in ("first", "second"):
+        topic = topics.create(name)
+        for _ in range(40):
+            topic.partitions[0].append(data, MUCH)
+    topics.delete("first")
+    for _ in range(100):
+        topics.partition("second", 0).append(data, MUCH)
+    assert topics.partition("second", 0).start > 50
+    topics.delete("second")
+    assert memory.used == 0
 
 
 @given(
