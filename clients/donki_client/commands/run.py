@@ -18,8 +18,8 @@ def run(file: Path) -> None:
 
     Starts what is missing on this machine: a Tango database where neither the file nor TANGO_HOST names
     one, a Kafka broker in memory where neither the file nor DONKI_BROKER does, the Director and the Players.
-    Plays, reads every topic back and counts. The exit status is 0 only if the sequence came to its end and
-    everything that was sent arrived. Nothing it starts is left behind.
+    Plays, reads every topic back meanwhile and counts. The exit status is 0 only if the sequence came to its
+    end and everything that was sent arrived. Nothing it starts is left behind.
     """
     from donki_client.scenario.file import (  # noqa: PLC0415
         find_scenario,

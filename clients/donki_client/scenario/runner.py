@@ -18,11 +18,13 @@ from donki_client.api.errors import UnreachableError
 from donki_client.api.player import Sent, read_sent
 from donki_client.api.snapshot import Snapshot
 from donki_client.console.progress import follow
+from donki_client.facility.broker_options import MAX_BYTES, limits
 from donki_client.facility.database import answers
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import DeviceServer, running
 from donki_client.scenario.model import Scenario, ScenarioFiles
 from donki_client.scenario.summary import Result, problems
+from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
 
 #: How long the journal is waited for at the end of a run, in s.
@@ -78,13 +80,15 @@ class ScenarioRunner:
         facility = self._facility
         broker = self._bring_up(facility)
         players = self._players(broker)
-        with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
-            self._refuse_running(facility.database, [self._director, *players])
-            facility.start_servers(self._director, *players, tell=self._tell)
-        director = Director(self._director.device, facility.database)
-        end = self._play(director)
-        sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
-        data = self._check(end.run_id, broker)
+        with ReadBack(broker, self._journal) as read_back:
+            with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
+                self._refuse_running(facility.database, [self._director, *players])
+                facility.start_servers(self._director, *players, tell=self._tell)
+                read_back.wait()
+            director = Director(self._director.device, facility.database)
+            end = self._play(director, read_back)
+            sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
+            data = self._check(end.run_id, broker, read_back)
         # The names of a Player that never ran are known in lower case alone.
         shown = {player.name.lower(): player for player in director.players}
         results = [
@@ -93,8 +97,8 @@ class ScenarioRunner:
         ]
         return Played(end, results, data, with_files=self._scenario.hdf5 is not None)
 
-    def _check(self, run_id: str, broker: str) -> RunData:
-        """Read back what was delivered, when the journal has the end of the run."""
+    def _check(self, run_id: str, broker: str, read_back: ReadBack) -> RunData:
+        """Read back the rest of what was delivered when the journal has the end of the run; compare all."""
         # Slow to import, for Kafka and HDF5; nothing waits for it here.
         from donki.director.journal.reading.reader import JournalReader  # noqa: PLC0415
         from donki_client.verify.run_check import check_run  # noqa: PLC0415
@@ -103,7 +107,8 @@ class ScenarioRunner:
             limit = time.monotonic() + JOURNAL_LIMIT
             while (run := reader.run(run_id)).ended is None and time.monotonic() < limit:
                 time.sleep(0.02)
-            return check_run(reader, run, broker=broker)
+            read_back.stop()
+            return check_run(reader, run, broker=broker, read_back=read_back)
 
     def _bring_up(self, facility: LocalFacility) -> str:
         """Have a database and a broker, started where none is named; return the broker's address."""
@@ -123,7 +128,8 @@ class ScenarioRunner:
                 broker = str(facility.start_database_and_broker()[1])
                 started = True
         self._say("Tango database", f"{facility.database}{', for this run' if started else ''}")
-        self._say("Kafka broker", f"{broker}{'' if named_broker else ', in memory, for this run'}")
+        own = "" if named_broker else f", in memory, for this run: {limits(MAX_BYTES)}"
+        self._say("Kafka broker", f"{broker}{own}")
         return broker
 
     def _have_database(self, facility: LocalFacility, named: str | None) -> bool:
@@ -169,7 +175,7 @@ class ScenarioRunner:
             for name, player in self._scenario.players.items()
         ]
 
-    def _play(self, director: Director) -> Snapshot:
+    def _play(self, director: Director, read_back: ReadBack) -> Snapshot:
         scenario = self._scenario
         director.triggers, director.period = scenario.triggers, scenario.trigger_period
         director.run_title, director.run_metadata = scenario.title, scenario.metadata
@@ -178,6 +184,7 @@ class ScenarioRunner:
         self._say("Director", f"{many} {_pace(scenario)}")
         self._say("Players", f"{len(scenario.players)}, {_order(scenario)}")
         director.start()
+        read_back.begin(director.run_id)
         began = time.monotonic()
         try:
             self._say("Run", f"{director.run_id}{f', {scenario.title}' if scenario.title else ''}")

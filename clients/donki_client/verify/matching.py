@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import filterfalse, islice
 
 from donki.director.journal.reading.rows import Delivery
+from donki_client.verify.findings import Findings
 from donki_client.verify.noted_messages import Message, noted_messages
 
 #: How many messages are looked at ahead: one that comes earlier than that is taken for another.
@@ -16,50 +17,6 @@ WINDOW = 20_000
 
 #: How many messages that are not where they belong are kept one by one.
 MOST_KEPT = 10_000
-
-
-@dataclass
-class Findings:
-    """The result of a comparison.
-
-    Attributes
-    ----------
-    noted, matched
-        messages that were noted, and those of them that were found
-    missing, late
-        noted messages that were not found, and those that came after later ones; the first of each
-    missing_count, late_count
-        how many there are of each
-    replaced
-        those of the missing in whose place another one was found
-    twice, unknown
-        messages that were found once more than noted, and those that are not noted at all
-    left_over
-        messages that actions had sent which then failed, or came after one of which nothing is known
-    extra
-        checksums of all that was found and not noted, as far as they are kept
-    after, where
-        the trigger after which the first of them was found, and its place
-    """
-
-    noted: int = 0
-    matched: int = 0
-    missing: list[Message] = field(default_factory=list)
-    late: list[Message] = field(default_factory=list)
-    missing_count: int = 0
-    late_count: int = 0
-    twice: int = 0
-    unknown: int = 0
-    left_over: int = 0
-    extra: set[int] = field(default_factory=set)
-    after: int | None = None
-    where: str = ""
-    replaced: set[Message] = field(default_factory=set)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether everything is where it belongs."""
-        return not (self.missing_count or self.late_count or self.twice or self.unknown)
 
 
 @dataclass
@@ -93,6 +50,8 @@ class Matcher:
         what was noted, in order
     repeated
         in order: triggers of which data may have been sent without a note
+    is_deleted
+        whether the broker deleted a message before it was read: such a one is not expected
 
     Attributes
     ----------
@@ -100,9 +59,15 @@ class Matcher:
         the result so far
     """
 
-    def __init__(self, deliveries: Iterator[Delivery], repeated: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        deliveries: Iterator[Delivery],
+        repeated: Sequence[int] = (),
+        is_deleted: Callable[[Message], bool] = lambda _: False,
+    ) -> None:
         self.findings = Findings()
-        self._noted = noted_messages(deliveries)
+        self._is_deleted = is_deleted
+        self._noted = filterfalse(self._skips, noted_messages(deliveries))
         self._repeated = repeated
         # Outstanding messages by their position, the oldest first, and positions by checksum.
         self._outstanding: dict[int, Message] = {}
@@ -181,6 +146,27 @@ class Matcher:
         and what was noted next, which may be the same bytes.
         """
         return self._is_repeated(*(message.between or (message.trigger, message.trigger)))
+
+    def skip_deleted(self) -> None:
+        """Take that more was deleted: what was expected of it is not any more."""
+        for position, message in list(self._outstanding.items()):
+            if self._skips(message):
+                del self._outstanding[position]
+                self._positions[message.checksum].remove(position)
+                if not self._positions[message.checksum]:
+                    del self._positions[message.checksum]
+                self.findings.noted -= not message.is_left
+                self._furthest = max(position, self._furthest)
+
+    def _skips(self, message: Message) -> bool:
+        if not self._is_deleted(message):
+            return False
+        if not message.is_left:
+            self.findings.noted += 1
+            self.findings.deleted += 1
+            self.findings.deleted_from = self.findings.deleted_from or message
+            self.findings.deleted_to = message
+        return True
 
     def end(self, *, broken_off: bool = False) -> Findings:
         """Take that nothing more was found, and return the result.

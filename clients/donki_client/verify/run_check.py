@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from kafka import TopicPartition
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import RecordedRun
@@ -13,7 +15,9 @@ from donki.hdf5 import DAMAGED
 from donki.streams.manifest import OffsetRange
 from donki_client.verify.file_check import check_files
 from donki_client.verify.journal_check import check_journal
-from donki_client.verify.kafka_messages import PastMessages
+from donki_client.verify.kafka.found_message import FoundMessage
+from donki_client.verify.kafka.past_messages import PastMessages
+from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
 from donki_client.verify.stream_check import Order, Strangers, StreamCheck
 
@@ -25,6 +29,7 @@ def check_run(
     broker: str | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    read_back: ReadBack | None = None,
 ) -> RunData:
     """Read back what a run delivered, and compare it with the journal.
 
@@ -40,6 +45,8 @@ def check_run(
         security settings for Kafka, as kafka-python names them
     progress
         called with how many messages are read and how many there are
+    read_back
+        what was read while the run was played; it has stopped
 
     Raises
     ------
@@ -52,7 +59,7 @@ def check_run(
     """
     problems = check_journal(reader, run)
     try:
-        data = _check(reader, run, broker, options or {}, progress)
+        data = _check(reader, run, broker, options or {}, progress, read_back)
     except DonkiError as error:
         if problems:
             raise type(error)("; ".join([*problems, str(error)])) from None
@@ -72,10 +79,12 @@ def _check(
     broker: str | None,
     options: Mapping[str, Any],
     progress: Callable[[int, int], None],
+    read_back: ReadBack | None,
 ) -> RunData:
     players, repeated = {player.key: player for player in reader.players(run)}, reader.repeated(run)
     streams = reader.streams(run)
     order = Order()
+    deleted = list(read_back.deleted) if read_back else []
     parted = set() if run.outcome is None else reader.parted(run)
     checks = [
         StreamCheck(
@@ -85,6 +94,7 @@ def _check(
             players[stream.player].name,
             repeated.get(stream.player, []),
             order,
+            deleted,
             broken_off=stream.player not in parted,
         )
         for stream in streams
@@ -95,9 +105,11 @@ def _check(
     strangers = Strangers(by_name)
     others = reader.extents_of_others(run)
     for brokers, extents in reader.extents(run).items():
-        with _open_messages(broker, brokers, options, extents, run.ended or time.time_ns()) as messages:
+        with _open_messages(
+            broker, brokers, options, extents, run.ended or time.time_ns(), deleted, read_back
+        ) as messages:
             problems += messages.problems
-            for done, message in enumerate(messages, start=1):
+            for done, message in enumerate(_found(messages, by_name, read_back), start=1):
                 if message.after_the_last and any(
                     extent.first <= message.offset <= extent.last
                     for extent in others.get((message.topic, message.partition), ())
@@ -110,6 +122,7 @@ def _check(
                 if done % 100 == 0:
                     progress(done, messages.count)
             progress(messages.count, messages.count)
+        problems += _deleted(extents, deleted)
     for check in checks:
         check.end()
     in_files, problems_of_files = check_files(reader, run, checks, repeated, parted)
@@ -123,14 +136,46 @@ def _check(
     )
 
 
+def _found(
+    messages: PastMessages, known: Container[tuple[str, str]], read_back: ReadBack | None
+) -> Iterator[FoundMessage]:
+    """Yield what was read while the run was played, and then what was not."""
+    for message in read_back or ():
+        part = messages.parts.get(TopicPartition(message.topic, message.partition))
+        if part and part.first <= message.offset < part.end:
+            yield message._replace(after_the_last=message.offset > part.last)
+    for past in messages:
+        yield FoundMessage.of(past, known)
+
+
+def _deleted(extents: Iterable[OffsetRange], deleted: Sequence[OffsetRange]) -> Iterator[str]:
+    """Yield a line for each part of the run that the broker deleted before it was read."""
+    for extent in extents:
+        for place in deleted:
+            first, last = max(place.first, extent.first), min(place.last, extent.last)
+            if place[:2] == extent[:2] and first <= last:
+                yield (
+                    f"topic {place.topic}: by its retention, the broker deleted the messages {first} to"
+                    f" {last} of the run (offsets of partition {place.partition}) before they were read back"
+                )
+
+
 def _open_messages(
-    broker: str | None, brokers: str, options: Mapping[str, Any], extents: Sequence[OffsetRange], ended: int
+    broker: str | None,
+    brokers: str,
+    options: Mapping[str, Any],
+    extents: Sequence[OffsetRange],
+    ended: int,
+    deleted: list[OffsetRange],
+    read_back: ReadBack | None,
 ) -> PastMessages:
-    if broker:
-        return PastMessages([broker], options, extents, ended)
+    named = [broker] if broker else brokers.split(", ")
+    read = read_back.positions if read_back else {}
     try:
-        return PastMessages(brokers.split(", "), options, extents, ended)
+        return PastMessages(named, options, extents, ended, deleted=deleted, read=read)
     except BrokerError as error:
+        if broker:
+            raise
         raise BrokerError(
             f"{error} The run went there; --broker names another address of that cluster, and what a broker"
             " had in memory is gone with it"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from donki.director.journal.reading.rows import RecordedPlayer, RecordedRun, Totals
 from donki.streams.schemas import SCHEMAS
-from donki_client.verify.matching import Findings
+from donki_client.verify.findings import Findings
 from donki_client.verify.noted_messages import Message
 from donki_client.verify.stored_data import StoredSource
 
@@ -164,6 +164,11 @@ class RunData:
 
 def _problems(where: str, findings: Findings) -> list[str]:
     lines = []
+    if findings.deleted:
+        lines.append(
+            f"{where}: of {findings.noted:,} messages, the broker deleted {findings.deleted:,} before they"
+            f" were read back: {findings.deleted_from} to {findings.deleted_to}"
+        )
     if findings.missing_count:
         shown = [_shown(message, findings) for message in findings.missing[: MOST_NAMED + 1]]
         named = _named(shown, findings.missing_count)

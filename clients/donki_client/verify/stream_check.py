@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-
-from crc32c import crc32c
-from streaming_data_types.exceptions import StreamingDataTypesException
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import RecordedRun, RecordedStream
 from donki.streams.faults.fault import Fault
 from donki.streams.faults.kind import FaultKind, Stage
 from donki.streams.faults.kinds import KINDS
-from donki.streams.schemas import SCHEMAS, SourceStream
-from donki.streams.schemas.encoding.flatbuffer import schema
-from donki_client.verify.kafka_messages import PastMessage
+from donki.streams.manifest import OffsetRange
+from donki_client.verify.kafka.found_message import FoundMessage
 from donki_client.verify.matching import Matcher
 from donki_client.verify.noted_messages import Message
 from donki_client.verify.run_data import StreamData
-
-#: What reading a message raises that is none.
-_UNREADABLE = (
-    StreamingDataTypesException,
-    struct.error,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
 
 
 class Order:
@@ -52,7 +36,7 @@ class Order:
         self._highest: dict[tuple[str, int], int] = {}
         self._partitions: dict[tuple[str, str], int] = {}
 
-    def keeps(self, message: PastMessage, noted: Message) -> bool:
+    def keeps(self, message: FoundMessage, noted: Message) -> bool:
         """Take the next message of a partition; return whether it is in its place."""
         if noted.offset < 0:
             return True
@@ -98,11 +82,11 @@ class Strangers:
         self.problems: list[str] = []
         self.others: Counter[tuple[str, str]] = Counter()
 
-    def find(self, message: PastMessage) -> None:
+    def find(self, message: FoundMessage) -> None:
         """Take a message."""
         if message.after_the_last:
             return
-        source = _source_of(message.payload)
+        source = message.named
         if source is not None and (message.topic, source) not in self._streams:
             self.others[message.topic, source] += 1
             return
@@ -111,15 +95,6 @@ class Strangers:
             f"topic {message.topic}: a message {what} with the key {message.source!r}, which no Player of the"
             f" run has: not in the journal (partition {message.partition}, offset {message.offset})"
         )
-
-
-def _source_of(payload: bytes) -> str | None:
-    """Return the source that a message names; None where it is no message of the file writer's schemas."""
-    name = schema(payload)
-    try:
-        return (SCHEMAS.find(name) or SourceStream).source_of(payload)
-    except _UNREADABLE:
-        return None
 
 
 def _kind(fault: Fault) -> type[FaultKind]:
@@ -138,6 +113,7 @@ class StreamCheck:
         player: str,
         repeated: Sequence[int],
         order: Order,
+        deleted: Sequence[OffsetRange],
         *,
         broken_off: bool,
     ) -> None:
@@ -147,7 +123,9 @@ class StreamCheck:
         self._reader = reader
         self._run = run
         self._repeated = repeated
-        self._matcher = Matcher(reader.deliveries(stream), self._repeated)
+        self._deleted = deleted
+        self._known_deleted = 0
+        self._matcher = Matcher(reader.deliveries(stream), self._repeated, self._is_deleted)
         self._unreadable: set[int] = set()
         self._damaged: set[int] = set()
         self._held_back: set[tuple[int, int]] = set()
@@ -160,7 +138,7 @@ class StreamCheck:
             if kind.holds_back:
                 self._held_back.add((fault.trigger, fault.message))
         self._seen: set[int] = set()
-        self._pulse = -1
+        self._pulse: int | None = None
         self.data = StreamData(
             player,
             stream.topic,
@@ -170,10 +148,12 @@ class StreamCheck:
             has_repeats=bool(repeated) or broken_off,
         )
 
-    def find(self, message: PastMessage) -> None:
+    def find(self, message: FoundMessage) -> None:
         """Take a message that was found."""
-        run, data = self._run, self.data
-        checksum = int(crc32c(message.payload))
+        run, data, checksum = self._run, self.data, message.checksum
+        if len(self._deleted) > self._known_deleted:
+            self._known_deleted = len(self._deleted)
+            self._matcher.skip_deleted()
         if message.after_the_last:
             # What follows the last that is known belongs to the run by its time, or is a copy.
             ended = run.ended or time.time_ns()
@@ -185,20 +165,25 @@ class StreamCheck:
         if noted := self._matcher.find(checksum, where):
             self._compare_place(message, noted)
         data.messages += 1
-        data.size += len(message.payload)
+        data.size += message.size
         if checksum in self._damaged:
             self._seen.add(checksum)
         if checksum in self._unreadable:
             return
-        name = schema(message.payload)
-        data.schemas[name] += 1
-        kind = SCHEMAS.find(name)
-        if kind and (said := kind.count_events(message.payload)) is not None:
-            data.events += said.events
-            data.pulses += said.reference_time != self._pulse
-            self._pulse = said.reference_time
+        data.schemas[message.schema] += 1
+        if message.events is not None:
+            data.events += message.events
+            data.pulses += message.reference_time != self._pulse
+            self._pulse = message.reference_time
 
-    def _compare_place(self, message: PastMessage, noted: Message) -> None:
+    def _is_deleted(self, noted: Message) -> bool:
+        return any(
+            (place.topic, place.partition) == (self.stream.topic, noted.partition)
+            and place.first <= noted.offset <= place.last
+            for place in self._deleted
+        )
+
+    def _compare_place(self, message: FoundMessage, noted: Message) -> None:
         # What a Player that died had sent may be the same bytes, and stand for what was noted.
         is_sure = not self._matcher.is_repeated(noted)
         if is_sure and not self._order.keeps(message, noted):
@@ -209,9 +194,13 @@ class StreamCheck:
 
     def end(self) -> None:
         """Take that there is no further message."""
+        self._matcher.skip_deleted()
         self.data.findings = self._matcher.end(broken_off=self._broken_off)
+        deleted_to = self.data.findings.deleted_to
         missing = {message.checksum for message in self.data.findings.missing}
         for fault in self._reader.faults(self.stream):
+            if deleted_to and fault.trigger <= deleted_to.trigger and fault.checksum not in self._seen:
+                continue
             self.data.faults[fault.kind] += 1
             if _kind(fault).stage is Stage.LOSS:
                 found = fault.checksum not in self.data.findings.extra

@@ -20,7 +20,7 @@ from kafka import KafkaConsumer
 from donki.director.journal.reading.reader import JournalReader
 from donki.errors import DonkiError
 from donki.limits import OnError
-from donki_client.verify import kafka_messages as past_messages
+from donki_client.verify.kafka import past_messages
 from donki_client.verify.run_check import check_run
 from helpers.orchestra import SCRIPTS, an_orchestra
 from helpers.support import free_port, wait_until

@@ -21,7 +21,7 @@ from donki.streams.kafka.null_headers import with_nulls
 from donki.streams.manifest import OffsetRange
 from donki_client.topics.record import record
 from donki_client.topics.replay import parse_topic_map, replay
-from donki_client.verify.kafka_messages import PastMessages
+from donki_client.verify.kafka.past_messages import PastMessages
 from helpers.donki_command import Command, press_ctrl_c, read_until
 from helpers.kafka_clients import Confluent, KafkaPython, new_topic
 from helpers.support import free_port, wait_until

@@ -233,3 +233,29 @@ def test_every_message_is_accounted_for_in_small_windows(found, window):
     assert findings.matched + findings.twice + findings.unknown == len(found)
     if found == NOTED:
         assert findings.agrees
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.booleans())
+def test_what_the_broker_deleted_is_neither_missing_nor_extra(begin, count, known_before):
+    """Of 20 messages, `count` from `begin` on, which may be more than are looked at ahead."""
+    deleted = set()
+    gone = NOTED[begin : begin + count]
+    if known_before:
+        deleted.update(gone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(donki_client.verify.matching, "WINDOW", 4)
+        matcher = Matcher(iter(deliveries()), is_deleted=lambda message: message.checksum in deleted)
+        for checksum in NOTED[:begin]:
+            matcher.find(checksum)
+        if not known_before:
+            deleted.update(gone)
+            matcher.skip_deleted()
+        for checksum in NOTED[begin + count :]:
+            matcher.find(checksum)
+        matcher.skip_deleted()
+        findings = matcher.end()
+    assert (findings.noted, findings.deleted, findings.matched) == (20, len(gone), 20 - len(gone))
+    assert (findings.missing_count, findings.unknown, findings.late_count) == (0, 0, 0)
+    assert findings.agrees == (not gone)
+    if gone:
+        assert (findings.deleted_from.checksum, findings.deleted_to.checksum) == (gone[0], gone[-1])

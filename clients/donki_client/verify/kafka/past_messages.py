@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -14,44 +13,13 @@ from kafka.errors import KafkaError
 from donki.errors import BrokerError
 from donki.streams.manifest import OffsetRange
 from donki_client.topics.consumer import open_consumer
+from donki_client.verify.kafka.topic_reader import RESET, PastMessage, TopicReader
 
-CREATE_TIME = 0  # a record's time stamp is its sender's
 SILENCE_LIMIT = 10.0  # s without a record before the reading is given up
 
 
-class PastMessage(NamedTuple):
-    """A message as it was found.
-
-    Attributes
-    ----------
-    source
-        its key: a Player's messages have the name of their source there
-    time
-        its time stamp, ms since 1970 UTC
-    is_stamped
-        whether that is the sender's, and not the broker's
-    has_headers
-        whether it has any; a Player's messages have none
-    partition, offset
-        where it is
-    after_the_last
-        whether it follows the last message of the run that a Player knows of
-    """
-
-    topic: str
-    source: str
-    time: int
-    payload: bytes
-    after_the_last: bool = False
-    partition: int = 0
-    offset: int = 0
-    is_stamped: bool = True
-    has_headers: bool = False
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Where in a partition a run lies: from `first` to `last`, and what was sent later, up to `end`."""
+class Part(NamedTuple):
+    """Where in a partition a run lies: from `first` to `last`, and what was sent later, before `end`."""
 
     first: int
     last: int
@@ -72,13 +40,19 @@ class PastMessages:
         where the messages of the run lie
     ended
         when the run ended, ns since 1970 UTC
+    deleted
+        where the offsets are noted that the broker deleted before they were read
+    read
+        by partition: the offset to begin with where what is before it was read already
 
     Attributes
     ----------
+    parts
+        where the run lies in each partition
     problems
-        a line for each topic that does not hold the run any more, or not all of it
+        a line for each topic that is not the one that the run was sent to
     count
-        how many messages there are to be read
+        how many messages the run has, at most; those that were read already too
 
     Raises
     ------
@@ -89,19 +63,27 @@ class PastMessages:
     """
 
     def __init__(
-        self, brokers: Sequence[str], options: Mapping[str, Any], extents: Sequence[OffsetRange], ended: int
+        self,
+        brokers: Sequence[str],
+        options: Mapping[str, Any],
+        extents: Sequence[OffsetRange],
+        ended: int,
+        *,
+        deleted: list[OffsetRange] | None = None,
+        read: Mapping[TopicPartition, int] | None = None,
     ) -> None:
         self.problems: list[str] = []
         self._broker = ", ".join(brokers)
         self._consumer = open_consumer(
-            brokers, options, request_timeout_ms=int(1000 * SILENCE_LIMIT), fetch_max_wait_ms=50
+            brokers, options, request_timeout_ms=int(1000 * SILENCE_LIMIT), fetch_max_wait_ms=50, **RESET
         )
+        self._reader = TopicReader(self._consumer, [] if deleted is None else deleted)
         try:
-            self._parts = self._find(extents, ended)
+            self.parts = self._find(extents, ended, read or {})
         except KafkaError as error:
             self.close()
             raise BrokerError(f"Kafka broker {self._broker} does not say what it holds: {error}") from None
-        self.count = sum(part.end - part.first for part in self._parts.values())
+        self.count = sum(part.end - part.first for part in self.parts.values())
 
     def __iter__(self) -> Iterator[PastMessage]:
         """Yield the messages, those of a source in order.
@@ -128,7 +110,9 @@ class PastMessages:
     ) -> None:
         self.close()
 
-    def _find(self, extents: Sequence[OffsetRange], ended: int) -> dict[TopicPartition, _Part]:
+    def _find(
+        self, extents: Sequence[OffsetRange], ended: int, read: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, Part]:
         present = self._consumer.topics()
         known = {TopicPartition(extent.topic, extent.partition): extent for extent in extents}
         for topic in sorted({partition.topic for partition in known} - set(present)):
@@ -147,45 +131,35 @@ class PastMessages:
                     f"topic {partition.topic} ends before the run's last message, at offset {end} and not"
                     f" {extent.last + 1}: it was recreated"
                 )
-            elif begin > extent.first:
-                lost = min(begin - 1, extent.last)
-                self.problems.append(
-                    f"topic {partition.topic} has lost the messages {extent.first} to {lost} of the run"
-                    f" (offsets of partition {partition.partition}): they are older than it retains"
-                )
+                begin = extent.first  # what it holds now has other offsets
             stop = later[partition].offset if later.get(partition) else end
-            begin = max(begin, extent.first)
-            parts[partition] = _Part(begin, extent.last, max(begin, min(end, max(stop, extent.last + 1))))
+            due = max(extent.first, read.get(partition, 0))
+            self._reader.positions[partition] = due
+            self._reader.skip(partition, min(begin, extent.last + 1))
+            first = self._reader.positions[partition]
+            parts[partition] = Part(
+                extent.first, extent.last, max(first, min(end, max(stop, extent.last + 1)))
+            )
         return parts
 
     def _read(self) -> Iterator[PastMessage]:
-        left = {partition: part for partition, part in self._parts.items() if part.first < part.end}
-        self._consumer.assign(list(left))
-        for partition, part in left.items():
-            self._consumer.seek(partition, part.first)
+        positions = self._reader.positions
+        left = {partition for partition, part in self.parts.items() if positions[partition] < part.end}
+        self._reader.add({partition: positions[partition] for partition in left})
         last = time.monotonic()
         while left:
-            batches = self._consumer.poll(timeout_ms=200)
-            for partition, records in batches.items():
-                here = self._parts[partition]
-                for record in records:
-                    if record.offset < here.end:
-                        yield PastMessage(
-                            partition.topic,
-                            (record.key or b"").decode(errors="replace"),
-                            record.timestamp,
-                            record.value or b"",
-                            record.offset > here.last,
-                            partition.partition,
-                            record.offset,
-                            record.timestamp_type == CREATE_TIME,
-                            bool(record.headers),
-                        )
-            for partition, part in list(left.items()):
-                if self._consumer.position(partition) >= part.end:
-                    del left[partition]
+            is_silent = True
+            for message in self._reader.poll(0.2):
+                is_silent = False
+                part = self.parts[message.topic, message.partition]
+                if message.offset < part.end:
+                    yield message._replace(after_the_last=message.offset > part.last)
+            for partition in list(left):
+                if (position := self._consumer.position(partition)) >= self.parts[partition].end:
+                    self._reader.skip(partition, position)
+                    left.remove(partition)
                     self._consumer.pause(partition)
-            if batches:
+            if not is_silent:
                 last = time.monotonic()
             elif left and time.monotonic() - last > SILENCE_LIMIT:
                 names = ", ".join(sorted({partition.topic for partition in left}))

@@ -1,0 +1,94 @@
+"""What a run sent is read back while it is played; what a broker deleted before it is read is named."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+
+from donki.director.journal.reading.reader import JournalReader
+from donki_client.verify.run_check import check_run
+from helpers.brokers import ApacheBroker, EmbeddedBroker
+from helpers.donki_command import Command
+from helpers.support import free_port
+
+TRIGGERS = 40
+SCENARIO = """
+triggers: {triggers}
+rate: 14
+broker: {broker}
+players:
+  p:
+    script: run_player_0.py
+    parameters: {{topic: {topic}}}
+{faults}
+"""
+FAULTS = """
+    faults:
+      - {kind: corrupt, rate: 0.2, bytes: 3}
+      - {kind: drop, rate: 0.1}
+      - {kind: duplicate, rate: 0.1}
+"""
+
+
+def play(folder, broker, topic, faults=""):
+    command = Command(folder / "data")
+    path = folder / "scenario.yaml"
+    path.write_text(SCENARIO.format(triggers=TRIGGERS, broker=broker, topic=topic, faults=faults))
+    return command, command.run("run", str(path))
+
+
+def beginning(broker, topic):
+    consumer = KafkaConsumer(bootstrap_servers=broker)
+    try:
+        [offset] = consumer.beginning_offsets([TopicPartition(topic, 0)]).values()
+        return offset
+    finally:
+        consumer.close()
+
+
+def test_what_the_broker_deletes_during_a_run_has_been_read_by_then(tmp_path):
+    with EmbeddedBroker(max_bytes=1_500_000) as broker:
+        command, done = play(tmp_path, broker.address, "small", FAULTS)
+        begin = beginning(broker.address, "small")
+        assert begin > TRIGGERS // 3
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert "events arrived at Kafka" in done.stdout
+        # All of it is not there any more.
+        checked = command.run("check-data")
+    assert checked.returncode == 1
+    assert f"the broker deleted the messages 0 to {begin - 1} of the run" in checked.stdout
+    assert "missing" not in checked.stdout
+    assert "faults of kind" not in checked.stdout
+
+
+def test_what_is_deleted_before_it_can_be_read_is_no_success(tmp_path):
+    with EmbeddedBroker(max_bytes=200_000) as broker:
+        _, done = play(tmp_path, broker.address, "tiny")
+    assert done.returncode == 1
+    assert re.search(r"topic tiny: by its retention, the broker deleted the messages \d+ to \d+", done.stdout)
+    assert "missing" not in done.stdout
+    assert "not in the journal" not in done.stdout
+
+
+@pytest.mark.parametrize("broker", [ApacheBroker.kind], indirect=True)
+def test_check_data_names_what_a_retention_deleted(broker, tmp_path):
+    topic = f"aged-{free_port()}"
+    command, done = play(tmp_path, broker.address, topic)
+    assert done.returncode == 0, done
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.delete_records({TopicPartition(topic, 0): 11})
+    admin.close()
+    assert beginning(broker.address, topic) == 11
+    with JournalReader(tmp_path / "data/donkiorchestra/runs") as reader:
+        problems = check_run(reader, reader.run()).problems
+    checked = command.run("check-data")
+    assert problems == [
+        f"topic {topic}: by its retention, the broker deleted the messages 0 to 10 of the run"
+        " (offsets of partition 0) before they were read back",
+        f"Player p, panel_0 in topic {topic}: of {TRIGGERS} messages, the broker deleted 11 before they were"
+        " read back: trigger 1, message 1 to trigger 11, message 1",
+    ]
+    assert checked.returncode == 1
+    assert all(problem in checked.stdout for problem in problems)
