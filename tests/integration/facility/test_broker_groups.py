@@ -9,10 +9,13 @@ import uuid
 
 import confluent_kafka
 import pytest
-from kafka import ConsumerRebalanceListener, KafkaConsumer
+from confluent_kafka import ConsumerGroupState
+from confluent_kafka.admin import AdminClient as ConfluentAdmin
+from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer
 
 from helpers.kafka_clients import (
     LIMIT,
+    Confluent,
     kafka_python_producer,
     new_topic,
 )
@@ -127,3 +130,57 @@ def test_a_member_that_falls_silent_loses_its_place(broker):
         silent.kill()
     with ConfluentMember(broker.address, topic, group) as member:
         wait_until("the place of the silent member is free", lambda: member.partitions == [0], LIMIT)
+
+
+def test_groups_are_listed_and_described(broker):
+    """Of two groups, one has a member and the other one has left what it committed."""
+    topic, active, left = (new_topic(broker.address), *(f"group-{uuid.uuid4().hex}" for _ in range(2)))
+    send(broker.address, topic, b"first", [0])
+    assert Confluent.read_in_group(broker.address, topic, left, 1) == [b"first"]
+    confluent = ConfluentAdmin({"bootstrap.servers": broker.address})
+    kafka_python = KafkaAdminClient(bootstrap_servers=broker.address)
+    with KafkaPythonMember(broker.address, topic, active) as member:
+        wait_until("the member has its partition", lambda: member.partitions == [0], LIMIT)
+
+        def ours(groups, key):
+            return {key(group): group for group in groups if key(group) in (active, left)}
+
+        listed = ours(kafka_python.list_groups(), lambda group: group["group_id"])
+        states = {name: group["group_state"] for name, group in listed.items()}
+        assert states == {active: "Stable", left: "Empty"}
+        assert {(group["protocol_type"], group["group_type"]) for group in listed.values()} == {
+            ("consumer", "classic")
+        }
+        stable = ours(kafka_python.list_groups(states_filter=["Stable"]), lambda group: group["group_id"])
+        assert set(stable) == {active}
+        assert not ours(kafka_python.list_groups(types_filter=["share"]), lambda group: group["group_id"])
+        listed = ours(confluent.list_consumer_groups().result(LIMIT).valid, lambda group: group.group_id)
+        states = {name: group.state for name, group in listed.items()}
+        assert states == {active: ConsumerGroupState.STABLE, left: ConsumerGroupState.EMPTY}
+        with pytest.warns(DeprecationWarning, match="list_groups"):
+            listed = ours(confluent.list_groups(timeout=LIMIT), lambda group: group.id)
+        assert {name: group.state for name, group in listed.items()} == {active: "Stable", left: "Empty"}
+        described = kafka_python.describe_groups([active, left])
+        [one] = described[active]["members"]
+        assert one["client_id"].startswith("kafka-python")
+        assert one["client_host"] == "/127.0.0.1"
+        assert one["member_assignment"]["assigned_partitions"] == [{"topic": topic, "partitions": [0]}]
+        assert (described[left]["group_state"], described[left]["members"]) == ("Empty", [])
+        described = {
+            name: future.result(LIMIT)
+            for name, future in confluent.describe_consumer_groups([active, left]).items()
+        }
+        [one] = described[active].members
+        assert [(place.topic, place.partition) for place in one.assignment.topic_partitions] == [(topic, 0)]
+        assert described[active].partition_assignor == "range"
+        assert described[left].members == []
+    kafka_python.close()
+
+
+def test_a_group_that_was_only_asked_about_is_not_there(broker):
+    name = f"group-{uuid.uuid4().hex}"
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": broker.address, "group.id": name})
+    consumer.committed([confluent_kafka.TopicPartition(new_topic(broker.address), 0)], timeout=LIMIT)
+    consumer.close()
+    confluent = ConfluentAdmin({"bootstrap.servers": broker.address})
+    assert name not in {group.group_id for group in confluent.list_consumer_groups().result(LIMIT).valid}

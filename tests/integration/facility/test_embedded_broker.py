@@ -14,7 +14,7 @@ import pytest
 from kafka import errors
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.protocol.metadata import MetadataRequest, MetadataResponse
-from kafka.protocol.producer import ProduceResponse
+from kafka.protocol.producer import InitProducerIdRequest, InitProducerIdResponse, ProduceResponse
 
 from helpers.brokers import EmbeddedBroker
 from helpers.kafka_clients import (
@@ -22,6 +22,7 @@ from helpers.kafka_clients import (
     LIMIT,
     KafkaPython,
     confluent_producer,
+    kafka_python_producer,
     new_topic,
 )
 from helpers.raw_client import RawClient, fetch_request, produce_request
@@ -105,6 +106,25 @@ def test_a_message_that_can_never_fit_is_refused_and_nothing_is_deleted_for_it()
         with pytest.raises(errors.PolicyViolationError, match="--max-bytes"):
             KafkaPython.write(broker.address, large, [bytes(1_000_000)])
         assert KafkaPython.read(broker.address, kept, 1) == [b"kept"]
+
+
+def test_transactions_are_refused_at_once():
+    with EmbeddedBroker() as broker:
+        began = time.monotonic()
+        producer = confluent_producer(broker.address, **{"transactional.id": "one"})
+        with pytest.raises(confluent_kafka.KafkaException, match="has no transactions; leave") as refused:
+            producer.init_transactions(LIMIT)
+        assert refused.value.args[0].fatal()
+        producer = kafka_python_producer(broker.address, transactional_id="two")
+        with pytest.raises(errors.TransactionalIdAuthorizationFailedError):
+            producer.init_transactions()
+        producer.close()
+        assert took(began) < 5
+        with RawClient(broker) as client:  # as who has a coordinator already
+            client.send(InitProducerIdRequest(version=1, transactional_id="3", transaction_timeout_ms=1000))
+            answered = client.receive(InitProducerIdResponse[1])
+        assert answered.error_code == errors.TransactionalIdAuthorizationFailedError.errno
+        assert "refused a producer with transactions" in broker.process.log.read_text()
 
 
 def test_too_many_clients_do_not_end_it():

@@ -1,7 +1,8 @@
 """Which requests the broker serves, in which versions, and who answers them.
 
-Versions end before Kafka's "flexible" encoding, but for the request in which clients ask for the versions,
-and before static group membership and leader epochs, which one broker in memory has no use for.
+Versions end before Kafka's "flexible" encoding, but for requests in which clients ask for the versions and
+for the states of groups, and before static group membership and leader epochs, which one broker in memory has
+no use for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kafka.errors import UnsupportedVersionError
-from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
+from kafka.protocol.admin import (
+    CreateTopicsRequest,
+    DeleteTopicsRequest,
+    DescribeConfigsRequest,
+    DescribeGroupsRequest,
+    ListGroupsRequest,
+)
 from kafka.protocol.consumer import (
     FetchRequest,
     HeartbeatRequest,
@@ -72,6 +79,8 @@ class Api:
                 _Served(LeaveGroupRequest, 0, 2, groups.leave),
                 _Served(OffsetCommitRequest, 2, 6, groups.commit),
                 _Served(OffsetFetchRequest, 1, 5, groups.offsets),
+                _Served(ListGroupsRequest, 0, 5, groups.list_groups),
+                _Served(DescribeGroupsRequest, 0, 4, groups.describe_groups),
             )
         }
 
@@ -109,6 +118,7 @@ class Api:
                 body += 1  # the count of tagged fields in the header: no client has any
             request = served.request.decode(frame[body:], version=version)
             _check_nulls(request, version)
+            request.with_header(correlation, bytes(frame[10 : 10 + max(client_id, 0)]).decode())
             return served, version, correlation, request
         if served.request is ApiVersionsRequest:
             return served._replace(answer=self._other_versions), 0, correlation, None

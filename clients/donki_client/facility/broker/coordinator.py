@@ -1,18 +1,20 @@
-"""Requests of consumer groups: find the coordinator, join and leave, heartbeat, commit and fetch offsets."""
+"""Requests of consumer groups: find the coordinator, join and leave, commit and fetch offsets, list."""
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from typing import Any
 
 from kafka.errors import (
     BrokerResponseError,
     InvalidGroupIdError,
-    InvalidRequestError,
     InvalidSessionTimeoutError,
     MemberIdRequiredError,
     OffsetMetadataTooLargeError,
+    TransactionalIdAuthorizationFailedError,
 )
+from kafka.protocol.admin import DescribeGroupsResponse, ListGroupsResponse
 from kafka.protocol.consumer import (
     HeartbeatResponse,
     JoinGroupResponse,
@@ -24,12 +26,19 @@ from kafka.protocol.consumer import (
 from kafka.protocol.metadata import CoordinatorType, FindCoordinatorResponse
 
 from donki_client.facility.broker.admin import NODE
-from donki_client.facility.broker.group import Group
+from donki_client.facility.broker.group import Group, State
 from donki_client.facility.broker.records import NO_ERROR
 from donki_client.facility.broker.topics import Topics
 
+_log = logging.getLogger(__name__)
+
+_NO_TRANSACTIONS = (
+    "the in-memory broker has no transactions; leave the producer's transactional.id out, or use Apache Kafka"
+)
 _ANNOUNCED_SINCE = 4  # version of JoinGroup
 _SESSION_TIMEOUTS = range(6_000, 1_800_001)  # ms, as in Apache Kafka
+_TYPE = "classic"  # of all groups, as opposed to those of KIP-848
+_DEAD = "Dead"  # of a group that is not there
 _MAX_METADATA = 4096  # as in Apache Kafka
 
 
@@ -54,11 +63,13 @@ class Coordinator:
         return self._groups[name]
 
     def find(self, request: Any) -> Any:
-        """Name this broker as the coordinator of any group."""
+        """Name this broker as the coordinator of any group; of transactions there is none."""
         if request.key_type != CoordinatorType.GROUP:
+            _log.warning("refused a producer with transactions: %s", _NO_TRANSACTIONS)
+            # Clients take this error as final, where they would ask again after most others.
             return FindCoordinatorResponse(
-                error_code=InvalidRequestError.errno,
-                error_message="the in-memory broker has no transactions",
+                error_code=TransactionalIdAuthorizationFailedError.errno,
+                error_message=_NO_TRANSACTIONS,
                 node_id=-1,
                 host="",
                 port=-1,
@@ -82,6 +93,7 @@ class Coordinator:
                 raise MemberIdRequiredError(response.member_id)
             joined = await group.join(
                 request.member_id,
+                request.header.client_id or "",
                 request.protocol_type,
                 protocols,
                 session_timeout=request.session_timeout_ms / 1000,
@@ -186,6 +198,52 @@ class Coordinator:
                     ],
                 )
                 for topic, indexes in wanted.items()
+            ],
+        )
+
+    def list_groups(self, request: Any) -> Any:
+        """Name the groups that have members, or have committed."""
+        # Old versions of the request have no filters.
+        states, types = request.states_filter or (), request.types_filter or ()
+        return ListGroupsResponse(
+            error_code=NO_ERROR,
+            groups=[
+                ListGroupsResponse.ListedGroup(
+                    group_id=name,
+                    protocol_type=group.protocol_type,
+                    group_state=group.state.value,
+                    group_type=_TYPE,
+                )
+                for name, group in self._groups.items()
+                if (group.members or group.offsets)
+                and (not states or group.state.value in states)
+                and (not types or _TYPE in types)
+            ],
+        )
+
+    def describe_groups(self, request: Any) -> Any:
+        """Say who is in groups, and who of them reads what."""
+        return DescribeGroupsResponse(groups=[self._describe(name) for name in request.groups])
+
+    def _describe(self, name: str) -> Any:
+        group = self._groups.get(name)
+        protocol = group.protocol if group and group.state is State.STABLE else ""
+        return DescribeGroupsResponse.DescribedGroup(
+            error_code=NO_ERROR,
+            group_id=name,
+            group_state=group.state.value if group else _DEAD,
+            protocol_type=group.protocol_type if group else "",
+            protocol_data=protocol,
+            members=[
+                DescribeGroupsResponse.DescribedGroup.DescribedGroupMember(
+                    member_id=member.id,
+                    group_instance_id=None,
+                    client_id=member.client_id,
+                    client_host=f"/{self._host}",
+                    member_metadata=member.protocols[protocol] if protocol else b"",
+                    member_assignment=member.assignment if protocol else b"",
+                )
+                for member in (group.members if group else ())
             ],
         )
 

@@ -10,7 +10,7 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 from typing import NamedTuple
 
 from kafka.errors import (
@@ -22,12 +22,12 @@ from kafka.errors import (
 
 
 class State(Enum):
-    """What a group is doing."""
+    """What a group is doing, as Apache Kafka calls it."""
 
-    EMPTY = auto()
-    JOINING = auto()
-    SYNCING = auto()
-    STABLE = auto()
+    EMPTY = "Empty"
+    JOINING = "PreparingRebalance"
+    SYNCING = "CompletingRebalance"
+    STABLE = "Stable"
 
 
 class Joined(NamedTuple):
@@ -41,8 +41,21 @@ class Joined(NamedTuple):
 
 
 @dataclass(eq=False)
-class _Member:
+class Member:
+    """A member of a group.
+
+    Attributes
+    ----------
+    id, client_id
+        given by the broker, and by the client itself
+    protocols
+        ways to assign partitions that it knows, with its data for each
+    assignment
+        what it reads, as the leader said
+    """
+
     id: str
+    client_id: str
     protocols: Mapping[str, bytes]
     session_timeout: float
     rebalance_timeout: float
@@ -59,20 +72,27 @@ class Group:
     ----------
     offsets
         (topic, partition) → committed offset and the text committed with it
+    state, protocol_type, protocol
+        what it does, and by which kind of members and which way to assign partitions
 
     Errors are those of `kafka.errors` that a member is told; it knows what to do next from them.
     """
 
     def __init__(self) -> None:
         self.offsets: dict[tuple[str, int], tuple[int, str]] = {}
-        self._state = State.EMPTY
+        self.state = State.EMPTY
         self._generation = 0
-        self._protocol_type = ""
-        self._protocol = ""
+        self.protocol_type = ""
+        self.protocol = ""
         self._leader = ""
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
         self._announced: set[str] = set()
         self._join_deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def members(self) -> list[Member]:
+        """Who is in it."""
+        return list(self._members.values())
 
     def announce(self, session_timeout: float) -> str:
         """Give a member an id to join with, good for `session_timeout` seconds."""
@@ -84,6 +104,7 @@ class Group:
     async def join(
         self,
         member_id: str,
+        client_id: str,
         protocol_type: str,
         protocols: Mapping[str, bytes],
         *,
@@ -96,6 +117,8 @@ class Group:
         ----------
         member_id
             as announced; empty for a client that does not know of announcements
+        client_id
+            what the client calls itself
         protocols
             ways to assign partitions that the member knows, best first, with its data for each
         session_timeout, rebalance_timeout
@@ -105,13 +128,14 @@ class Group:
             raise UnknownMemberIdError(member_id)
         others = [member for member in self._members.values() if member.id != member_id]
         common = set(protocols).intersection(*(member.protocols for member in others))
-        if not common or (others and protocol_type != self._protocol_type):
+        if not common or (others and protocol_type != self.protocol_type):
             raise InconsistentGroupProtocolError(f"{protocol_type} {', '.join(protocols)}")
-        self._protocol_type = protocol_type
+        self.protocol_type = protocol_type
         member = self._members.get(member_id)
         if member is None:
             self._announced.discard(member_id)
-            member = _Member(member_id or str(uuid.uuid4()), protocols, session_timeout, rebalance_timeout)
+            new_id = member_id or str(uuid.uuid4())
+            member = Member(new_id, client_id, protocols, session_timeout, rebalance_timeout)
             self._members[member.id] = member
         elif self._settled(member, protocols):
             self._touch(member)
@@ -125,15 +149,15 @@ class Group:
         self._begin_joining()
         return await joined
 
-    def _settled(self, member: _Member, protocols: Mapping[str, bytes]) -> bool:
+    def _settled(self, member: Member, protocols: Mapping[str, bytes]) -> bool:
         """Whether a member that joins again only missed the answer; a leader means to reassign."""
         if member.protocols != protocols:
             return False
-        return self._state is State.SYNCING or (self._state is State.STABLE and member.id != self._leader)
+        return self.state is State.SYNCING or (self.state is State.STABLE and member.id != self._leader)
 
     def _begin_joining(self) -> None:
-        if self._state is not State.JOINING:
-            self._state = State.JOINING
+        if self.state is not State.JOINING:
+            self.state = State.JOINING
             for member in self._members.values():
                 if member.synced and not member.synced.done():
                     member.synced.set_exception(RebalanceInProgressError("a member joined or left"))
@@ -149,13 +173,13 @@ class Group:
         for member in [member for member in self._members.values() if not member.joined]:
             self._forget(member)
         if not self._members:
-            self._state = State.EMPTY
+            self.state = State.EMPTY
             return
-        self._state = State.SYNCING
+        self.state = State.SYNCING
         self._generation += 1
         common = set.intersection(*(set(member.protocols) for member in self._members.values()))
         first = next(iter(self._members.values()))
-        self._protocol = next(name for name in first.protocols if name in common)
+        self.protocol = next(name for name in first.protocols if name in common)
         if self._leader not in self._members:
             self._leader = first.id
         for member in self._members.values():
@@ -164,25 +188,25 @@ class Group:
             member.joined = None
             self._touch(member)
 
-    def _joined(self, member: _Member) -> Joined:
+    def _joined(self, member: Member) -> Joined:
         told = self._members.values() if member.id == self._leader else ()
-        members = {other.id: other.protocols[self._protocol] for other in told}
-        return Joined(self._generation, self._protocol, self._leader, member.id, members)
+        members = {other.id: other.protocols[self.protocol] for other in told}
+        return Joined(self._generation, self.protocol, self._leader, member.id, members)
 
     async def sync(self, member_id: str, generation: int, assignments: Mapping[str, bytes]) -> bytes:
         """Return the member's assignment; wait for the leader, who brings those of all."""
         member = self._current(member_id, generation)
-        if self._state is State.JOINING:
+        if self.state is State.JOINING:
             raise RebalanceInProgressError("join again")
         self._touch(member)
-        if self._state is State.SYNCING and member_id == self._leader:
-            self._state = State.STABLE
+        if self.state is State.SYNCING and member_id == self._leader:
+            self.state = State.STABLE
             for other in self._members.values():
                 other.assignment = assignments.get(other.id, b"")
                 if other.synced and not other.synced.done():
                     other.synced.set_result(other.assignment)
                 other.synced = None
-        if self._state is State.STABLE:
+        if self.state is State.STABLE:
             return member.assignment
         member.synced = asyncio.get_running_loop().create_future()
         return await member.synced
@@ -190,7 +214,7 @@ class Group:
     def heartbeat(self, member_id: str, generation: int) -> None:
         """Note that a member lives, and tell it to join again where that is due."""
         self._touch(self._current(member_id, generation))
-        if self._state is State.JOINING:
+        if self.state is State.JOINING:
             raise RebalanceInProgressError("join again")
 
     def leave(self, member_id: str) -> None:
@@ -207,10 +231,10 @@ class Group:
         if generation < 0 and not self._members:
             return
         self._touch(self._current(member_id, generation))
-        if self._state is State.SYNCING:
+        if self.state is State.SYNCING:
             raise RebalanceInProgressError("sync first")
 
-    def _current(self, member_id: str, generation: int) -> _Member:
+    def _current(self, member_id: str, generation: int) -> Member:
         member = self._members.get(member_id)
         if member is None:
             raise UnknownMemberIdError(member_id)
@@ -218,28 +242,28 @@ class Group:
             raise IllegalGenerationError(f"generation {generation}, now {self._generation}")
         return member
 
-    def _touch(self, member: _Member) -> None:
+    def _touch(self, member: Member) -> None:
         if member.expiry:
             member.expiry.cancel()
         loop = asyncio.get_running_loop()
         member.expiry = loop.call_later(member.session_timeout, self._expire, member)
 
-    def _expire(self, member: _Member) -> None:
+    def _expire(self, member: Member) -> None:
         if member.joined or member.synced:
             self._touch(member)  # it waits for others
         else:
             self._remove(member)
 
-    def _remove(self, member: _Member) -> None:
+    def _remove(self, member: Member) -> None:
         self._forget(member)
         if self._members:
             self._begin_joining()
-        elif self._state is State.JOINING:
+        elif self.state is State.JOINING:
             self._finish_joining()
         else:
-            self._state = State.EMPTY
+            self.state = State.EMPTY
 
-    def _forget(self, member: _Member) -> None:
+    def _forget(self, member: Member) -> None:
         del self._members[member.id]
         if member.expiry:
             member.expiry.cancel()

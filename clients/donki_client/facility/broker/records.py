@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from kafka.errors import BrokerResponseError, InvalidRequestError
+from kafka.errors import BrokerResponseError, TransactionalIdAuthorizationFailedError
 from kafka.protocol.consumer import ListOffsetsResponse, OffsetSpec
 from kafka.protocol.producer import InitProducerIdResponse, ProduceResponse
 
@@ -119,7 +119,7 @@ class Records:
         """Give an idempotent producer an id of its own; there are no transactions."""
         if request.transactional_id is not None:
             return InitProducerIdResponse(
-                error_code=InvalidRequestError.errno, producer_id=-1, producer_epoch=-1
+                error_code=TransactionalIdAuthorizationFailedError.errno, producer_id=-1, producer_epoch=-1
             )
         self._next_producer_id += 1
         return InitProducerIdResponse(

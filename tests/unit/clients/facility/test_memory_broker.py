@@ -251,7 +251,7 @@ async def answer(asked: Api, frame: bytes) -> bytes:
     return b"".join(await asked.answer(memoryview(frame)))
 
 
-KEYS = (*range(4), *range(8, 15), 18, 19, 20, 22, 32)  # source: Apache Kafka, "Api Keys"
+KEYS = (*range(4), *range(8, 17), 18, 19, 20, 22, 32)  # source: Apache Kafka, "Api Keys"
 PIECES = st.one_of(
     st.sampled_from([struct.pack(">i", number) for number in (-1, 0, 1, 2, 1000, 2**31 - 1, -(2**31))]),
     st.sampled_from([b"\xff\xff", b"\0\1a", b"\0\5topic", bytes(8)]),
