@@ -13,9 +13,7 @@ from donki_client.console.output import Console
 
 @click.command("check-data", short_help="Compare what a run delivered with its journal.")
 @click.argument("run", default="")
-@click.option(
-    "--broker", metavar="HOST:PORT[,...]", help="Where to read from.  [default: where the Players sent to]"
-)
+@options.broker("Where to read from.  [default: where the Players sent to]")
 @options.kafka_options
 @options.directory
 @options.director

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from donki.streams.kafka.clients import CLIENTS, DEFAULT
+from donki_client.commands import options
 from donki_client.console.output import Console
 
 
@@ -29,7 +30,7 @@ from donki_client.console.output import Console
 @click.option(
     "--series/--parallel", help="Players act one after the other, or all at once.  [default: parallel]"
 )
-@click.option("--broker", metavar="HOST:PORT[,...]", help="A Kafka broker instead of the embedded one.")
+@options.broker("A Kafka broker instead of the embedded one.")
 @click.option(
     "--kafka-client",
     type=click.Choice(list(CLIENTS)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,13 +22,12 @@ kafka_options = click.option(
 )
 
 
-broker = click.option(
-    "--broker",
-    metavar="HOST:PORT[,...]",
-    default="localhost:9092",
-    show_default=True,
-    help="The Kafka broker, or several of the cluster.",
-)
+def broker(help: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that names a Kafka broker."""
+    return click.option("--broker", metavar="HOST:PORT[,...]", help=help, **settings)
+
+
+a_broker = broker("The Kafka broker, or several of the cluster.", default="localhost:9092", show_default=True)
 
 directory = click.option(
     "--directory",

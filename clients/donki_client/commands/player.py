@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from donki_client.address import Address
+from donki_client.commands import options
 from donki_client.console.output import Console
 
 
@@ -21,7 +23,11 @@ from donki_client.console.output import Console
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of files that Parameters may name; can be given more than once.  [default: the script's]",
 )
-def player(name: str, address: str, script: Path, data_path: tuple[Path, ...]) -> None:
+@options.broker(
+    "The Kafka broker, or several of the cluster.  [default: what DONKI_BROKER names, else as it was before,"
+    " at first localhost:9092]"
+)
+def player(name: str, address: str, script: Path, data_path: tuple[Path, ...], broker: str | None) -> None:
     """Run the Player donki/player/NAME until Ctrl-C.
 
     HOST:PORT is where the Tango database answers, the same as the Director's; SCRIPT is the action script, a
@@ -30,6 +36,8 @@ def player(name: str, address: str, script: Path, data_path: tuple[Path, ...]) -
     \b
       donki player player0 localhost:50010 scripts/just_action.py
     """  # noqa: D301
+    from donki_client.environment import named  # noqa: PLC0415
     from donki_client.facility.foreground import run_player  # noqa: PLC0415
 
-    run_player(name, Address.parse(address), script, Console(), data_path)
+    broker = broker or named(os.environ, "DONKI_BROKER")
+    run_player(name, Address.parse(address), script, Console(), data_path, broker)

@@ -15,7 +15,7 @@ from donki_client.console.output import Console, printable
 @click.command(short_help="Record Kafka topics to a file.")
 @click.argument("topics", metavar="TOPIC...", nargs=-1, required=True)
 @click.argument("file", type=click.Path(path_type=Path))
-@options.broker
+@options.a_broker
 @options.kafka_options
 @click.option(
     "--from",

@@ -15,7 +15,7 @@ from donki_client.console.output import Console
 
 @click.command(short_help="Send a recorded file to Kafka again.")
 @click.argument("file", type=click.Path(path_type=Path))
-@options.broker
+@options.a_broker
 @options.kafka_options
 @click.option(
     "--speed",

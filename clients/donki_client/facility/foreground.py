@@ -10,10 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import tango
 from rich.console import Console
 
+from donki.device.properties.kafka import read_kafka_options
 from donki.errors import DonkiError, ScriptError
 from donki.threads import Threads
 from donki_client.address import Address
@@ -27,6 +29,7 @@ from donki_client.facility.servers import (
     DeviceServer,
     await_loaded,
     command_line,
+    connect,
     register,
     running,
 )
@@ -42,7 +45,12 @@ LOG_LINE = re.compile(
 
 
 def run_player(
-    name: str, database: Address, script: Path, console: Console, data_path: Sequence[Path] = ()
+    name: str,
+    database: Address,
+    script: Path,
+    console: Console,
+    data_path: Sequence[Path] = (),
+    broker: str | None = None,
 ) -> None:
     """Register the Player donki/player/NAME, run it and show its log until Ctrl-C.
 
@@ -52,16 +60,22 @@ def run_player(
         what it is called, where it is registered, what it plays, where its log goes
     data_path
         folders of the files that Parameters may name
+    broker
+        as `parse_brokers` takes it; None for that in the database
 
     Raises
     ------
     DonkiError
-        when no Tango database answers, the name is taken, the script is not usable, or the server dies
+        when no Tango database or no such broker answers, the name is taken, the script is not usable, or the
+        server dies
     """
     server = DeviceServer.player(name, script)
-    if data_path:  # without, the property stays as it is in the database
+    # What is not given stays as it is in the database.
+    if data_path:
         folders = [str(folder.resolve()) for folder in data_path]
         server = replace(server, properties={**server.properties, "DataPath": folders})
+    if broker:
+        server = replace(server, properties={**server.properties, "KafkaBrokers": broker})
     if not answers(database):
         raise DonkiError(
             f"no Tango database answers at {database}; "
@@ -71,6 +85,11 @@ def run_player(
         raise DonkiError(
             f"{server.device} is already running ({elsewhere}); stop it there or choose another name"
         )
+    if broker:
+        # Slow to import, and often not asked for.
+        from donki_client.facility.kafka_broker import check_broker  # noqa: PLC0415
+
+        check_broker(broker, _kafka_options(database, server))
     register(database, server)
     options = ["-v1"]  # the script's lines are on Tango's level INFO
     with (
@@ -90,6 +109,13 @@ def run_player(
             raise DonkiError(f"{server.name} {ending(process.wait())}")
         finally:
             _end(process)
+
+
+def _kafka_options(database: Address, server: DeviceServer) -> dict[str, Any]:
+    """Return the security settings that the device has for Kafka."""
+    with translated(f"tango://{database.tango_host}/{server.device}"):
+        found = connect(database).get_device_property(server.device, "KafkaOptions")["KafkaOptions"]
+    return read_kafka_options(found[0]) if found else {}
 
 
 def _await_start(process: subprocess.Popen[bytes], server: DeviceServer) -> None:

@@ -14,8 +14,7 @@ from pydantic_core import ErrorDetails
 
 from donki.errors import InputError
 from donki.player.script.path import shipped_scripts
-from donki.streams.kafka.brokers import parse_brokers
-from donki_client.address import Address
+from donki_client.environment import named
 from donki_client.scenario.model import Scenario, ScenarioFiles, paths_in
 from donki_client.scenario.player import ScenarioFault, ScenarioPlayer
 from donki_client.scenario.yaml_document import Document, Place, Problem, Route, read_document
@@ -90,19 +89,12 @@ def from_environment(scenario: Scenario, environment: Mapping[str, str]) -> Scen
     InputError
         naming the variable that holds something else
     """
-    named = {}
-    for key, variable, check in (
-        ("database", "TANGO_HOST", Address.parse),
-        ("broker", "DONKI_BROKER", parse_brokers),
-    ):
-        value = environment.get(variable)
-        if value and getattr(scenario, key) is None:
-            try:
-                check(value)
-            except InputError as error:
-                raise InputError(f"the environment variable {variable}: {error}") from None
-            named[key] = value
-    return scenario.model_copy(update=named)
+    found = {
+        key: value
+        for key, variable in (("database", "TANGO_HOST"), ("broker", "DONKI_BROKER"))
+        if getattr(scenario, key) is None and (value := named(environment, variable))
+    }
+    return scenario.model_copy(update=found)
 
 
 def instance_name(path: Path) -> str:

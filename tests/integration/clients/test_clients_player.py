@@ -8,6 +8,8 @@ import time
 import pytest
 import tango
 
+from donki_client.facility.servers import connect
+from helpers.brokers import EmbeddedBroker
 from helpers.donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
 from helpers.orchestra import SCRIPTS
 from helpers.support import free_port, took, wait_until
@@ -35,6 +37,56 @@ def test_it_plays_shows_its_log_and_ends_with_ctrl_c(command, facility, tmp_path
         assert player.returncode == 0
         assert "Traceback" not in output
         assert all_gone(children)
+
+
+@pytest.mark.parametrize("broker", [EmbeddedBroker.kind], indirect=True)
+def test_its_broker_is_the_one_that_is_named(command, facility, broker):
+    """Of the option and the environment, the option counts; in the database it stays."""
+
+    def brokers():
+        properties = connect(facility.database).get_device_property("donki/player/named", "KafkaBrokers")
+        return list(properties["KafkaBrokers"])
+
+    arguments = ("player", "named", str(facility.database), SCRIPT)
+    command.set("DONKI_BROKER", "127.0.0.1:1")
+    with command.running(*arguments, "--broker", broker.address) as player:
+        read_until(player, "plays")
+        assert brokers() == [broker.address]
+    other = broker.address.replace("127.0.0.1", "localhost")
+    command.set("DONKI_BROKER", other)
+    with command.running(*arguments) as player:
+        read_until(player, "plays")
+        assert brokers() == [other]
+    command.set("DONKI_BROKER", "")
+    with command.running(*arguments) as player:
+        read_until(player, "plays")
+        assert brokers() == [other]
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "message"),
+    [
+        ("127.0.0.1:{free}", "", "no Kafka broker answers at 127.0.0.1:{free}"),
+        ("", "127.0.0.1:{free}", "no Kafka broker answers at 127.0.0.1:{free}"),
+        (
+            "kafka:0",
+            "",
+            "donki: a Kafka broker is given as host:port, with a port from 1 to 65535; got 'kafka:0'",
+        ),
+        ("", "kafka:0", "donki: the environment variable DONKI_BROKER: a Kafka broker is given as host:port"),
+    ],
+)
+def test_a_broker_that_cannot_be_is_refused_before_anything_is_registered(
+    command, facility, option, variable, message
+):
+    free = free_port()
+    command.set("DONKI_BROKER", variable.format(free=free))
+    named = ("--broker", option.format(free=free)) if option else ()
+    done = command.run("player", "astray", str(facility.database), SCRIPT, *named)
+    assert done.returncode == 1
+    assert message.format(free=free) in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not [*connect(facility.database).get_device_name("DonkiPlayer/astray", "DonkiPlayer")]
 
 
 def test_a_name_that_plays_already_is_refused(command, facility):
