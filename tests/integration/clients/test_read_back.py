@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
-from donki.director.journal.reading.reader import JournalReader
-from donki_client.verify.run_check import check_run
-from helpers.brokers import ApacheBroker, EmbeddedBroker
+from helpers.brokers import EmbeddedBroker
 from helpers.donki_command import Command
-from helpers.support import free_port
 
 TRIGGERS = 40
 SCENARIO = """
@@ -70,25 +66,3 @@ def test_what_is_deleted_before_it_can_be_read_is_no_success(tmp_path):
     assert re.search(r"topic tiny: by its retention, the broker deleted the messages \d+ to \d+", done.stdout)
     assert "missing" not in done.stdout
     assert "not in the journal" not in done.stdout
-
-
-@pytest.mark.parametrize("broker", [ApacheBroker.kind], indirect=True)
-def test_check_data_names_what_a_retention_deleted(broker, tmp_path):
-    topic = f"aged-{free_port()}"
-    command, done = play(tmp_path, broker.address, topic)
-    assert done.returncode == 0, done
-    admin = KafkaAdminClient(bootstrap_servers=broker.address)
-    admin.delete_records({TopicPartition(topic, 0): 11})
-    admin.close()
-    assert beginning(broker.address, topic) == 11
-    with JournalReader(tmp_path / "data/donkiorchestra/runs") as reader:
-        problems = check_run(reader, reader.run()).problems
-    checked = command.run("check-data")
-    assert problems == [
-        f"topic {topic}: by its retention, the broker deleted the messages 0 to 10 of the run"
-        " (offsets of partition 0) before they were read back",
-        f"Player p, panel_0 in topic {topic}: of {TRIGGERS} messages, the broker deleted 11 before they were"
-        " read back: trigger 1, message 1 to trigger 11, message 1",
-    ]
-    assert checked.returncode == 1
-    assert all(problem in checked.stdout for problem in problems)
