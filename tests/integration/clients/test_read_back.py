@@ -45,7 +45,7 @@ def beginning(broker, topic):
 
 
 def test_what_the_broker_deletes_during_a_run_has_been_read_by_then(tmp_path):
-    with EmbeddedBroker(max_bytes=1_500_000) as broker:
+    with EmbeddedBroker(max_bytes=2_000_000) as broker:
         command, done = play(tmp_path, broker.address, "small", FAULTS)
         begin = beginning(broker.address, "small")
         assert begin > TRIGGERS // 3

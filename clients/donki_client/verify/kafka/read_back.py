@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from donki_client.verify.kafka.found_message import FoundMessage
 
-LOOK = 0.2  # s from one look at the topics to the next
+LOOK = 0.5  # s from one look at the topics to the next
 POLL = 0.05  # s
 
 #: How long the broker may take to say where topics end, and to answer the last request, in s.
@@ -123,35 +123,44 @@ class ReadBack:
 
     def _follow(self, consumer: KafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         """Read on until it is stopped; of each partition what came after `ends`."""
-        from kafka import TopicPartition  # noqa: PLC0415 - as above
-
-        from donki_client.verify.kafka.found_message import FoundMessage  # noqa: PLC0415
+        from donki_client.verify.kafka.found_message import FoundMessage  # noqa: PLC0415 - as above
         from donki_client.verify.kafka.topic_reader import TopicReader  # noqa: PLC0415
 
         columns = ", ".join(f'"{name}"' for name in FoundMessage._fields)
         self._store.execute(f"CREATE TABLE found ({columns})")
         insert = f"INSERT INTO found VALUES ({', '.join('?' * len(FoundMessage._fields))})"  # noqa: S608
         reader = TopicReader(consumer, self.deleted)
-        with JournalReader(self._journal) as journal:
-            while not self._stopping.wait(LOOK):
-                try:
-                    run = journal.run(self._run_id)
-                except InputError:  # not noted yet
-                    continue
-                known = {(stream.topic, stream.source) for stream in journal.streams(run)}
-                extents = [extent for its in journal.extents(run).values() for extent in its]
-                places = {TopicPartition(extent.topic, extent.partition) for extent in extents}
+        pause = LOOK
+        while not self._stopping.wait(pause):
+            with JournalReader(self._journal) as journal:
+                known, places = _noted(journal, self._run_id)
                 if new := places - reader.positions.keys():
                     # Not from what is noted first: what another Player sent before may be noted later.
                     reader.add({place: ends.get(place, 0) for place in new})
-                looked = time.monotonic()
-                while reader.positions and time.monotonic() < looked + LOOK:
-                    found = [FoundMessage.of(message, known) for message in reader.poll(POLL)]
-                    if not found:
-                        break
-                    with self._store:
-                        self._store.executemany(insert, found)
-                    self.positions = dict(reader.positions)
+            looked, pause = time.monotonic(), 0.0
+            while time.monotonic() < looked + LOOK:
+                found = [FoundMessage.of(message, known) for message in reader.poll(POLL)]
+                if not found:
+                    pause = LOOK
+                    break
+                with self._store:
+                    self._store.executemany(insert, found)
+                self.positions = dict(reader.positions)
+
+
+def _noted(journal: JournalReader, run_id: str) -> tuple[set[tuple[str, str]], set[TopicPartition]]:
+    """Return topic and source of a run's streams, and where their messages are, as far as that is noted."""
+    from kafka import TopicPartition  # noqa: PLC0415 - as above
+
+    try:
+        run = journal.run(run_id)
+    except InputError:  # it will be
+        return set(), set()
+    extents = [extent for its in journal.extents(run).values() for extent in its]
+    return (
+        {(stream.topic, stream.source) for stream in journal.streams(run)},
+        {TopicPartition(extent.topic, extent.partition) for extent in extents},
+    )
 
 
 def _ends(consumer: KafkaConsumer) -> dict[TopicPartition, int]:

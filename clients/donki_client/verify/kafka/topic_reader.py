@@ -75,6 +75,8 @@ class TopicReader:
 
     def poll(self, timeout: float) -> Iterator[PastMessage]:
         """Yield what comes within `timeout` s, those of a partition in order."""
+        if not self.positions:
+            return
         for partition, records in self._consumer.poll(timeout_ms=int(1000 * timeout)).items():
             self.skip(partition, records[0].offset)
             self.positions[partition] = records[-1].offset + 1
