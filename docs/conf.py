@@ -21,6 +21,7 @@ extensions = [
     "sphinx_click",
     "sphinx_copybutton",
     "scenario_reference",
+    "metrics_reference",
     "registry_reference",
     "tango_reference",
 ]

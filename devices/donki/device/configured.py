@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from donki.device.commands import set_points
 from donki.device.errors import as_dev_failed
-from donki.device.properties.reading import read_properties
+from donki.device.properties.reading import property_problem, read_properties
 from donki.device.set_points import restore, show_set_points
-from donki.errors import NotAllowedError
+from donki.errors import DonkiError, NotAllowedError
 
 
 class Configured:
@@ -26,7 +26,7 @@ class Configured:
 
     rules: ClassVar[Mapping[str, Callable[[Any], object]]] = {}
 
-    _wrong_properties: Mapping[str, str]
+    _wrong_properties: dict[str, str]
     _wrong_memorized: dict[str, str]
 
     @property
@@ -48,6 +48,10 @@ class Configured:
         """Raise a NotAllowedError where there are problems."""
         if problems := self.problems:
             raise NotAllowedError("; ".join(problems))
+
+    def refuse_property(self, name: str, error: DonkiError) -> None:
+        """Keep what is wrong with a property, as it turns out when it is used."""
+        self._wrong_properties[name] = property_problem(name, error)
 
     @contextmanager
     def setting(self, name: str) -> Iterator[None]:

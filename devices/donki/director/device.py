@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,11 +28,14 @@ from donki.director.journal.place import default_directory
 from donki.director.log import RunLog
 from donki.director.output.recorder import Recorder, Topics
 from donki.director.players.roster import Roster
+from donki.director.rules.sequence import Sequence
 from donki.director.rules.states import Command, State
 from donki.director.runs.runs import Runs
 from donki.director.runs.status import Standing
 from donki.director.settings import Settings
+from donki.director.telemetry.observer import RunObserver
 from donki.errors import DonkiError, InputError, NotAllowedError
+from donki.run import Run
 
 #: How long Init waits for the end of what goes on, in s. A client waits 3 s for both, this and the beginning.
 CLOSE_PATIENCE = 1.2
@@ -69,6 +72,7 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
             RunLog(self._log),
             self._threads,
             self.changed.set,
+            self._observers(),
         )
         self._closing.callback(self._close)
         self._publisher = Publisher(
@@ -78,6 +82,15 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
             self._threads,
         )
         self._closing.callback(self._publisher.end)
+
+    def _observers(self) -> Callable[[Run, Sequence], list[RunObserver]]:
+        """Return what gives those who are told what is done in a run."""
+        if not self.MetricsPort:
+            return lambda _run, _sequence: []
+        from donki.director.telemetry.metrics import DirectorMetrics  # noqa: PLC0415 - an extra
+
+        metrics, name = self.open_metrics(DirectorMetrics), self.get_name()
+        return lambda _run, sequence: [metrics.observer(name, sequence)] if metrics else []
 
     def _close(self) -> None:
         """End a sequence that runs: the Players are told to stop."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tango
 from tango import DevState, DispLevel
@@ -25,10 +25,14 @@ from donki.player.script import workers
 from donki.player.script_runner import ScriptRunner
 from donki.player.settings import Settings
 from donki.player.states import State
+from donki.player.telemetry.observer import Observers
 from donki.player.trigger import parse_trigger
 from donki.run import Run as RunIdentity
 from donki.streams.faults.rule import read_rules
 from donki.streams.run_output import RunOutput
+
+if TYPE_CHECKING:
+    from donki.player.telemetry.metrics import PlayerMetrics
 
 #: How long Script and Reload wait for a script to load, so that they can say what is wrong with it, in s; a
 #: client waits 3 s.
@@ -56,9 +60,13 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         folders = read_folders(self.DataPath) or [self.script_path()]
         self._player = Player(self.get_name().rsplit("/", 1)[-1], folders)
         self._player.log.parent = self._log
+        metrics, name = self._open_metrics(), self.get_name()
+        observers = Observers([metrics.observer(name)] if metrics else [], self._threads)
         self._script_runner = ScriptRunner(
-            self._player, self._open_run_output, self._threads, self.changed.set
+            self._player, self._open_run_output, self._threads, self.changed.set, observers
         )
+        if metrics:
+            metrics.read_from(name, self._script_runner)
         self._closing.callback(self._close)
         self.use_settings()
         self._publisher = Publisher(
@@ -73,6 +81,13 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
             self._script_runner.loader.begin(
                 self.script_path(), self.settings.script, within=tango.EnsureOmniThread
             )
+
+    def _open_metrics(self) -> PlayerMetrics | None:
+        if not self.MetricsPort:
+            return None
+        from donki.player.telemetry.metrics import PlayerMetrics  # noqa: PLC0415 - an extra
+
+        return self.open_metrics(PlayerMetrics)
 
     def _close(self) -> None:
         """Stop the script."""

@@ -13,6 +13,7 @@ from donki.player.report import Report, remainder_of, report_of
 from donki.player.script.script import LOG_NAME, Script
 from donki.player.trigger import Trigger
 from donki.run import VERSION, Run
+from donki.streams.kafka.window import Queue
 from donki.streams.listing import Counts, Stream
 from donki.streams.run_output import RunOutput
 
@@ -26,10 +27,13 @@ class RunSession:
         the player that the script is given
     run
         the run
+    earlier
+        what was delivered in the runs before
     """
 
-    def __init__(self, player: Player, run: Run) -> None:
+    def __init__(self, player: Player, run: Run, earlier: Counts = Counts()) -> None:  # noqa: B008 - frozen
         self.run = run
+        self._earlier = earlier
         self._player = player
         self._run_output: RunOutput | None = None
         self._remainder: dict[str, Any] = {}
@@ -38,6 +42,17 @@ class RunSession:
     def counts(self) -> Counts:
         """What was sent."""
         return self._run_output.counts if self._run_output else Counts()
+
+    @property
+    def total(self) -> Counts:
+        """What was delivered in this run and in those before."""
+        delivered = self._run_output.delivered if self._run_output else Counts()
+        return self._earlier + delivered
+
+    @property
+    def queue(self) -> Queue:
+        """What waits for the broker."""
+        return self._run_output.queue if self._run_output else Queue()
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -20,6 +20,7 @@ from donki.player.reservation import Reservation, check_director
 from donki.player.run_session import RunSession
 from donki.player.script.script import Script
 from donki.player.states import Phase, State
+from donki.player.telemetry.observer import Observers
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.run_output import RunOutput
@@ -42,6 +43,8 @@ class ScriptRunner:
         where what goes wrong in threads is said
     changed
         is called when state, status and what else is shown of it have changed
+    observers
+        are told what the script does
 
     Attributes
     ----------
@@ -61,6 +64,7 @@ class ScriptRunner:
         open_run_output: Callable[[Run], RunOutput],
         threads: Threads | None = None,
         changed: Callable[[], None] = lambda: None,
+        observers: Observers | None = None,
     ) -> None:
         self.player = player
         self.timeout = 60.0
@@ -68,6 +72,7 @@ class ScriptRunner:
         self._open_run_output = open_run_output
         self._stop_error: DonkiError | None = None
         self._threads = threads or Threads()
+        self._observers = observers or Observers((), self._threads)
         self.machine = Machine(player.name, changed)
         self.loader = ScriptLoader(player, self.machine, self._threads)
         self.answers = Answers()
@@ -141,11 +146,12 @@ class ScriptRunner:
             machine.failure = self._stop_error = None
             if not same_run:
                 self.answers.clear()
-            self.session = RunSession(self.player, run)
+            self.session = RunSession(self.player, run, self.session.total)
             try:
                 self.session.set_up(script, self._open_run_output, self.timeout)
             except DonkiError as error:
                 failure = self.session.take_back(script, error)
+                self._observers.failed("setup", failure)
                 self._fail(f"setup: {failure}", error)
                 machine.go_on(Phase.STOPPING)
                 self._stop_error = self._stop(script)
@@ -198,14 +204,17 @@ class ScriptRunner:
                 return report
             machine.begin(Phase.ACTING, f"action of trigger {trigger}", int(trigger))
         try:
+            self._observers.acting(self.session.run, trigger)
             report = self.session.act(script, trigger, self.timeout)
         except DonkiError as error:
             failure = self.session.take_back(script, error)
+            self._observers.failed("action", failure)
             self.answers.failed(trigger, failure)
             if not self.player.aborted:
                 self._fail(f"trigger {trigger}: {failure}", error)
             raise failure from error.__cause__
         else:
+            self._observers.acted(report)
             machine.failure = None
             self.answers.done(trigger, report)
             return report
@@ -287,6 +296,7 @@ class ScriptRunner:
         try:
             self.session.stop(script)
         except DonkiError as error:
+            self._observers.failed("stop", error)
             failure = self.machine.failure
             self._fail(f"{failure}; then stop: {error}" if failure else f"stop: {error}", error)
             return error

@@ -15,6 +15,10 @@ class Counts:
     messages: int = 0
     bytes: int = 0
 
+    def __add__(self, more: Counts) -> Counts:
+        """Return what was acknowledged in both."""
+        return Counts(self.events + more.events, self.messages + more.messages, self.bytes + more.bytes)
+
 
 class Stream(NamedTuple):
     """What stands where in Kafka: messages of a schema (ev44, f144, …) from a source, in a topic.

@@ -15,6 +15,7 @@ from donki.streams.faults.rule import Rule
 from donki.streams.faults.table import FaultTable
 from donki.streams.kafka.clients import DEFAULT
 from donki.streams.kafka.sink import SETTLE, KafkaSink
+from donki.streams.kafka.window import Queue
 from donki.streams.listing import Counts, Stream
 from donki.streams.manifest import Manifest
 from donki.streams.manifest_builder import ManifestBuilder
@@ -115,6 +116,16 @@ class RunOutput:
     def counts(self) -> Counts:
         """What the broker has acknowledged in this run."""
         return Counts(self._sink.events, self._sink.messages, self._sink.bytes)
+
+    @property
+    def delivered(self) -> Counts:
+        """What counts for good: it was delivered, and is never taken back."""
+        return Counts(*self._sink.committed)
+
+    @property
+    def queue(self) -> Queue:
+        """What waits for the broker."""
+        return self._sink.queue
 
     @property
     def streams(self) -> tuple[Stream, ...]:

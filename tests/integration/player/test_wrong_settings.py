@@ -58,9 +58,12 @@ KAFKA = {
     ),
 }
 
+METRICS = {"MetricsPort": ([], ["abc", "0", "65536", "1.5", "127.0.0.1:", ["1", "2"]])}
+
 #: By property: good values, and bad ones.
 PLAYER_PROPERTIES = {
     **KAFKA,
+    **METRICS,
     "KafkaClient": (["kafka-python"], ["pykafka", ["kafka-python", "b"]]),
     "ValuesTopic": (["a_topic"], ["a b", "é", "x" * 250, ["a", "b"]]),
     "FileDirectory": (["/tmp"], [["/tmp", "/var"]]),
@@ -71,6 +74,7 @@ PLAYER_PROPERTIES = {
 }
 DIRECTOR_PROPERTIES = {
     **KAFKA,
+    **METRICS,
     "RunDirectory": ([], [["/tmp", "/var"]]),
     "RunTopic": ([], ["a b", ["a", "b"]]),
     "TimingTopic": ([], ["é", ["a", "b"]]),

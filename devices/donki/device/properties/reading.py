@@ -48,10 +48,15 @@ def read_properties(device: Device, rules: Mapping[str, Callable[[Any], object]]
                 rules.get(name, str)(taken)
                 value = taken
         except DonkiError as error:
-            said = str(error).removeprefix(f"{name}: ")
-            problems[name] = f"the property {name}: {said}; mend it, then Init"
+            problems[name] = property_problem(name, error)
         setattr(device, name, value)
     return problems
+
+
+def property_problem(name: str, error: DonkiError) -> str:
+    """Return what is wrong with a property, and the remedy."""
+    said = str(error).removeprefix(f"{name}: ")
+    return f"the property {name}: {said}; mend it, then Init"
 
 
 def _convert(kind: tango.CmdArgType, texts: Sequence[str]) -> Any:

@@ -26,6 +26,7 @@ from donki.director.rules.effects import Ask, Attempt, Cancel, Effect, Outcome, 
 from donki.director.rules.pace import SECOND
 from donki.director.rules.sequence import Sequence
 from donki.director.rules.states import IN_PROGRESS, Command, Phase
+from donki.director.telemetry.observer import RunObserver
 from donki.errors import DonkiError, NotAllowedError
 from donki.run import Run
 from donki.threads import Threads
@@ -73,6 +74,8 @@ class Conductor:
         where what goes wrong in its threads is said
     changed
         is called when the sequence has changed
+    observers
+        are told what is done
 
     Attributes
     ----------
@@ -92,8 +95,10 @@ class Conductor:
         ended: Callable[[], None],
         threads: Threads,
         changed: Callable[[], None],
+        observers: Iterable[RunObserver] = (),
     ) -> None:
         self._changed = changed
+        self._observers = tuple(observers)
         self.run = run
         self.sequence = sequence
         self.record = record
@@ -236,6 +241,9 @@ class Conductor:
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
+            for observer in self._observers:
+                with self._threads.guard("telemetry"):
+                    observer.note(effect)
             match effect:
                 case Ask(task=Task.TRIGGER):
                     self.record.sending(effect.trigger, effect.reference_time)

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from tango.server import device_property
 
-from donki.device.base import DonkiDevice
 from donki.device.properties.kafka import KafkaProperties
 from donki.device.properties.rules import check_optional_topic, read_folder
+from donki.device.telemetry.metrics_property import MetricsProperty
 
 
-class DirectorProperties(KafkaProperties, DonkiDevice):
+class DirectorProperties(KafkaProperties, MetricsProperty):
     """The properties of a Director."""
 
     PlayerDevices = device_property(
@@ -39,6 +39,7 @@ class DirectorProperties(KafkaProperties, DonkiDevice):
 
     rules: ClassVar = {
         **KafkaProperties.rules,
+        **MetricsProperty.rules,
         "RunDirectory": read_folder,
         "RunTopic": check_optional_topic,
         "TimingTopic": check_optional_topic,

@@ -204,7 +204,15 @@ class Runs(RunsState):
             try:
                 with self._starting.conducting():
                     conductor = Conductor(
-                        run, entries, sequence, record, self._log, ended, self._threads, self._changed
+                        run,
+                        entries,
+                        sequence,
+                        record,
+                        self._log,
+                        ended,
+                        self._threads,
+                        self._changed,
+                        self._observers(run, sequence),
                     )
                     self._refusal = ""
                     self._conductor = conductor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from donki.director.conducting.conductor import Conductor
 from donki.director.conducting.event_counts import LastCounts
@@ -18,6 +18,8 @@ from donki.director.runs.interrupted import InterruptedRun
 from donki.director.runs.starting import Starting
 from donki.director.runs.status import Standing, standing_of
 from donki.director.settings import Settings
+from donki.director.telemetry.observer import RunObserver
+from donki.run import Run
 from donki.threads import Threads
 
 
@@ -42,6 +44,8 @@ class RunsState:
         where what goes wrong in threads is said
     changed
         is called when the Players or the run in progress have changed
+    observers
+        gives who is told what is done in a run with that sequence
 
     Attributes
     ----------
@@ -60,6 +64,7 @@ class RunsState:
         log: RunLog,
         threads: Threads,
         changed: Callable[[], None],
+        observers: Callable[[Run, Sequence], Iterable[RunObserver]],
     ) -> None:
         self._director = director
         self.roster = roster
@@ -68,6 +73,7 @@ class RunsState:
         self._log = log
         self._threads = threads
         self._changed = changed
+        self._observers = observers
         self._conductor: Conductor | None = None
         self._refusal = ""
         self._starting = Starting()

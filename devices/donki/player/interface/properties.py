@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from tango.server import device_property
 
-from donki.device.base import DonkiDevice
 from donki.device.properties.kafka import KafkaProperties, read_kafka_options
 from donki.device.properties.rules import check_optional_topic, read_folder, read_folders
+from donki.device.telemetry.metrics_property import MetricsProperty
 from donki.player.script.path import shipped_scripts
 from donki.run import Run
 from donki.streams.aliases import read_aliases
@@ -20,7 +20,7 @@ from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_fil
 from donki.streams.run_output import RunOutput
 
 
-class PlayerProperties(KafkaProperties, DonkiDevice):
+class PlayerProperties(KafkaProperties, MetricsProperty):
     """The properties of a Player, and what follows from them alone."""
 
     ScriptPath = device_property(
@@ -70,6 +70,7 @@ class PlayerProperties(KafkaProperties, DonkiDevice):
 
     rules: ClassVar = {
         **KafkaProperties.rules,
+        **MetricsProperty.rules,
         "ScriptPath": read_folder,
         "DataPath": read_folders,
         "FileDirectory": read_folder,

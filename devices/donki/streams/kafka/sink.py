@@ -17,7 +17,7 @@ from donki.streams.kafka.clients import DEFAULT, find_client
 from donki.streams.kafka.producer import MOST_BYTES, Producer, ProducerSettings
 from donki.streams.kafka.topic import ensure_topics
 from donki.streams.kafka.topic_name import check_topic
-from donki.streams.kafka.window import Window
+from donki.streams.kafka.window import Queue, Window
 
 CONNECT_TIMEOUT = 2.0
 """Seconds in which a broker must answer when it is first spoken to."""
@@ -89,6 +89,16 @@ class KafkaSink:
         self._window = self._new_window()
         self._at_commit = (0, 0, 0)
         self._closed = False
+
+    @property
+    def queue(self) -> Queue:
+        """What waits for the broker."""
+        return self._window.queue
+
+    @property
+    def committed(self) -> tuple[int, int, int]:
+        """Events, messages and bytes at the last `commit`."""
+        return self._at_commit
 
     def open_topic(self, topic: str) -> None:
         """Make sure that a topic exists and that messages can leave for it; connect if that was not done yet.

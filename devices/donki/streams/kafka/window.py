@@ -6,10 +6,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 from donki.errors import BrokerError
 
 _POLL = 0.05  # s after which a failure that another thread reports is noticed
+
+
+class Queue(NamedTuple):
+    """What waits for the broker's acknowledgement."""
+
+    messages: int = 0
+    bytes: int = 0
 
 
 class Window:
@@ -46,6 +54,12 @@ class Window:
     def failure(self) -> str:
         """Why messages were lost, or may have been; empty as long as none were."""
         return self._failure
+
+    @property
+    def queue(self) -> Queue:
+        """What is in flight."""
+        with self._lock:
+            return Queue(self._messages.total(), self._bytes)
 
     def enter(self, topic: str, size: int) -> None:
         """Wait until a message of `size` bytes has room, and count it in.

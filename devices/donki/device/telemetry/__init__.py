@@ -1,0 +1,1 @@
+"""What programs that watch over a facility are told: metrics for Prometheus, traces for OpenTelemetry."""

@@ -1,0 +1,1 @@
+"""What a Director tells of its runs to programs that watch over a facility."""
