@@ -195,11 +195,14 @@ def _answers(device: str) -> bool:
 
 
 @contextmanager
-def one_server(facility: LocalFacility, servers: list[DeviceServer]) -> Iterator[list[tango.DeviceProxy]]:
-    """Run many devices in one server."""
+def one_server(
+    facility: LocalFacility, servers: list[DeviceServer], **environment: str
+) -> Iterator[list[tango.DeviceProxy]]:
+    """Run many devices in one server, a process of its own, with more variables in its environment."""
     for server in servers:
         register(facility.database, server)
-    child = facility._servers.start(servers[0].name, *command_line(facility.database, servers[0]))
+    command, always = command_line(facility.database, servers[0])
+    child = facility._servers.start(servers[0].name, command, {**always, **environment})
     try:
         child.wait_for(READY, 60)
         names = [f"tango://{facility.database.tango_host}/{server.device}" for server in servers]

@@ -93,6 +93,7 @@ def check_director(director, players, samples, runs):
     name = of_name(director)
     assert samples[name, "donki_director_trigger_seconds_count"] == runs * TRIGGERS
     assert samples[name, "donki_director_lateness_seconds_count"] == runs * TRIGGERS
+    assert samples[name, "donki_director_runs_total", "done"] == runs
     for player in director.Players:
         assert samples[name, "donki_director_turn_seconds_count", player] == runs * TRIGGERS
         assert samples[name, "donki_director_attempts_total", "done", player] == runs * TRIGGERS

@@ -71,7 +71,7 @@ class DonkiDevice(Configured, Device):
             except Exception as error:  # noqa: BLE001 - nobody else could tell
                 self._init_failure = f"Init: {self._threads.caught('Init', error)}; mend it, then Init"
                 self._close_all()
-                shown = {"State": self.dev_state, "Status": self.dev_status}
+                shown = {"State": self.shown_state, "Status": self.shown_status}
                 self._closing.callback(Publisher(self, shown, self.changed, self._threads).end)
 
     def server_init_hook(self) -> None:
@@ -96,10 +96,18 @@ class DonkiDevice(Configured, Device):
         """What keeps the device from its work, a line each, with its remedy."""
         return [self._init_failure] if self._init_failure else super().problems
 
+    def shown_state(self) -> DevState:
+        """Return the state; never waits. For the publisher: PyTango makes a span of each `dev_state`."""
+        return DevState.FAULT if self._init_failure else self._state()
+
+    def shown_status(self) -> str:
+        """Return what the state means; for the publisher, as `shown_state`."""
+        return carried_status(self._init_failure or self._status())
+
     def dev_state(self) -> DevState:
         """Return the state; never waits."""
-        return DevState.FAULT if self._init_failure else self._state()
+        return self.shown_state()
 
     def dev_status(self) -> str:
         """Return what the state means."""
-        return carried_status(self._init_failure or self._status())
+        return self.shown_status()

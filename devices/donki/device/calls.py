@@ -10,6 +10,7 @@ from typing import Any
 import tango
 
 from donki.device.errors import dev_failed
+from donki.device.telemetry.tracing import is_traced
 
 
 def open_proxy(device: str, timeout: float) -> tango.DeviceProxy:
@@ -32,18 +33,28 @@ def call(proxy: tango.DeviceProxy, command: str, argument: str | None = None) ->
     """Call a command that takes a string or nothing and returns one, for a third of ``proxy.command_inout``.
 
     That one asks the device for the command's types before each call, and where OpenTelemetry is installed
-    looks for its settings in Tango's files each time.
+    looks for its settings in Tango's files each time. Where traces are made it is used all the same: it
+    takes along of which trace the call is.
 
     Raises
     ------
     tango.DevFailed
         as the command does, or if the device is not there
     """
-    return str(tell(proxy, command, argument).extract())
+    if is_traced():
+        return str(proxy.command_inout(command, argument))
+    return str(_send(proxy, command, argument).extract())
 
 
-def tell(proxy: tango.DeviceProxy, command: str, argument: str | None = None) -> tango.DeviceData:
+def tell(proxy: tango.DeviceProxy, command: str, argument: str | None = None) -> None:
     """Call a command, whatever it returns, as `call` does."""
+    if is_traced():
+        proxy.command_inout(command, argument)
+    else:
+        _send(proxy, command, argument)
+
+
+def _send(proxy: tango.DeviceProxy, command: str, argument: str | None) -> tango.DeviceData:
     data = tango.DeviceData()
     if argument is not None:
         data.insert(tango.DevString, argument)

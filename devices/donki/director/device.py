@@ -18,6 +18,7 @@ from donki.device.errors import as_dev_failed
 from donki.device.properties.rules import read_folder
 from donki.device.publisher import Publisher
 from donki.device.serving import serve
+from donki.device.telemetry.tracing import is_traced
 from donki.director.interface.event_attributes import EventAttributes
 from donki.director.interface.player_attributes import PlayerAttributes
 from donki.director.interface.properties import DirectorProperties
@@ -77,7 +78,7 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
         self._closing.callback(self._close)
         self._publisher = Publisher(
             self,
-            {"State": self._look, "Status": self.dev_status, **readers(self)},
+            {"State": self._published_state, "Status": self.shown_status, **readers(self)},
             self.changed,
             self._threads,
         )
@@ -85,12 +86,17 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
 
     def _observers(self) -> Callable[[Run, Sequence], list[RunObserver]]:
         """Return what gives those who are told what is done in a run."""
-        if not self.MetricsPort:
-            return lambda _run, _sequence: []
-        from donki.director.telemetry.metrics import DirectorMetrics  # noqa: PLC0415 - an extra
+        makers: list[Callable[[Run, Sequence], RunObserver]] = []
+        if self.MetricsPort:
+            from donki.director.telemetry.metrics import DirectorMetrics  # noqa: PLC0415 - an extra
 
-        metrics, name = self.open_metrics(DirectorMetrics), self.get_name()
-        return lambda _run, sequence: [metrics.observer(name, sequence)] if metrics else []
+            if metrics := self.open_metrics(DirectorMetrics):
+                makers.append(lambda _run, sequence: metrics.observer(self.get_name(), sequence))
+        if is_traced():
+            from donki.director.telemetry.trace import RunTrace  # noqa: PLC0415 - an extra
+
+            makers.append(lambda run, sequence: RunTrace(self.get_telemetry_tracer(), run, sequence))
+        return lambda run, sequence: [make(run, sequence) for make in makers]
 
     def _close(self) -> None:
         """End a sequence that runs: the Players are told to stop."""
@@ -104,14 +110,16 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
     def always_executed_hook(self) -> None:
         """Look once for each request: Tango asks for the state only after all other attributes."""
         if not self._init_failure:
-            self._views[threading.get_ident()] = View(self._stand(), self.runs)
+            self._look()
+
+    def _look(self) -> View:
+        view = self._views[threading.get_ident()] = View(self._stand(), self.runs)
+        return view
 
     @property
     def view(self) -> View:
         """What this thread looks at: each request is carried out by one."""
-        if threading.get_ident() not in self._views:
-            self.always_executed_hook()
-        return self._views[threading.get_ident()]
+        return self._views.get(threading.get_ident()) or self._look()
 
     def _state(self) -> DevState:
         return getattr(DevState, self.view.standing.state.name)
@@ -130,10 +138,10 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
             "\n".join([*problems, standing.status]),
         )
 
-    def _look(self) -> DevState:
+    def _published_state(self) -> DevState:
         """Return the state to publish; what is read after it goes with it."""
-        self.always_executed_hook()
-        return self.dev_state()
+        self._look()
+        return self.shown_state()
 
     @command()
     def Start(self) -> None:

@@ -15,6 +15,7 @@ from donki.device.properties.rules import read_folders
 from donki.device.publisher import Publisher
 from donki.device.serving import serve
 from donki.device.set_points import MEMORIZED, show_set_points
+from donki.device.telemetry.tracing import is_traced
 from donki.errors import DonkiError, NotAllowedError
 from donki.player.check import findings
 from donki.player.interface.properties import PlayerProperties
@@ -25,7 +26,7 @@ from donki.player.script import workers
 from donki.player.script_runner import ScriptRunner
 from donki.player.settings import Settings
 from donki.player.states import State
-from donki.player.telemetry.observer import Observers
+from donki.player.telemetry.observer import Observers, ScriptObserver
 from donki.player.trigger import parse_trigger
 from donki.run import Run as RunIdentity
 from donki.streams.faults.rule import read_rules
@@ -61,9 +62,17 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         self._player = Player(self.get_name().rsplit("/", 1)[-1], folders)
         self._player.log.parent = self._log
         metrics, name = self._open_metrics(), self.get_name()
-        observers = Observers([metrics.observer(name)] if metrics else [], self._threads)
+        observers: list[ScriptObserver] = [metrics.observer(name)] if metrics else []
+        if is_traced():
+            from donki.player.telemetry.trace import ActionSpans  # noqa: PLC0415 - an extra
+
+            observers.append(ActionSpans(self.get_telemetry_tracer, self._player.name))
         self._script_runner = ScriptRunner(
-            self._player, self._open_run_output, self._threads, self.changed.set, observers
+            self._player,
+            self._open_run_output,
+            self._threads,
+            self.changed.set,
+            Observers(observers, self._threads),
         )
         if metrics:
             metrics.read_from(name, self._script_runner)
@@ -71,7 +80,7 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         self.use_settings()
         self._publisher = Publisher(
             self,
-            {"State": self.dev_state, "Status": self.dev_status, **readers(self)},
+            {"State": self.shown_state, "Status": self.shown_status, **readers(self)},
             self.changed,
             self._threads,
         )

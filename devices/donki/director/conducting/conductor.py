@@ -193,6 +193,9 @@ class Conductor:
     def _leave(self) -> None:
         for worker in self._workers.values():
             worker.end()
+        for observer in self._observers:
+            with self._threads.guard("telemetry"):
+                observer.ended()
         # Whoever waited for the end finds it in the journal.
         with self._threads.guard("end of the run"):
             self._ended()

@@ -6,6 +6,8 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context, copy_context
+from functools import partial
 from typing import NamedTuple
 
 import tango
@@ -78,21 +80,24 @@ class PlayerWorker:
         self._answered = answered
         self._record = record
         self._threads = threads
-        self._asks: queue.SimpleQueue[tuple[Ask, str] | None] = queue.SimpleQueue()
+        self._asks: queue.SimpleQueue[tuple[Ask, str, Context] | None] = queue.SimpleQueue()
         self._told_to_give_up = threading.Event()
         self._has_named_unknown = False
         self._proxy: tango.DeviceProxy | None = None
         threads.start(f"player {entry.name}", self._work)
 
     def ask(self, ask: Ask, argument: str = "") -> None:
-        """Have the Player do something, with an argument in JSON; its answer comes when it is done."""
-        self._asks.put((ask, argument))
+        """Have the Player do something, with an argument in JSON; its answer comes when it is done.
+
+        It is asked in the context of this thread, where a trace may go on.
+        """
+        self._asks.put((ask, argument, copy_context()))
 
     def give_up(self) -> PlayerWorker:
         """Tell the Player to give up, past the call it is busy with; return the part that takes over."""
         self._told_to_give_up.set()
         name = f"abort {self.entry.name}"
-        self._threads.start(name, self._abort, lambda _problem: None)
+        self._threads.start(name, partial(copy_context().run, self._abort), lambda _problem: None)
         self.end()
         return PlayerWorker(self.entry, self._run, self._answered, self._record, self._threads)
 
@@ -104,9 +109,9 @@ class PlayerWorker:
         with tango.EnsureOmniThread():
             ask, has_heard = None, False
             while task := self._asks.get():
-                ask, argument = task
+                ask, argument, context = task
                 try:
-                    report = self._call(ask, argument)
+                    report = context.run(self._call, ask, argument)
                 except tango.DevFailed as failed:
                     if has_no_answer(failed):
                         self._proxy = None

@@ -15,6 +15,11 @@ class DirectorMetrics(Families):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
+        self.runs = self.counter(
+            "donki_director_runs",
+            "Runs that ended, by outcome: done, stopped, aborted or failed.",
+            "outcome",
+        )
         self.triggers = self.histogram(
             "donki_director_trigger_seconds",
             "How long triggers took, from when they were sent until all Players had done them.",
@@ -53,6 +58,7 @@ class MeasuredRun:
         self._overruns = metrics.overruns.labels(device)
         self._triggers = metrics.triggers.labels(device)
         self._lateness = metrics.lateness.labels(device)
+        self._sequence = sequence
 
     def note(self, effect: Effect) -> None:
         """Note an effect that is carried out."""
@@ -68,3 +74,7 @@ class MeasuredRun:
             case TriggerDone():
                 self._triggers.observe((effect.done - effect.sent) / SECOND)
                 self._lateness.observe((effect.sent - effect.due) / SECOND)
+
+    def ended(self) -> None:
+        """Note how the run ended."""
+        self._metrics.runs.labels(self._device, self._sequence.outcome).inc()

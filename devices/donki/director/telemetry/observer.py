@@ -12,3 +12,6 @@ class RunObserver(Protocol):
 
     def note(self, effect: Effect) -> None:
         """Take an effect before it is carried out, in the conducting thread; returns at once."""
+
+    def ended(self) -> None:
+        """Take that the run has ended, in the conducting thread."""
