@@ -48,6 +48,8 @@ def _attributes(described: Any) -> Iterator[tuple[str, str, str]]:
         words = [kind, "read, write" if attribute.attr_write == AttrWriteType.READ_WRITE else "read"]
         if attribute.memorized:
             words.append("memorized")
+        if attribute.archive_event_implemented:
+            words.append("archived")
         if attribute.display_level == DispLevel.EXPERT:
             words.append("expert")
         yield f"``{name}``", ", ".join(map(escape, words)), escape(given.get("doc", ""))

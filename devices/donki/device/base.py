@@ -39,6 +39,7 @@ class DonkiDevice(Configured, Device):
         self._turn = InitTurn()
         self.changed = Changed()
         super().__init__(*args)
+        self.add_version_info("DonkiOrchestra", version("donkiorchestra"))
 
     def _begin(self) -> None:
         """Restore what is memorized, and make all that the device needs.
@@ -65,7 +66,6 @@ class DonkiDevice(Configured, Device):
             self._init_failure = ""
             try:
                 super().init_device()
-                self.add_version_info("DonkiOrchestra", version("donkiorchestra"))
                 self._begin()
                 show_set_points(self, set_points(self))
             except Exception as error:  # noqa: BLE001 - nobody else could tell

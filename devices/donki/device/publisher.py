@@ -1,4 +1,4 @@
-"""Change events: what a device shows is pushed when it changes, so that nobody needs to poll."""
+"""Change and archive events: what a device shows is pushed when it changes, so that nobody needs to poll."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from tango.server import Device
 from donki.device.errors import dev_failed
 from donki.device.tango_text import carried
 from donki.threads import Threads, describe
+
+#: What makes an attribute push archive events too, as HDB++ needs them: at each change, or at those that the
+#: criteria of the attribute say, which it declares and whoever archives it may set otherwise.
+ARCHIVED: dict[str, Any] = {"archive_event_implemented": True, "archive_event_detect": False}
+ARCHIVED_BY_CRITERIA: dict[str, Any] = {"archive_event_implemented": True, "archive_event_detect": True}
 
 #: At most ten events a second for each attribute.
 INTERVAL = 0.1
@@ -67,6 +72,7 @@ class Publisher:
         self._ended = threading.Event()
         for name in readers:
             device.set_change_event(name, True, False)
+        device.set_archive_event("State", True, False)
         attributes = device.get_device_attr()
         self._attributes = {name: attributes.get_attr_by_name(name) for name in readers}
         threads.start("publisher", self._run)
@@ -123,16 +129,21 @@ class Publisher:
         match name:
             case "State":
                 self._device.set_state(value)
-                self._device.push_change_event(name)
+                self._push(name)
             case "Status":
                 self._device.set_status(value)
-                self._device.push_change_event(name)
+                self._push(name)
             case _:
-                self._device.push_change_event(name, value)
+                self._push(name, value)
         # Whoever keeps a list may change it.
         self._shown[name] = list(seen) if isinstance(seen, list) else seen
         self._why.pop(name, None)
         return True
+
+    def _push(self, name: str, *value: object) -> None:
+        self._device.push_change_event(name, *value)
+        if self._attributes[name].archive_event_subscribed():
+            self._device.push_archive_event(name, *value)
 
     def _say_why(self, name: str, error: BaseException) -> None:
         self._threads.caught(f"attribute {name}", error)
@@ -140,13 +151,17 @@ class Publisher:
             return
         self._shown.pop(name, None)
         with self._threads.guard(f"event of {name}"):
-            self._device.push_change_event(name, dev_failed("Donki_NotReadable", why, name))
+            self._push(name, dev_failed("Donki_NotReadable", why, name))
             self._why[name] = why
 
 
 def _is_followed(attribute: tango.Attribute) -> bool:
     # Tango makes alarm events of change events.
-    return bool(attribute.change_event_subscribed() or attribute.alarm_event_subscribed())
+    return bool(
+        attribute.change_event_subscribed()
+        or attribute.alarm_event_subscribed()
+        or attribute.archive_event_subscribed()
+    )
 
 
 def _is_same(value: object, shown: object) -> bool:

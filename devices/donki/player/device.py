@@ -12,7 +12,7 @@ from donki.device.commands import attribute, command, readers
 from donki.device.errors import as_dev_failed
 from donki.device.properties.kafka import read_kafka_options
 from donki.device.properties.rules import read_folders
-from donki.device.publisher import Publisher
+from donki.device.publisher import ARCHIVED, Publisher
 from donki.device.serving import serve
 from donki.device.set_points import MEMORIZED, show_set_points
 from donki.device.telemetry.tracing import is_traced
@@ -141,6 +141,7 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         label="Action script",
         doc="File name of the action script under the property ScriptPath; writing it loads the script.",
         **MEMORIZED,
+        **ARCHIVED,
     )
 
     def _read_ScriptHash(self) -> str:
@@ -152,6 +153,7 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         label="Hash of the script",
         display_level=DispLevel.EXPERT,
         doc="SHA-256 of the script that is loaded, without the modules beside it; empty where there is none.",
+        **ARCHIVED,
     )
 
     @command(

@@ -29,10 +29,15 @@ class Device:
 
     def get_attr_by_name(self, name):
         return SimpleNamespace(
-            change_event_subscribed=lambda: name in self.followed, alarm_event_subscribed=lambda: False
+            change_event_subscribed=lambda: name in self.followed,
+            alarm_event_subscribed=lambda: False,
+            archive_event_subscribed=lambda: False,
         )
 
     def set_change_event(self, *_):
+        pass
+
+    def set_archive_event(self, *_):
         pass
 
     def set_state(self, state):

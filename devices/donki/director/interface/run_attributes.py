@@ -6,6 +6,7 @@ import json
 
 from tango import DispLevel
 
+from donki.device.publisher import ARCHIVED
 from donki.director.interface.declaring import run_setting, shown
 from donki.director.settings import DRAWN_SEED, Settings
 
@@ -18,6 +19,7 @@ class RunAttributes:
         dtype=str,
         label="Run ID",
         doc="Id of the run in progress or last done.",
+        **ARCHIVED,
     )
     JournalFile = shown(
         lambda director: director.runs.recorder.journal_file,
@@ -58,6 +60,7 @@ class RunAttributes:
         dtype=str,
         label="Last error",
         doc="Which Player, which trigger, and what it said; empty if none.",
+        **ARCHIVED,
     )
     LastFailure = shown(
         lambda director: json.dumps(director.view.standing.last_failure),

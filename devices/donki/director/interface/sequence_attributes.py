@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+from donki.device.publisher import ARCHIVED, ARCHIVED_BY_CRITERIA
 from donki.device.set_points import MEMORIZED, rounded_numbers, whole_numbers
 from donki.director.interface.declaring import of_sequence, run_setting
 from donki.director.rules.sequence_state import ENDLESS
@@ -25,6 +26,7 @@ class SequenceAttributes:
         "sequence in progress.",
         **whole_numbers(ENDLESS, MOST_TRIGGERS),
         **MEMORIZED,
+        **ARCHIVED,
     )
     StepTriggers = run_setting(
         "StepTriggers",
@@ -45,6 +47,7 @@ class SequenceAttributes:
         doc="From trigger to trigger, rounded to the ns; 0: as fast as the Players answer.",
         **rounded_numbers(0, MOST_PERIOD, PERIOD_DECIMALS),
         **MEMORIZED,
+        **ARCHIVED,
     )
     CurrentTrigger = of_sequence(
         lambda sequence: sequence.trigger,
@@ -52,6 +55,8 @@ class SequenceAttributes:
         dtype=int,
         label="Current trigger",
         doc="The trigger in progress or last done, from 1; 0 before the first.",
+        archive_abs_change=1,
+        **ARCHIVED_BY_CRITERIA,
     )
     Progress = of_sequence(
         lambda sequence: sequence.progress,
@@ -81,6 +86,8 @@ class SequenceAttributes:
         unit="Hz",
         format="%.1f",
         doc="Triggers in the last second.",
+        archive_abs_change=0.5,
+        **ARCHIVED_BY_CRITERIA,
     )
     Overruns = of_sequence(
         lambda sequence: sequence.pace.overruns,
@@ -88,4 +95,6 @@ class SequenceAttributes:
         dtype=int,
         label="Late triggers",
         doc="Triggers that started late by more than 10 % of Period.",
+        archive_abs_change=1,
+        **ARCHIVED_BY_CRITERIA,
     )

@@ -11,6 +11,7 @@ from tango import DispLevel
 
 from donki.device.base import DonkiDevice
 from donki.device.commands import attribute
+from donki.device.publisher import ARCHIVED_BY_CRITERIA
 from donki.player.script_runner import ScriptRunner
 from donki.streams.nexus.file_names import MOST_FILES
 
@@ -63,6 +64,8 @@ class RunAttributes(DonkiDevice):
         dtype=int,
         label="Last trigger",
         doc="The last trigger that was done in this run; 0 before the first.",
+        archive_abs_change=1,
+        **ARCHIVED_BY_CRITERIA,
     )
 
     def _read_LastDuration(self) -> float:
@@ -75,13 +78,20 @@ class RunAttributes(DonkiDevice):
         unit="s",
         format="%.4f",
         doc="How long the last trigger took, from its arrival until its data were delivered.",
+        archive_rel_change=10,
+        **ARCHIVED_BY_CRITERIA,
     )
 
     def _read_EventsSent(self) -> int:
         return self._script_runner.session.counts.events
 
     EventsSent = attribute(
-        fget=_read_EventsSent, dtype=int, label="Events sent", doc="Events that were sent in this run."
+        fget=_read_EventsSent,
+        dtype=int,
+        label="Events sent",
+        doc="Events that were sent in this run.",
+        archive_abs_change=1,
+        **ARCHIVED_BY_CRITERIA,
     )
 
     def _read_MessagesSent(self) -> int:
@@ -92,6 +102,8 @@ class RunAttributes(DonkiDevice):
         dtype=int,
         label="Messages sent",
         doc="Kafka messages that were sent in this run.",
+        archive_abs_change=1,
+        **ARCHIVED_BY_CRITERIA,
     )
 
     def _read_BytesSent(self) -> int:
@@ -103,6 +115,8 @@ class RunAttributes(DonkiDevice):
         label="Bytes sent",
         unit="B",
         doc="Bytes of the Kafka messages that were sent in this run.",
+        archive_abs_change=1,
+        **ARCHIVED_BY_CRITERIA,
     )
 
     def _read_Files(self) -> list[str]:

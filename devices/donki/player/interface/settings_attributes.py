@@ -6,6 +6,7 @@ from typing import Any
 
 from donki.device.base import DonkiDevice
 from donki.device.commands import settable
+from donki.device.publisher import ARCHIVED
 from donki.device.set_points import MEMORIZED, rounded_numbers, whole_numbers
 from donki.limits import (
     DISABLED,
@@ -57,6 +58,7 @@ class SettingsAttributes(DonkiDevice):
         label="Priority",
         doc="Lower acts first at a trigger, the same acts in parallel; -1 leaves the Player out.",
         **whole_numbers(DISABLED, MOST_PRIORITY),
+        **ARCHIVED,
     )
     Parameters = setting(
         "Parameters",
