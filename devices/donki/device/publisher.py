@@ -1,4 +1,4 @@
-"""Change and archive events: what a device shows is pushed when it changes, so that nobody needs to poll."""
+"""Events: what a device shows is pushed when it changes, so that nobody needs to poll."""
 
 from __future__ import annotations
 
@@ -72,6 +72,9 @@ class Publisher:
         self._ended = threading.Event()
         for name in readers:
             device.set_change_event(name, True, False)
+            # Else Tango makes them of change events where a range is set, and frees the value before that
+            # is sent: what came was garbage, or an exception (cppTango 10.3.3).
+            device.set_alarm_event(name, True, True)
         device.set_archive_event("State", True, False)
         attributes = device.get_device_attr()
         self._attributes = {name: attributes.get_attr_by_name(name) for name in readers}
@@ -141,8 +144,11 @@ class Publisher:
         return True
 
     def _push(self, name: str, *value: object) -> None:
+        attribute = self._attributes[name]
         self._device.push_change_event(name, *value)
-        if self._attributes[name].archive_event_subscribed():
+        if attribute.alarm_event_subscribed():
+            self._device.push_alarm_event(name, *value)
+        if attribute.archive_event_subscribed():
             self._device.push_archive_event(name, *value)
 
     def _say_why(self, name: str, error: BaseException) -> None:
@@ -156,7 +162,6 @@ class Publisher:
 
 
 def _is_followed(attribute: tango.Attribute) -> bool:
-    # Tango makes alarm events of change events.
     return bool(
         attribute.change_event_subscribed()
         or attribute.alarm_event_subscribed()

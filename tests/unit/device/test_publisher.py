@@ -40,6 +40,9 @@ class Device:
     def set_archive_event(self, *_):
         pass
 
+    def set_alarm_event(self, *_):
+        pass
+
     def set_state(self, state):
         self.state = state
 
