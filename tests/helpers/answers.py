@@ -27,7 +27,13 @@ REPORT = {
 }
 STREAMS = [
     {"schema": "ev44", "topic": "detector", "source": "panel"},
-    {"schema": "ad00", "topic": "camera", "source": "eye", "layout": {"shape": [4, 4], "dtype": "uint16"}},
+    {"schema": "f144", "topic": "motion", "source": "T", "layout": {"unit": "K"}},
+    {
+        "schema": "ad00",
+        "topic": "camera",
+        "source": "eye",
+        "layout": {"unit": "counts", "shape": [4, 4], "dtype": "uint16"},
+    },
     {
         "schema": "da00",
         "topic": "monitor",

@@ -26,7 +26,7 @@ class Stream(NamedTuple):
     Attributes
     ----------
     layout
-        of arrays and images, where it is known: what a file writer must be told of them
+        where it is known: what a file writer must be told that no message tells, or none before the first
     """
 
     schema: str

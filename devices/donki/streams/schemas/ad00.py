@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NotRequired
 
 import h5py
 import numpy as np
@@ -21,10 +21,11 @@ from donki.streams.schemas.stream import Route
 
 
 class FrameLayout(TypedDict):
-    """Shape and type of frames."""
+    """The unit of pixels; shape and type of frames, where they are known."""
 
-    shape: list[int]
-    dtype: str
+    unit: str
+    shape: NotRequired[list[int]]
+    dtype: NotRequired[str]
 
 
 class ImageStream(MessageStream):
@@ -35,7 +36,7 @@ class ImageStream(MessageStream):
     route
         as `SourceStream` takes it
     unit
-        of the pixels; ad00 itself has none, so it stands in the file alone
+        of the pixels; ad00 itself has none: it stands in the file, and file writers are told
     shape, dtype
         (rows, columns) and the type of the frames, where they are known before the first
 
@@ -63,8 +64,9 @@ class ImageStream(MessageStream):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(route)
+        self._unit = self._as_unit(unit)
         self._lay_out(
-            {"value": {"units": self._as_unit(unit)}, "time": SINCE_1970},
+            {"value": {"units": self._unit}, "time": SINCE_1970},
             {"signal": "value", "axes": ["time", "y", "x"]},
         )
         self._state(2, shape, dtype)
@@ -73,10 +75,15 @@ class ImageStream(MessageStream):
     @classmethod
     def file_writer_settings(cls, layout: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the type and shape of the frames."""
-        if layout is None:
+        if layout is None or not {"shape", "dtype"} <= layout.keys():
             # The data set grows to the largest image; by itself it would give each pixel chunks of 8 MB.
             return {"dtype": "float64", "array_size": [1, 1], "chunk_size": [1, 64, 64]}
         return {"dtype": layout["dtype"], "array_size": layout["shape"]}
+
+    @classmethod
+    def file_writer_attributes(cls, layout: Mapping[str, Any] | None) -> dict[str, str]:
+        """Return the unit of the pixels."""
+        return {} if layout is None else {"value_units": layout["unit"]}
 
     @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:  # noqa: ARG003
@@ -87,9 +94,10 @@ class ImageStream(MessageStream):
             yield StoredMessage(time, partial(_encode, encoder, time, frame), is_numbered=True)
 
     @property
-    def layout(self) -> dict[str, Any] | None:
-        """Shape and type of the frames, as far as they are known."""
-        return None if self._kind is None else {"shape": self._kind[1], "dtype": self._kind[0].name}
+    def layout(self) -> dict[str, Any]:
+        """The unit of the pixels; shape and type of the frames, as far as they are known."""
+        known = {} if self._kind is None else {"shape": self._kind[1], "dtype": self._kind[0].name}
+        return {"unit": self._unit, **known}
 
     def send(self, trigger: Timed, image: ArrayLike, *, reference_time: int | None = None) -> None:
         """Send one frame; it has arrived when the Player's trigger is done.

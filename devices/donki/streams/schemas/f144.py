@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 from streaming_data_types import serialise_f144
+from typing_extensions import TypedDict
 
 from donki.streams.nexus.row_group import SINCE_1970
 from donki.streams.schemas.encoding.flatbuffer import TimeField
@@ -17,6 +18,12 @@ from donki.streams.schemas.message_stream import MessageStream
 from donki.streams.schemas.reference_time import Timed, as_reference_time
 from donki.streams.schemas.stored import StoredMessage, rows
 from donki.streams.schemas.stream import Route
+
+
+class SeriesLayout(TypedDict):
+    """The unit of values."""
+
+    unit: str
 
 
 class SeriesStream(MessageStream):
@@ -27,7 +34,7 @@ class SeriesStream(MessageStream):
     route
         as `SourceStream` takes it
     unit
-        of the values; f144 itself has none, so it stands in the file alone
+        of the values; f144 itself has none: it stands in the file, and file writers are told
     """
 
     schema = "f144"
@@ -35,20 +42,32 @@ class SeriesStream(MessageStream):
     what = "series"
     takes = "a number, now or at a given time: temperatures, positions"
     kept = "``/entry/instrument/SOURCE`` (NXlog): value, time"
-    # The type of the values shows at the first trigger only; a file writer converts what differs.
-    file_writer: ClassVar = {"dtype": "double"}
     time = TimeField(1)
     takes_joined = True
+    layout_type = SeriesLayout
 
     def __init__(self, route: Route, *, unit: str = "dimensionless") -> None:
         super().__init__(route)
-        self._lay_out({"value": {"units": self._as_unit(unit)}, "time": SINCE_1970})
+        self._unit = self._as_unit(unit)
+        self._lay_out({"value": {"units": self._unit}, "time": SINCE_1970})
+
+    @classmethod
+    def file_writer_settings(cls, layout: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the type of the values and their unit; values that actions return have none."""
+        # The type shows at the first trigger only; a file writer converts what differs.
+        settings = {"dtype": "double"}
+        return settings if layout is None else {**settings, "value_units": layout["unit"]}
 
     @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:  # noqa: ARG003
         """Yield the values that a Player's file tells of."""
         for time, (value,) in rows(group["time"], group["value"]):
             yield StoredMessage(time, partial(_encode, source, time, value))
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """The unit of the values."""
+        return {"unit": self._unit}
 
     def send(
         self, trigger: Timed, value: float | np.number | np.bool_, *, reference_time: int | None = None

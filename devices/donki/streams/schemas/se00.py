@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -16,6 +16,7 @@ from donki.errors import InputError, shown
 from donki.numeric import whole_number
 from donki.streams.nexus.row_group import CUES, SINCE_1970
 from donki.streams.schemas.encoding.flatbuffer import TimeField
+from donki.streams.schemas.f144 import SeriesLayout
 from donki.streams.schemas.message_stream import MessageStream
 from donki.streams.schemas.reference_time import Timed, as_reference_time
 from donki.streams.schemas.stored import StoredMessage, cued, no_message
@@ -32,7 +33,7 @@ class SampleStream(MessageStream):
     interval
         from sample to sample, whole ns
     unit
-        of the values; se00 itself has none, so it stands in the file alone
+        of the values; se00 itself has none: it stands in the file, and file writers are told
     channel
         of the digitiser
 
@@ -51,6 +52,7 @@ class SampleStream(MessageStream):
     file_writer: ClassVar = {"dtype": "double"}
     time = TimeField(2)
     takes_joined = True
+    layout_type = SeriesLayout
 
     def __init__(
         self,
@@ -69,10 +71,16 @@ class SampleStream(MessageStream):
             )
         self._interval = whole_interval
         self._channel = whole_channel
+        self._unit = self._as_unit(unit)
         self._lay_out(
-            {**CUES, "value": {"units": self._as_unit(unit)}, "time": SINCE_1970},
+            {**CUES, "value": {"units": self._unit}, "time": SINCE_1970},
             {"channel": whole_channel, "sample_interval": whole_interval, "sample_interval_units": "ns"},
         )
+
+    @classmethod
+    def file_writer_attributes(cls, layout: Mapping[str, Any] | None) -> dict[str, str]:
+        """Return the unit of the samples."""
+        return {} if layout is None else {"value_units": layout["unit"]}
 
     @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:  # noqa: ARG003
@@ -83,6 +91,11 @@ class SampleStream(MessageStream):
             is_whole = len(values) and np.array_equal(times, begin + interval * np.arange(len(values)))
             encode = partial(_encode, source, channel, interval, begin, values) if is_whole else no_message
             yield StoredMessage(begin, encode, is_numbered=True)
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """The unit of the samples."""
+        return {"unit": self._unit}
 
     def send(self, trigger: Timed, values: ArrayLike, *, reference_time: int | None = None) -> None:
         """Send samples; they have arrived when the Player's trigger is done.

@@ -169,6 +169,11 @@ class SourceStream:
         return cls.file_writer
 
     @classmethod
+    def file_writer_attributes(cls, layout: Mapping[str, Any] | None) -> Mapping[str, str]:  # noqa: ARG003
+        """Return the attributes of the group: what the file writer's module of this schema does not take."""
+        return {}
+
+    @classmethod
     def file_writer_group(
         cls, name: str, config: Mapping[str, str], layout: Mapping[str, Any] | None
     ) -> dict[str, Any] | None:
@@ -186,7 +191,8 @@ class SourceStream:
         settings = cls.file_writer_settings(layout)
         if settings is None:
             return None
-        return group(name, cls.nx_class, [{"module": cls.schema, "config": {**config, **settings}}])
+        module = {"module": cls.schema, "config": {**config, **settings}}
+        return group(name, cls.nx_class, [module], cls.file_writer_attributes(layout))
 
     @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:
@@ -215,7 +221,7 @@ class SourceStream:
 
     @property
     def layout(self) -> dict[str, Any] | None:
-        """What a file writer must know of arrays before the first; None where there is nothing to know."""
+        """What a file writer must know that no message tells, or none before the first; None for nothing."""
         return None
 
     def keep_in(self, file: NexusFile) -> None:

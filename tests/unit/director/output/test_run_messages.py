@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import uuid
+from types import SimpleNamespace
 
+import h5py
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from streaming_data_types import deserialise_6s4t, deserialise_pl72
 
 from donki.director.output.run_messages import nexus_structure, run_start, run_stop
+from donki.director.players import answers
 from donki.run import Run
 from donki.streams.listing import Stream
+from donki.streams.nexus.file import NexusFile
+from donki.streams.schemas import SCHEMAS, Route
 
 RUN = Run("20261122T101500Z-3f9a", "Silicon", {"sample": "Si"}, 7)
 JOB = str(uuid.uuid4())
@@ -85,8 +92,8 @@ def test_the_structure_writes_events_and_numbers_and_leaves_out_arrays_of_unknow
 
 def test_images_are_written_whether_their_shape_is_known_or_not():
     streams = [
-        Stream("ad00", "t", "camera", {"shape": (64, 32), "dtype": "uint16"}),
-        Stream("ad00", "t", "other"),
+        Stream("ad00", "t", "camera", {"unit": "counts", "shape": (64, 32), "dtype": "uint16"}),
+        Stream("ad00", "t", "other", {"unit": "counts"}),
     ]
     found = groups(json.loads(start(streams).nexus_structure))
     assert found["/entry/instrument/camera"] == "NXdata"
@@ -124,6 +131,34 @@ def test_an_array_of_known_shape_is_written_with_its_coordinates():
         "variables": [signal],
         "constants": [tof],
     }
+
+
+@pytest.mark.parametrize(
+    ("schema", "settings", "rows"),
+    [
+        ("f144", {}, {"value": [1.5], "time": [1]}),
+        ("se00", {"interval": 1}, {"value": [1.5], "time": [1]}),
+        ("ad00", {}, {"value": [[[1.5]]], "time": [1]}),
+    ],
+)
+def test_a_unit_is_told_to_file_writers_and_stands_in_our_file(schema, settings, rows, tmp_path):
+    sent, file = [], NexusFile(tmp_path / "run.nxs", RUN, "p")
+    stream = SCHEMAS.find(schema)(Route("t", "x", SimpleNamespace(send=sent.append)), unit="mV", **settings)
+    stream.keep_in(file)
+    file.append_rows(f"x/{schema}", {name: np.array(values) for name, values in rows.items()})
+    file.commit()
+    # As a Player tells of it, and a Director takes it.
+    told = {"run": "r", "files": [], "streams": [Stream(schema, "t", "x", stream.layout).as_dict()]}
+    (said,) = answers.read_output("Begin", json.dumps(told))["streams"]
+    structure = nexus_structure(RUN, [Stream(**said)])
+    ((group,),) = [child["children"] for child in structure["children"][0]["children"] if "children" in child]
+    (module,) = group["children"]
+    texts = {each["name"]: each["values"] for each in group["attributes"]}
+    # Of the file writer's modules, f144's alone writes a unit; for the others the group has it.
+    assert module["config"].get("value_units", texts.get("value_units")) == "mV"
+    assert ("value_units" in module["config"]) == (schema == "f144")
+    with h5py.File(tmp_path / "run.nxs") as file:
+        assert file["entry/instrument/x/value"].attrs["units"] == "mV"
 
 
 def test_alarms_are_written_with_the_log_of_their_source_or_alone():

@@ -258,7 +258,7 @@ def test_settings_that_are_not_what_they_should_be_are_refused(kind, options, me
 def test_what_a_script_states_of_images_holds_from_the_first():
     sent = Messages()
     stream = open_stream(ImageStream, "camera", sent, shape=[2, 3], dtype=">u2")
-    assert stream.layout == {"shape": (2, 3), "dtype": "uint16"}
+    assert stream.layout == {"unit": "counts", "shape": (2, 3), "dtype": "uint16"}
     stream.send(trigger(), np.zeros((2, 3), np.uint8))
     assert deserialise_ad00(sent[0]).data.dtype == np.uint16
     for image in (np.zeros((3, 2), np.uint16), np.zeros((2, 3))):
