@@ -11,7 +11,7 @@ stream = None
 
 def setup(player):
     global stream
-    stream = player.events(player.parameters.get("topic", "test-mcpl"), source="panel")
+    stream = player.events(player.parameters.get("topic", "test-mcpl"), source="panel", frame="wrap")
 
 
 def action(trigger, player):

@@ -11,7 +11,7 @@ stream = None
 
 def setup(player):
     global stream
-    stream = player.events(player.parameters.get("topic", "test-topic-0"), source="panel_0")
+    stream = player.events(player.parameters.get("topic", "test-topic-0"), source="panel_0", frame="wrap")
 
 
 def action(trigger, player):

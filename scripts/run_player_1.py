@@ -11,7 +11,7 @@ stream = None
 
 def setup(player):
     global stream
-    stream = player.events(player.parameters.get("topic", "test-topic-1"), source="monitor_1")
+    stream = player.events(player.parameters.get("topic", "test-topic-1"), source="monitor_1", frame="wrap")
 
 
 def action(trigger, player):

@@ -12,7 +12,7 @@ stream = None
 
 def setup(player):
     global stream
-    stream = player.events(player.parameters.get("topic", "test-topic-2"), source="panel_2")
+    stream = player.events(player.parameters.get("topic", "test-topic-2"), source="panel_2", frame="wrap")
 
 
 def action(trigger, player):

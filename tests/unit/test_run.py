@@ -68,3 +68,14 @@ def test_a_run_and_a_trigger_without_a_version_are_of_the_first():
     assert json.loads(Run("r").to_json())["version"] == VERSION
     for text in ('{"trigger": 7, "reference_time": 1}', '{"trigger": 7, "reference_time": 1, "version": 1}'):
         assert parse_trigger(text) == (7, None)
+
+
+def test_a_trigger_carries_its_time_its_attempt_and_the_period():
+    told = {"trigger": 7, "run": "r", "reference_time": 5, "attempt": 2, "period": 71_428_571}
+    trigger, run = parse_trigger(json.dumps(told))
+    assert (trigger, run) == (7, "r")
+    assert (trigger.reference_time, trigger.attempt, trigger.period) == (5, 2, 71_428_571)
+    assert parse_trigger("7")[0].period == parse_trigger('{"trigger": 7, "period": 0}')[0].period == 0
+    for odd in (-1, 1.5, True, None, "1", 2**63):
+        with pytest.raises(InputError, match='"period": ns from 0'):
+            parse_trigger(json.dumps({"trigger": 7, "period": odd}))

@@ -214,7 +214,7 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
     @command(
         dtype_in=str,
         doc_in='JSON: a number, or {"trigger": number, "run": id, "reference_time": ns since 1970 UTC, '
-        '"attempt": number from 1}, of which only the trigger is needed',
+        '"attempt": number from 1, "period": ns from 0}, of which only the trigger is needed',
         dtype_out=str,
         doc_out="JSON object: trigger, attempt, duration in s, events, messages, bytes; and a manifest of "
         "what was delivered, where something was",

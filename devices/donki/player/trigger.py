@@ -12,7 +12,7 @@ from donki.versions import check_version
 
 
 class Trigger(int):
-    """The number of a trigger, from 1, that carries its reference time and its attempt.
+    """The number of a trigger, from 1, that carries its reference time, its attempt and the period.
 
     Attributes
     ----------
@@ -20,16 +20,20 @@ class Trigger(int):
         ns since 1970 UTC, the same for all Players
     attempt
         1, and one more each time the same trigger is sent to the Player again
+    period
+        from this trigger to the next, ns: the Director's; 0 where that comes as soon as it may
     """
 
     reference_time: int
     attempt: int
+    period: int
 
-    def __new__(cls, number: int, reference_time: int, attempt: int = 1) -> Self:
-        """Make a trigger of its number, its reference time and its attempt."""
+    def __new__(cls, number: int, reference_time: int, attempt: int = 1, period: int = 0) -> Self:
+        """Make a trigger of its number, its reference time, its attempt and the period."""
         trigger = super().__new__(cls, number)
         trigger.reference_time = reference_time
         trigger.attempt = attempt
+        trigger.period = period
         return trigger
 
 
@@ -39,8 +43,8 @@ def parse_trigger(text: str) -> tuple[Trigger, str | None]:
     Parameters
     ----------
     text
-        JSON: a number, or an object with ``trigger`` and perhaps ``run``, ``reference_time``, ``attempt``;
-        its ``version`` need not be told, that of the run holds for its triggers
+        JSON: a number, or an object with ``trigger`` and perhaps ``run``, ``reference_time``, ``attempt``,
+        ``period``; its ``version`` need not be told, that of the run holds for its triggers
 
     Raises
     ------
@@ -49,7 +53,7 @@ def parse_trigger(text: str) -> tuple[Trigger, str | None]:
     """
     expected = (
         'Trigger: a number from 1, or {"trigger": number from 1, "run": id, '
-        '"reference_time": ns since 1970, "attempt": number from 1}'
+        '"reference_time": ns since 1970, "attempt": number from 1, "period": ns from 0}'
     )
     try:
         given = parse_json(text)
@@ -60,11 +64,14 @@ def parse_trigger(text: str) -> tuple[Trigger, str | None]:
         check_version("the trigger", fields.pop("version"), VERSION, InputError)
     number, run_id = fields.pop("trigger", None), fields.pop("run", None)
     reference, attempt = fields.pop("reference_time", time.time_ns()), fields.pop("attempt", 1)
-    is_whole = _is_whole(number) and _is_whole(reference) and _is_whole(attempt)
+    period = fields.pop("period", 0)
+    is_whole = all(
+        _is_whole(value, least) for value, least in ((number, 1), (reference, 1), (attempt, 1), (period, 0))
+    )
     if fields or not is_whole or not (run_id is None or isinstance(run_id, str)):
         raise InputError(f"{expected}; got {text!r:.200}")
-    return Trigger(number, reference, attempt), run_id
+    return Trigger(number, reference, attempt, period), run_id
 
 
-def _is_whole(value: object) -> bool:
-    return type(value) is int and 0 < value < 1 << 63
+def _is_whole(value: object, least: int) -> bool:
+    return type(value) is int and least <= value < 1 << 63

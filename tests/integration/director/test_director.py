@@ -108,6 +108,7 @@ def test_all_players_get_the_same_reference_time_and_the_run(orchestra):
     assert [b - a for a, b in pairwise(references)] == [50_000_000] * 3
     assert abs(references[0] - time.time_ns()) < 10e9
     assert {note["run"] for note in orchestra.notes()} == {director.RunId}
+    assert {note["period"] for note in orchestra.notes("begin")} == {50_000_000}
     for note in orchestra.notes("setup"):
         assert (note["seed"], note["title"], note["metadata"]) == (42, "ice at 100 K", {"proposal": 7})
 

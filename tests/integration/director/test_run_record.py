@@ -245,6 +245,22 @@ def test_file_writers_are_told_when_a_run_begins_and_ends_and_what_is_streamed(o
     assert max(times) <= stop.stop_time * 1_000_000 <= time.time_ns() + 1_000_000
 
 
+def test_file_writers_are_stopped_when_the_slow_neutrons_of_the_last_pulse_have_come(orchestra):
+    orchestra.director.Period = 0.1
+    orchestra.set("x", frame="wrap")
+    try:
+        assert orchestra.play(2) == "ON"
+    finally:
+        orchestra.director.Period = 0
+        orchestra.set("x")
+    assert orchestra.players["x"].EventsSent == 6
+    wait_until("the job is stopped", lambda: [stopped for _, stopped in orchestra.jobs()] == [1])
+    _, (stop,) = told(orchestra.broker, orchestra.topics["RunTopic"], orchestra.director.RunId)
+    times = [time for (time,) in orchestra.rows("SELECT reference_time FROM trigger WHERE run = RUN")]
+    # The frame that begins 20 periods after the last pulse.
+    assert 0 < stop.stop_time * 1_000_000 - (max(times) + 2 * 10**9) < 2_000_000
+
+
 def test_the_times_of_every_trigger_stand_in_kafka(orchestra):
     assert orchestra.play(30) == "ON"
     orchestra.wait_for_master()

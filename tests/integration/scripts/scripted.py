@@ -49,6 +49,7 @@ def action(trigger, player):
         trigger=trigger,
         reference_time=trigger.reference_time,
         attempt=trigger.attempt,
+        period=trigger.period,
         random=int(player.rng(trigger).integers(2**31)),
     )
     wait_at_gate(player, trigger)

@@ -1,6 +1,6 @@
 """Streams three events and returns a value at each trigger; fails at the trigger `fail_at` (attempt 1).
 
-Parameters: `topic`, `source`, `fail_at`, `sleep` (s).
+Parameters: `topic`, `source`, `fail_at`, `sleep` (s), `frame` ("wrap": the last event comes in a later one).
 """
 
 import time
@@ -9,7 +9,8 @@ import numpy as np
 
 
 def open_events(player):
-    return player.events(player.parameters["topic"], player.parameters["source"])
+    asked = player.parameters
+    return player.events(asked["topic"], asked["source"], frame=asked.get("frame", "pulse"))
 
 
 def setup(player):
@@ -20,5 +21,6 @@ def action(trigger, player):
     time.sleep(player.parameters.get("sleep", 0))
     if trigger == player.parameters.get("fail_at") and trigger.attempt == 1:
         raise ValueError("no beam")
-    open_events(player).send(trigger, np.array([1000, 2000, 3000]), np.array([1, 2, 3]))
+    slowest = 2 * 10**9 if "frame" in player.parameters else 3000
+    open_events(player).send(trigger, np.array([1000, 2000, slowest]), np.array([1, 2, 3]))
     return {"number": int(trigger)}

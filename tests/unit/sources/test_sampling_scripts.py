@@ -50,7 +50,7 @@ class Player:
     def __init__(self, parameters):
         self.parameters, self.streams = parameters, {}
 
-    def events(self, topic, *, source):
+    def events(self, topic, *, source, **settings):
         return self.streams.setdefault(topic, Stream(topic, source))
 
     def rng(self, trigger):

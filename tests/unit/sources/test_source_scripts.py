@@ -41,7 +41,7 @@ class Player:
         self.log = logging.getLogger("a player's")
         self.data_file = partial(find_data, [data_path])
 
-    def events(self, topic, *, source):
+    def events(self, topic, *, source, **settings):
         return self.streams.setdefault(topic, Stream())
 
     def rng(self, trigger):

@@ -7,7 +7,14 @@ from crc32c import crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donki.streams.manifest import unpack_offsets, unpack_stamps
+from donki.streams.manifest import (
+    Manifest,
+    StreamTotals,
+    latest_stamp,
+    pack_stamps,
+    unpack_offsets,
+    unpack_stamps,
+)
 from donki.streams.manifest_builder import NotingSink
 
 TOPICS, KEYS, PARTITIONS, MS = ("detector", "motors"), ("left", "right"), 2, 1_000_000
@@ -62,3 +69,14 @@ def test_a_manifest_tells_of_every_message_and_where_it_stands(rng, moves):
                 assert (totals.partition, totals.offsets) == (-1, b"")
         assert sink.extents == {place: (min(at), max(at)) for place, at in reached.items()}
     assert not sink.has_undelivered
+
+
+def test_the_latest_time_stamp_of_a_manifest_is_that_of_any_message_in_it():
+    sent = [
+        StreamTotals("t", source, 1, 1, 1, b"abcd", 0, b"", pack_stamps(stamps))
+        for source, stamps in (("a", [5, 5]), ("b", [7, 99, 8]), ("c", []))
+    ]
+    assert latest_stamp(Manifest(sent=tuple(sent)).as_dict()) == 99
+    assert latest_stamp(Manifest().as_dict()) == latest_stamp({}) == 0
+    # What is no row of time stamps, as no Player of ours tells it.
+    assert latest_stamp({"sent": [["t", "a", 1, 1, 1, "", 0, "", "YWJj"]]}) == 0

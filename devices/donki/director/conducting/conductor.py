@@ -270,5 +270,5 @@ class Conductor:
         # A sixth of what json.dumps takes for whole numbers, at every trigger.
         return (
             f'{{"run": {self._run_id}, "trigger": {ask.trigger}, '
-            f'"reference_time": {ask.reference_time}, "attempt": {ask.attempt}}}'
+            f'"reference_time": {ask.reference_time}, "attempt": {ask.attempt}, "period": {ask.period}}}'
         )

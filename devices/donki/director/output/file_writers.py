@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from donki import clock
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.writer import Journal
-from donki.director.output.run_messages import run_start, run_stop
+from donki.director.output.run_messages import MILLISECOND, run_start, run_stop
 from donki.errors import BrokerError
 from donki.run import Run
 from donki.streams.kafka.sink import KafkaSink
 from donki.streams.listing import Stream
+from donki.streams.manifest import latest_stamp
 
 #: How long a broker may take for a message, in s.
 PATIENCE = 5.0
@@ -21,6 +23,9 @@ PATIENCE = 5.0
 #: How long a broker that is away is tried again, and how often, in s.
 LIMIT = 60.0
 INTERVAL = 1.0
+
+#: How much later than the end of a run its data may be, in ns: no event flies longer than 2.147 s.
+LATEST = 10_000_000_000
 
 
 class FileWriterJob:
@@ -61,6 +66,7 @@ class FileWriterJob:
         self._make_sink = make_sink
         self._journal = journal
         self._job = ""
+        self._latest = 0
         self._epoch = epoch
         self._began = clock.at(epoch)
         self._opened: KafkaSink | None = self._open(topic)
@@ -105,6 +111,10 @@ class FileWriterJob:
         )
         self._send(self._topic, message, LIMIT)
 
+    def take(self, manifest: Mapping[str, Any]) -> None:
+        """Take what a Player tells that it delivered: the job ends no earlier than that, within reason."""
+        self._latest = max(self._latest, latest_stamp(manifest))
+
     def stop(self, ended: int, limit: float) -> None:
         """Stop the job of this run, if it was started.
 
@@ -122,7 +132,9 @@ class FileWriterJob:
         """
         self.close()
         if self._job:
-            self._send(self._topic, run_stop(self._run.id, self._job, ended), limit)
+            # Slow neutrons of the last pulse arrive after the run; file writers leave out what is later.
+            stopped = max(ended, min((self._latest + 1) * MILLISECOND, ended + LATEST))
+            self._send(self._topic, run_stop(self._run.id, self._job, stopped), limit)
             self._journal.job_stopped(self._job, clock.at(self._epoch))
             self._job = ""
 

@@ -19,7 +19,7 @@ from donki.streams.listing import Stream
 from donki.streams.schemas import SCHEMAS
 from donki.streams.schemas.structure import group, text
 
-_MILLISECOND = 1_000_000
+MILLISECOND = 1_000_000
 
 
 def run_start(
@@ -55,7 +55,7 @@ def run_start(
         serialise_pl72(
             job_id=job,
             filename=filename,
-            start_time=start_time // _MILLISECOND,
+            start_time=start_time // MILLISECOND,
             run_name=run.id,
             nexus_structure=json.dumps(nexus_structure(run, streams)),
             broker=",".join(brokers),
@@ -78,7 +78,7 @@ def run_stop(run_id: str, job: str, stop_time: int) -> bytes:
         ns since 1970 UTC; data up to then are written
     """
     # Rounded up: the last data must not be left out.
-    milliseconds = -(-stop_time // _MILLISECOND)
+    milliseconds = -(-stop_time // MILLISECOND)
     return bytes(
         serialise_6s4t(job_id=job, run_name=run_id, command_id=str(uuid.uuid4()), stop_time=milliseconds)
     )

@@ -67,7 +67,7 @@ class RunRecord:
         timing: TimingStream | None,
         threads: Threads,
     ) -> None:
-        self.note: Callable[[Attempt | TriggerDone], None] = self._note_both if timing else journal.note
+        self.note: Callable[[Attempt | TriggerDone], None] = self._note_all if timing or job else journal.note
         self.sending = journal.sending
         self._run = run
         self._journal = journal
@@ -101,12 +101,14 @@ class RunRecord:
     def introduce(self, player: str, output: Output) -> None:
         """Take what a Player tells when it is set up: files, streams, and what its setup delivered."""
         self._note_files(player, output)
+        self._note_latest(output)
         self._journal.introduced(self._player_keys[player], output.get("manifest", {}))
         self._streams[player] = [Stream(**said) for said in output["streams"]]
 
     def leave(self, player: str, output: Output) -> None:
         """Take what a Player tells when it has left the run: its files, and what it delivered last."""
         self._note_files(player, output)
+        self._note_latest(output)
         with self._ending:
             # What it did at a trigger may be noted after this.
             self._remainders.append((self._player_keys[player], output.get("manifest", {})))
@@ -189,7 +191,13 @@ class RunRecord:
         self._problems.append(problem)
         self._journal.remark(self._run.id, problem)
 
-    def _note_both(self, effect: Attempt | TriggerDone) -> None:
+    def _note_all(self, effect: Attempt | TriggerDone) -> None:
         self._journal.note(effect)
         if self._timing:
             self._timing.note(effect)
+        if isinstance(effect, Attempt) and effect.report:
+            self._note_latest(effect.report)
+
+    def _note_latest(self, said: Mapping[str, Any]) -> None:
+        if self._job:
+            self._job.take(said.get("manifest", {}))

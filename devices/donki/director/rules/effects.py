@@ -87,7 +87,8 @@ class Pending:
 class Ask(NamedTuple):
     """Effect: ask these Players, all at once, and bring each answer back with this `ticket`.
 
-    ``trigger``, ``reference_time`` (ns since 1970 UTC) and ``attempt`` go with the task TRIGGER.
+    ``trigger``, ``reference_time`` (ns since 1970 UTC), ``attempt`` and ``period`` (ns) go with the task
+    TRIGGER.
     """
 
     task: Task
@@ -96,6 +97,7 @@ class Ask(NamedTuple):
     trigger: int = 0
     reference_time: int = 0
     attempt: int = 1
+    period: int = 0
 
 
 class Cancel(NamedTuple):

@@ -48,7 +48,7 @@ class EndableSequence(SequenceState):
             self._pending[member.name] = Pending(self._ticket, task, attempt, now, until)
         names = tuple(member.name for member in members)
         if task is Task.TRIGGER:
-            return Ask(task, names, self._ticket, self.trigger, self._reference, attempt)
+            return Ask(task, names, self._ticket, self.trigger, self._reference, attempt, self._period)
         return Ask(task, names, self._ticket)
 
     def _attempt(

@@ -216,6 +216,7 @@ class Sequence(EndableSequence):
         self._sent = now
         self._due = self.pace.due if self.pace.period else now
         self._reference = self.pace.start(now)
+        self._period = self.pace.period
         return self._next_level(now)
 
     def _next_level(self, now: int) -> list[Effect]:

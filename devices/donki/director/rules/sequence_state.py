@@ -93,6 +93,7 @@ class SequenceState:
         self.silent: list[str] = []
         self.step = step
         self._reference = 0
+        self._period = 0
         self._sent = 0
         self._due = 0
         self._levels: list[list[PlayerState]] = []

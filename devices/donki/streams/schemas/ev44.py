@@ -17,6 +17,7 @@ from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki.streams.nexus.file import NexusFile
 from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
 from donki.streams.schemas.encoding.flatbuffer import TimeField, fields, target, vector
+from donki.streams.schemas.frames import FRAMES, Frame, by_frame
 from donki.streams.schemas.reference_time import Timed, as_reference_time
 from donki.streams.schemas.stored import StoredMessage
 from donki.streams.schemas.stream import EventCount, Route, SourceStream, StoredCount
@@ -50,6 +51,10 @@ class EventStream(SourceStream):
     detector_number
         the pixels of the detector, integers of any shape; without it the file's detector reaches from the
         smallest pixel id that was sent to the largest
+    frame
+        ``"pulse"``: an event stays with its pulse, however long it flies; ``"wrap"``: it goes into the frame
+        in which it arrives, so that its time of flight is the time since the latest pulse, pulses following
+        each other at the Director's Period
 
     Raises
     ------
@@ -73,6 +78,7 @@ class EventStream(SourceStream):
         events_per_message: int = EVENTS_PER_MESSAGE,
         empty_pulses: bool = True,
         detector_number: ArrayLike | None = None,
+        frame: Frame = "pulse",
     ) -> None:
         super().__init__(route)
         whole = whole_number(events_per_message) or 0
@@ -83,6 +89,9 @@ class EventStream(SourceStream):
             )
         self._events_per_message = whole
         self._empty_pulses = as_flag(empty_pulses, f"{self}: empty_pulses")
+        if not isinstance(frame, str) or frame not in FRAMES:
+            raise InputError(f"{self}: frame is one of {', '.join(FRAMES)}; got {shown(frame)}")
+        self._wraps = frame == "wrap"
         self._pixels = None if detector_number is None else _as_pixels(detector_number, self)
         pixels = _ANY_PIXEL if self._pixels is None else self._pixels
         self._lowest, self._highest = int(pixels.min()), int(pixels.max())
@@ -147,6 +156,12 @@ class EventStream(SourceStream):
         nothing where `empty_pulses` is false. Message ids count up by source. It waits while too much is
         in flight to the broker.
 
+        Where frames wrap, events that arrive a period or more after the pulse follow in messages of their
+        own, for each later frame that has some: the reference time is whole periods later, that of the pulse
+        with which the frame begins, and the time of flight so much shorter. They belong to this trigger all
+        the same, whether or not a trigger comes for that pulse, also after the last one. With Period 0 there
+        are no frames, and all events stay in their pulse.
+
         Parameters
         ----------
         trigger
@@ -176,18 +191,33 @@ class EventStream(SourceStream):
         if not len(tof) and not self._empty_pulses:
             return
         pixel_range = self._checked_range(pixel) if len(pixel) else None
-        most = self._events_per_message
+        period = getattr(trigger, "period", 0) if self._wraps else 0
         with self._transaction:
-            if len(tof) <= most:
-                self._send_part(time, tof, pixel)
-            else:
-                for first in range(0, len(tof), most):
-                    self._send_part(time, tof[first : first + most], pixel[first : first + most])
-            if self._file is not None:
-                self._file.append_events(self.source, time, tof, pixel, pixel_range)
+            if not period:
+                self._send_frame(time, tof, pixel, pixel_range)
+                return
+            for part in by_frame(time, period, tof, pixel):
+                if len(part.pixel_id) or self._empty_pulses:
+                    self._send_frame(*part, pixel_range)
 
     def _open_in(self, file: NexusFile) -> None:
         file.open_events(self.source, self._pixels)
+
+    def _send_frame(
+        self,
+        time: int,
+        tof: NDArray[np.int32],
+        pixel: NDArray[np.int32],
+        pixel_range: tuple[int, int] | None,
+    ) -> None:
+        most = self._events_per_message
+        if len(tof) <= most:
+            self._send_part(time, tof, pixel)
+        else:
+            for first in range(0, len(tof), most):
+                self._send_part(time, tof[first : first + most], pixel[first : first + most])
+        if self._file is not None:
+            self._file.append_events(self.source, time, tof, pixel, pixel_range)
 
     def _send_part(self, time: int, tof: NDArray[np.int32], pixel: NDArray[np.int32]) -> None:
         message = self._encoder.encode(self._message_id, time, tof, pixel)

@@ -195,6 +195,21 @@ def test_a_silent_player_is_named_and_waited_for_no_longer_than_its_timeout_and_
     assert orchestra.now <= 2 * SECOND + GRACE + 100_000
 
 
+def test_the_period_of_a_trigger_is_the_one_it_began_with_also_when_it_is_sent_again():
+    rules = sequence(0, triggers=2, period=50, policies=[OnError.RETRY], retries=2)
+    asked = []
+
+    class Noting(Orchestra):
+        def ask(self, player, effect):
+            if effect.task is Task.TRIGGER:
+                asked.append((effect.trigger, effect.attempt, effect.period))
+                rules.pace.change(70)
+            super().ask(player, effect)
+
+    Noting(rules, fails={("p0", 1): "boom"}, fails_for=1).play()
+    assert asked == [(1, 1, 50), (1, 2, 50), (2, 1, 70)]
+
+
 @given(st.integers(1, 40), st.integers(1, 10_000), st.integers(0, 99))
 def test_the_kth_trigger_is_due_k_periods_after_the_first_whatever_the_actions_take(triggers, period, seed):
     rules = sequence(0, triggers=triggers, period=period)
