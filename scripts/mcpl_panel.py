@@ -11,7 +11,9 @@ stream = None
 
 def setup(player):
     global stream
-    stream = player.events(player.parameters.get("topic", "test-mcpl"), source="panel", frame="wrap")
+    topic = player.parameters.get("topic", "test-mcpl")
+    geometry = {**panel.geometry, "position": (0, 0, 5)}  # m behind the sample
+    stream = player.events(topic, source="panel", frame="wrap", **geometry)
 
 
 def action(trigger, player):

@@ -18,8 +18,8 @@ def setup(player):
     global streams
     topic = player.parameters.get("topic", "test-powder")
     streams = (
-        player.events(f"{topic}_detector", source="bank", frame="wrap"),
-        player.events(f"{topic}_monitor", source="m1", frame="wrap"),
+        player.events(f"{topic}_detector", source="bank", frame="wrap", **bank.geometry),
+        player.events(f"{topic}_monitor", source="m1", frame="wrap", **monitor.geometry),
     )
 
 

@@ -7,9 +7,10 @@ damaged.
 
 from pathlib import Path
 
-from donki.sources import NexusReplay
+from donki.sources import NexusReplay, Panel
 
 SAMPLE = Path(__file__).parent / "recorded" / "sans.nxs"
+panel = Panel(width=1.0, height=1.0, columns=64, rows=64)  # that of the sample file
 replay = None
 stream = None
 
@@ -25,7 +26,8 @@ def setup(player):
         on_damage=asked.get("on_damage", "refuse"),
         log=player.log,
     )
-    stream = player.events(asked.get("topic", "test-replay"), source="panel")
+    geometry = {} if "file" in asked else {**panel.geometry, "position": (0, 0, 5)}  # m behind the sample
+    stream = player.events(asked.get("topic", "test-replay"), source="panel", **geometry)
 
 
 def action(trigger, player):

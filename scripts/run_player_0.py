@@ -11,7 +11,9 @@ stream = None
 
 def setup(player):
     global stream
-    stream = player.events(player.parameters.get("topic", "test-topic-0"), source="panel_0", frame="wrap")
+    topic = player.parameters.get("topic", "test-topic-0")
+    geometry = {**panel.geometry, "position": (0, 0, 5)}  # m behind the sample
+    stream = player.events(topic, source="panel_0", frame="wrap", **geometry)
 
 
 def action(trigger, player):

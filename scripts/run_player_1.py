@@ -11,7 +11,9 @@ stream = None
 
 def setup(player):
     global stream
-    stream = player.events(player.parameters.get("topic", "test-topic-1"), source="monitor_1", frame="wrap")
+    topic = player.parameters.get("topic", "test-topic-1")
+    geometry = {**monitor.geometry, "position": (0, 0, 5)}  # m behind the sample
+    stream = player.events(topic, source="monitor_1", frame="wrap", **geometry)
 
 
 def action(trigger, player):

@@ -12,7 +12,9 @@ stream = None
 
 def setup(player):
     global stream
-    stream = player.events(player.parameters.get("topic", "test-topic-2"), source="panel_2", frame="wrap")
+    topic = player.parameters.get("topic", "test-topic-2")
+    geometry = {**panel.geometry, "position": (0, 0, 5)}  # m behind the sample
+    stream = player.events(topic, source="panel_2", frame="wrap", **geometry)
 
 
 def action(trigger, player):

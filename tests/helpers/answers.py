@@ -27,6 +27,18 @@ REPORT = {
 }
 STREAMS = [
     {"schema": "ev44", "topic": "detector", "source": "panel"},
+    {
+        "schema": "ev44",
+        "topic": "detector",
+        "source": "bank",
+        "layout": {
+            "shape": [2, 2],
+            "detector_number": [1, 2, 3, 4],
+            "offsets": {"x_pixel_offset": {"axes": [1], "values": [-0.5, 0.5]}},
+            "unit": "m",
+            "position": [0.0, 0.0, 5.0],
+        },
+    },
     {"schema": "f144", "topic": "motion", "source": "T", "layout": {"unit": "K"}},
     {
         "schema": "ad00",

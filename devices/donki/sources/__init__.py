@@ -15,6 +15,7 @@ NeXus file or of recorded Kafka topics, pulse by pulse::
 
 from donki.sources.drawn_source import DrawnSource
 from donki.sources.events import Events, Source
+from donki.sources.geometry import Geometry
 from donki.sources.mcstas.event_list import EventList
 from donki.sources.mcstas.event_list_source import EventListSource
 from donki.sources.mcstas.histogram_source import HistogramSource
@@ -43,6 +44,7 @@ __all__ = [
     "EventList",
     "EventListSource",
     "Events",
+    "Geometry",
     "HistogramSource",
     "Message",
     "Monitor",

@@ -17,13 +17,14 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from donki.run import Run
+from donki.streams.nexus.detector import Detector
 from donki.streams.nexus.file import NexusFile
 from donki.streams.nexus import event_group
 from donki.streams.nexus.row_group import Layout
 
 event_group._EVENTS_PER_CHUNK = 1000
 file = NexusFile(Path(sys.argv[1]), Run("run"), "p0")
-file.open_events("panel", np.arange(1000))
+file.open_events("panel", Detector(np.arange(1000)))
 
 def send(trigger, events, pulses=1):
     column = np.full(events, trigger, np.int32)

@@ -21,6 +21,9 @@ from donki.streams.schemas.structure import group, text
 
 MILLISECOND = 1_000_000
 
+MOST_STRUCTURE = 900_000
+"""How many characters a start tells of what to write, at most: the messages of a topic have 1 MB."""
+
 
 def run_start(
     run: Run,
@@ -51,18 +54,28 @@ def run_start(
     streams
         what must be written, as far as it is known
     """
+    told = tuple(streams)
+    structure = json.dumps(nexus_structure(run, told))
+    if len(structure) > MOST_STRUCTURE:
+        structure = json.dumps(nexus_structure(run, map(_without_pixels, told)))
     return bytes(
         serialise_pl72(
             job_id=job,
             filename=filename,
             start_time=start_time // MILLISECOND,
             run_name=run.id,
-            nexus_structure=json.dumps(nexus_structure(run, streams)),
+            nexus_structure=structure,
             broker=",".join(brokers),
             metadata=json.dumps({"run_id": run.id, "title": run.title, "metadata": dict(run.metadata)}),
             control_topic=topic,
         )
     )
+
+
+def _without_pixels(stream: Stream) -> Stream:
+    """Return a stream without the pixels of its detector, which are what makes a structure large."""
+    kind = SCHEMAS.find(stream.schema)
+    return stream._replace(layout=None) if kind and kind.has_events else stream
 
 
 def run_stop(run_id: str, job: str, stop_time: int) -> bytes:

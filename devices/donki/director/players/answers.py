@@ -5,6 +5,7 @@ Each of these functions raises an `AnswerError` that says which answer cannot be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from reprlib import repr as shown
@@ -150,18 +151,20 @@ def _with_layout(said: _StreamSaid) -> _StreamSaid:
     if kind is None or kind.layout_type is None or layout is None:
         return said
     if not _is_plain(layout):
-        raise ValueError("a layout is of numbers from 0 and short texts")
+        raise ValueError("a layout is of finite numbers, whole ones from 0, and of short texts")
     return {**said, "layout": TypeAdapter(kind.layout_type).validate_python(layout, strict=True)}
 
 
 def _is_plain(value: object) -> bool:
-    """Whether a value from JSON can be told to a file writer: numbers from 0, texts without NUL."""
+    """Whether a value from JSON can be told to a file writer: finite numbers, texts without NUL."""
     if isinstance(value, dict):
         return all(_is_plain(part) for pair in value.items() for part in pair)
     if isinstance(value, list):
         return all(map(_is_plain, value))
     if isinstance(value, str):
         return len(value) <= 4096 and "\0" not in value
+    if isinstance(value, float):
+        return math.isfinite(value)
     return type(value) is int and 0 <= value < 1 << 31
 
 

@@ -12,6 +12,7 @@ from donki.sources.alias import AliasTable
 from donki.sources.damage import Damage, OnDamage
 from donki.sources.drawn_source import DrawnSource
 from donki.sources.events import MAX_EVENTS, MAX_PIXEL_ID, MAX_TIME_OF_FLIGHT, Events
+from donki.sources.geometry import Geometry, one_pixel
 from donki.sources.mcstas.event_list import EventList
 from donki.sources.mcstas.panel import Panel
 
@@ -39,6 +40,9 @@ class EventListSource(DrawnSource):
 
     Attributes
     ----------
+    geometry : Geometry
+        of the panel or the one pixel, for the settings of ``player.events``; of pixels of the column id the
+        numbers alone
     skipped : dict of str to int
         how many rays were skipped, as ``events``
 
@@ -82,7 +86,9 @@ class EventListSource(DrawnSource):
         hit = np.flatnonzero(is_hit)
         self.skipped = dict(damage.skipped)
         damage.tell()
-        self._columns = Events(time[hit].astype(np.int32), number[hit].astype(np.int32))
+        numbers = number[hit].astype(np.int32)
+        self.geometry = _geometry(panel, pixel, numbers)
+        self._columns = Events(time[hit].astype(np.int32), numbers)
         for column in self._columns:
             column.flags.writeable = False
         self._table = AliasTable(weight[hit], f"{events.name}: weights p")
@@ -122,6 +128,12 @@ class EventListSource(DrawnSource):
             return Events(*(column[start : start + events] for column in self._columns))
         around = np.arange(start, start + events) % len(self)
         return Events(*(column[around] for column in self._columns))
+
+
+def _geometry(panel: Panel | None, pixel: int | None, numbers: NDArray[np.int32]) -> Geometry:
+    if panel is not None:
+        return panel.geometry
+    return Geometry(detector_number=np.unique(numbers)) if pixel is None else one_pixel(pixel)
 
 
 def _pixels(

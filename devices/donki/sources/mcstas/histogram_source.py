@@ -9,8 +9,8 @@ from donki.errors import InputError, SourceError
 from donki.sources.alias import AliasTable
 from donki.sources.drawn_source import DrawnSource
 from donki.sources.events import MAX_TIME_OF_FLIGHT, Events
-from donki.sources.mcstas.monitor import Monitor
-from donki.sources.number_checks import check_pixel_numbers
+from donki.sources.geometry import Geometry, one_pixel, pixel_numbers
+from donki.sources.mcstas.monitor import Axis, Monitor
 
 
 class HistogramSource(DrawnSource):
@@ -33,6 +33,12 @@ class HistogramSource(DrawnSource):
     first_pixel : int
         the number of the first pixel. Pixels are numbered as a McStas file lists them: the x of a PSD is the
         fast axis, ``first_pixel + row * columns + column``, row 0 the lowest y.
+
+    Attributes
+    ----------
+    geometry : Geometry
+        of the pixels, for the settings of ``player.events``: their numbers, and where axes are positions x, y
+        or z, the offsets from the middle of the monitor's own coordinates
 
     Raises
     ------
@@ -64,11 +70,17 @@ class HistogramSource(DrawnSource):
         self._width = self._table.by_slot(np.tile(width, rows))
         if pixels is None:
             self._pixel_table = None
-            self._pixel = self._table.by_slot(np.repeat(_pixel_numbers(first_pixel, rows), bins))
+            self.geometry = _geometry(times.axes[:axis] + times.axes[axis + 1 :], first_pixel)
+            self._pixel = self._table.by_slot(np.repeat(self._numbers, bins))
         else:
             _check_pixels(pixels, times)
             self._pixel_table = AliasTable(pixels.intensity.ravel(), f"{pixels.name}: intensities")
-            self._pixel = self._pixel_table.by_slot(_pixel_numbers(first_pixel, pixels.intensity.size))
+            self.geometry = _geometry(pixels.axes, first_pixel)
+            self._pixel = self._pixel_table.by_slot(self._numbers)
+
+    @property
+    def _numbers(self) -> NDArray[np.int32]:
+        return self.geometry["detector_number"].ravel()
 
     def _draw(self, rng: np.random.Generator, block: Events) -> None:
         slot = self._table.draw(rng, len(block.pixel_id))
@@ -154,6 +166,19 @@ def _time_bins(
     return np.where(used, begin, 0).astype(np.int32), width
 
 
-def _pixel_numbers(first_pixel: int, pixels: int) -> NDArray[np.int32]:
-    check_pixel_numbers(first_pixel, pixels)
-    return np.arange(first_pixel, first_pixel + pixels, dtype=np.int32)
+def _geometry(axes: tuple[Axis, ...], first_pixel: int) -> Geometry:
+    """Return the pixels of a monitor with these axes, all but that of times."""
+    if not axes:
+        return one_pixel(first_pixel)
+    shape = tuple(len(axis.edges) - 1 for axis in axes)
+    geometry = Geometry(detector_number=pixel_numbers(first_pixel, shape), unit="m")
+    for number, axis in enumerate(axes):
+        along = [-1 if other == number else 1 for other in range(len(axes))]
+        match axis.direction:
+            case "x":
+                geometry["x_pixel_offset"] = np.broadcast_to(axis.places().reshape(along), shape)
+            case "y":
+                geometry["y_pixel_offset"] = np.broadcast_to(axis.places().reshape(along), shape)
+            case "z":
+                geometry["z_pixel_offset"] = np.broadcast_to(axis.places().reshape(along), shape)
+    return geometry

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError
+from donki.sources.geometry import middles
 from donki.sources.neutron import energy_to_time, wavelength_to_time
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "mu-s": 1e-6, r"\gms": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
+_METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
 _ANGSTROM = {"AA", "Angs", "angs", "Angstrom", "angstrom", "Å"}
 
 
@@ -66,6 +68,16 @@ class Axis:
         label = self.label.lower()
         wavelength = self.unit in _ANGSTROM and ("wavelength" in label or "lambda" in label)
         return wavelength or (self.unit == "meV" and label.startswith("energy ["))
+
+    @property
+    def direction(self) -> str:
+        """Which of x, y and z this axis is a position along; empty for none."""
+        name = re.match(r"[xyz]\b", self.label.strip().lower())
+        return name[0] if name and self.unit in _METRES and not self.is_logarithmic else ""
+
+    def places(self) -> NDArray[np.float64]:
+        """Return the middles of the bins of a position, in m."""
+        return middles(self.edges) * _METRES[self.unit]
 
     def times(self, flight_path: float | None = None) -> NDArray[np.float64]:
         """Return the edges as times of flight in s, rising or (for energies) falling.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.sources.events import MAX_PIXEL_ID
+from donki.sources.geometry import Geometry, middles, pixel_numbers
 from donki.sources.number_checks import check_length, check_pixel_numbers, check_pixels
 
 
@@ -44,6 +45,18 @@ class Panel:
         check_length("a panel's height", self.height)
         check_pixels("a panel's", self.rows, self.columns, MAX_PIXEL_ID)
         check_pixel_numbers(self.first_pixel, self.columns * self.rows)
+
+    @property
+    def geometry(self) -> Geometry:
+        """The pixels and their places, shape (rows, columns), for the settings of ``player.events``.
+
+        The position is that of the panel's middle: the panel does not know it, the script does.
+        """
+        x = middles(np.linspace(-self.width / 2, self.width / 2, self.columns + 1))
+        y = middles(np.linspace(-self.height / 2, self.height / 2, self.rows + 1))
+        y_offset, x_offset = np.meshgrid(y, x, indexing="ij")
+        numbers = pixel_numbers(self.first_pixel, x_offset.shape)
+        return Geometry(detector_number=numbers, x_pixel_offset=x_offset, y_pixel_offset=y_offset, unit="m")
 
     def pixel_ids(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int32]:
         """Return the pixel that each position (m) falls on, shape as x; -1 beside the panel."""

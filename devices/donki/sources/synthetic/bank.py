@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError
+from donki.sources.geometry import Geometry, pixel_numbers
 from donki.sources.number_checks import LONGEST, check_length, check_pixel_numbers, check_pixels
 
 
@@ -124,6 +125,18 @@ class Bank:
         positions[..., 1] = _middles(height, rows)[:, None]
         area = radius * (end - begin) * height / (columns * rows)
         return cls(positions, _solid_angle(positions, area, radius), first_pixel)
+
+    @property
+    def geometry(self) -> Geometry:
+        """The pixels and their places seen from the sample, for the settings of ``player.events``."""
+        x, y, z = np.moveaxis(self.positions, -1, 0)
+        return Geometry(
+            detector_number=pixel_numbers(self.first_pixel, x.shape),
+            x_pixel_offset=x,
+            y_pixel_offset=y,
+            z_pixel_offset=z,
+            unit="m",
+        )
 
     @property
     def distance(self) -> NDArray[np.float64]:

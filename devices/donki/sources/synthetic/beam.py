@@ -68,7 +68,7 @@ class Beam:
     def monitor(self, distance: float, *, pixel: int = 1) -> HistogramSource:
         """Return a beam monitor: all its events on one pixel.
 
-        It counts neutrons alike whatever their wavelength.
+        It counts neutrons alike whatever their wavelength, and its geometry tells where it stands.
 
         Parameters
         ----------
@@ -83,4 +83,6 @@ class Beam:
         axis = Axis("Wavelength [AA]", edges)
         name = f"beam monitor at {distance:g} m"
         monitor = Monitor(name, name, (axis,), intensity, np.sqrt(intensity), np.ones(_BINS))
-        return HistogramSource(monitor, flight_path=distance, first_pixel=pixel)
+        source = HistogramSource(monitor, flight_path=distance, first_pixel=pixel)
+        source.geometry["position"] = 0.0, 0.0, distance - self.flight_path
+        return source

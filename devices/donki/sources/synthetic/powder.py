@@ -46,6 +46,11 @@ class PowderSource(DrawnSource):
     background : float
         share of the events that are background, from 0 to 1
 
+    Attributes
+    ----------
+    geometry : Geometry
+        of the bank, for the settings of ``player.events``
+
     Raises
     ------
     InputError
@@ -67,6 +72,7 @@ class PowderSource(DrawnSource):
                 f"resolution={resolution:g} must be above 0 and below 0.1,"
                 f" background={background:g} from 0 to 1"
             )
+        self.geometry = bank.geometry
         self._peaks = peaks
         theta = bank.two_theta.ravel() / 2
         order = np.argsort(theta, kind="stable")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.streams.nexus.column import Column, ColumnGroup
+from donki.streams.nexus.detector import Detector, write_detector
 from donki.streams.nexus.row_group import SINCE_1970, note_schema
 from donki.streams.nexus.swmr_file import SharedFile
 
@@ -34,25 +35,20 @@ class EventGroup(ColumnGroup):
         to make it in
     source
         the name of the detector or monitor
-    detector_number
-        of its pixels, any shape
+    described
+        what is known of the detector
 
     References
     ----------
     https://manual.nexusformat.org/classes/base_classes/NXevent_data.html
     """
 
-    def __init__(
-        self, file: SharedFile, source: str, detector_number: NDArray[np.int32] | None = None
-    ) -> None:
+    def __init__(self, file: SharedFile, source: str, described: Detector) -> None:
         detector = file.root["entry/instrument"].require_group(source)
         detector.attrs["NX_class"] = "NXdetector"
         note_schema(detector, "ev44")
-        # No transformation: it stands at the origin, until whoever reads the file says where.
-        detector["depends_on"] = "."
-        self._has_numbers = detector_number is not None
-        if detector_number is not None:
-            detector["detector_number"] = detector_number
+        write_detector(detector, described)
+        self._has_numbers = described.detector_number is not None
         events = detector.create_group(f"{source}_events")
         events.attrs["NX_class"] = "NXevent_data"
 

@@ -14,6 +14,7 @@ from donki.errors import DonkiError, FileError
 from donki.run import Run
 from donki.streams.nexus.column import Column, ColumnGroup, check_name
 from donki.streams.nexus.compression import compress
+from donki.streams.nexus.detector import Detector
 from donki.streams.nexus.entry import describe_run, now
 from donki.streams.nexus.event_group import EventGroup
 from donki.streams.nexus.file_names import FileNames
@@ -82,8 +83,8 @@ class NexusFile:
         """
         self._begun()
 
-    def open_events(self, source: str, detector_number: NDArray[np.int32] | None = None) -> None:
-        """Make an `EventGroup` of a source, in this file and those after it.
+    def open_events(self, source: str, detector: Detector | None = None) -> None:
+        """Make an `EventGroup` of a source, whose detector may be known, in this file and those after it.
 
         Raises
         ------
@@ -92,7 +93,8 @@ class NexusFile:
         FileError
             when the file cannot be written
         """
-        self._open(self._events, source, source, lambda file: EventGroup(file, source, detector_number))
+        described = detector or Detector()
+        self._open(self._events, source, source, lambda file: EventGroup(file, source, described))
 
     def append_events(
         self,

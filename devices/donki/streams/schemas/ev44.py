@@ -12,9 +12,10 @@ import numpy as np
 
 from donki.errors import InputError, shown
 from donki.numeric import highest, lowest, whole_number
-from donki.streams.inputs import as_array, as_flag
+from donki.streams.inputs import as_flag
 from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki.streams.nexus.file import NexusFile
+from donki.streams.schemas.detector import DetectorLayout, as_detector, layout_of, structure_of
 from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
 from donki.streams.schemas.encoding.flatbuffer import TimeField, fields, target, vector
 from donki.streams.schemas.frames import FRAMES, Frame, by_frame
@@ -51,6 +52,13 @@ class EventStream(SourceStream):
     detector_number
         the pixels of the detector, integers of any shape; without it the file's detector reaches from the
         smallest pixel id that was sent to the largest
+    x_pixel_offset, y_pixel_offset, z_pixel_offset
+        the middle of each pixel, seen from the position: numbers of the shape of `detector_number`, or of one
+        that numpy broadcasts to it. As in McStas and NeXus, x is to the left of the beam, y up, z along it
+    unit
+        of offsets and position: m, cm, mm, um or nm
+    position
+        of the detector: x, y and z seen from the sample; without it the offsets are seen from there
     frame
         ``"pulse"``: an event stays with its pulse, however long it flies; ``"wrap"``: it goes into the frame
         in which it arrives, so that its time of flight is the time since the latest pulse, pulses following
@@ -70,6 +78,7 @@ class EventStream(SourceStream):
     time = TimeField(2, is_vector=True)
     has_events = True
     nx_class = "NXdetector"
+    layout_type = DetectorLayout
 
     def __init__(
         self,
@@ -78,6 +87,11 @@ class EventStream(SourceStream):
         events_per_message: int = EVENTS_PER_MESSAGE,
         empty_pulses: bool = True,
         detector_number: ArrayLike | None = None,
+        x_pixel_offset: ArrayLike | None = None,
+        y_pixel_offset: ArrayLike | None = None,
+        z_pixel_offset: ArrayLike | None = None,
+        unit: str = "m",
+        position: ArrayLike | None = None,
         frame: Frame = "pulse",
     ) -> None:
         super().__init__(route)
@@ -92,8 +106,15 @@ class EventStream(SourceStream):
         if not isinstance(frame, str) or frame not in FRAMES:
             raise InputError(f"{self}: frame is one of {', '.join(FRAMES)}; got {shown(frame)}")
         self._wraps = frame == "wrap"
-        self._pixels = None if detector_number is None else _as_pixels(detector_number, self)
-        pixels = _ANY_PIXEL if self._pixels is None else self._pixels
+        offsets = {
+            "x_pixel_offset": x_pixel_offset,
+            "y_pixel_offset": y_pixel_offset,
+            "z_pixel_offset": z_pixel_offset,
+        }
+        self._detector = as_detector(f"{self}", detector_number, offsets, unit, position)
+        self._layout = layout_of(self._detector)
+        self._has_any_pixel = self._detector.detector_number is None
+        pixels = _ANY_PIXEL if self._detector.detector_number is None else self._detector.detector_number
         self._lowest, self._highest = int(pixels.min()), int(pixels.max())
         self._tof_name, self._pixel_name = f"{self}: time of flight", f"{self}: pixel ids"
         self._encoder = Ev44Encoder(self.source, whole)
@@ -117,14 +138,13 @@ class EventStream(SourceStream):
 
     @classmethod
     def file_writer_group(
-        cls,
-        name: str,
-        config: Mapping[str, str],
-        layout: Mapping[str, Any] | None,  # noqa: ARG003 - there is none
+        cls, name: str, config: Mapping[str, str], layout: Mapping[str, Any] | None
     ) -> dict[str, Any]:
         """Return the detector, in which the file writer makes the group of the events."""
         module = {"module": cls.schema, "config": dict(config)}
-        return structure(name, cls.nx_class, [structure(f"{name}_events", "NXevent_data", [module])])
+        parts, attributes = structure_of(layout)
+        events = structure(f"{name}_events", "NXevent_data", [module])
+        return structure(name, cls.nx_class, [*parts, events], attributes)
 
     @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:
@@ -140,6 +160,11 @@ class EventStream(SourceStream):
         """Return how many pulses and events a Player's file holds."""
         events = group[f"{source}_events"]
         return StoredCount(pulses=len(events["event_time_zero"]), events=len(events["event_id"]))
+
+    @property
+    def layout(self) -> dict[str, Any] | None:
+        """The pixels of the detector and where they are; None where that is more than a message tells."""
+        return self._layout
 
     def send(
         self,
@@ -201,7 +226,7 @@ class EventStream(SourceStream):
                     self._send_frame(*part, pixel_range)
 
     def _open_in(self, file: NexusFile) -> None:
-        file.open_events(self.source, self._pixels)
+        file.open_events(self.source, self._detector)
 
     def _send_frame(
         self,
@@ -230,25 +255,13 @@ class EventStream(SourceStream):
         Return the smallest pixel id and the largest; the highest there is where nobody needs the largest.
         """
         low = lowest(pixel)
-        is_any = self._pixels is None
-        high = self._highest if is_any and self._file is None else highest(pixel)
+        high = self._highest if self._has_any_pixel and self._file is None else highest(pixel)
         if low < self._lowest or high > self._highest:
-            expected = "each is from 0" if is_any else f"detector_number is from {self._lowest}"
+            expected = "each is from 0" if self._has_any_pixel else f"detector_number is from {self._lowest}"
             raise InputError(
                 f"{self}: pixel ids from {low} to {pixel.max()}, but {expected} to {self._highest}"
             )
         return low, high
-
-
-def _as_pixels(numbers: ArrayLike, stream: EventStream) -> NDArray[np.int32]:
-    name = f"{stream}: detector_number"
-    array = as_array(numbers, name)
-    pixels = int32_column(array.ravel(), name).reshape(array.shape)
-    if pixels.size == 0 or np.unique(pixels).size != pixels.size:
-        raise InputError(f"{name} names each pixel once, and at least one pixel")
-    if pixels.min() < 0:
-        raise InputError(f"{name} is of pixels from 0; got {pixels.min()}")
-    return pixels
 
 
 def _encode(

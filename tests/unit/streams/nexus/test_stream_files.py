@@ -12,6 +12,7 @@ from donki.errors import FileError, InputError
 from donki.run import Run
 from donki.streams.aliases import read_aliases, renamed
 from donki.streams.nexus.compression_names import check_compression
+from donki.streams.nexus.detector import Detector
 from donki.streams.nexus.file import NexusFile
 from donki.streams.nexus.file_names import FILE_NAME, FileNames, check_file_name
 from donki.streams.nexus.row_group import Layout
@@ -157,7 +158,7 @@ def fill(file, trigger):
 
 def opened(path, **settings):
     file = NexusFile(path, RUN, "p0", **settings)
-    file.open_events("panel", np.arange(20, dtype=np.int32))
+    file.open_events("panel", Detector(np.arange(20, dtype=np.int32)))
     file.open_rows("T", "T", Layout("NXlog", {"value": {"units": "K"}, "time": {"units": "ns"}}))
     return file
 
