@@ -1,5 +1,6 @@
 """NeXus files as other people's programs see them."""
 
+import chexus
 import h5py
 import numpy as np
 import scippnexus
@@ -15,6 +16,15 @@ def pixels_of(path, detector):
     workflow[Filename[SampleRun]] = str(path)
     workflow[NeXusName[scippnexus.NXdetector]] = detector
     return workflow.compute(RawDetector[SampleRun])
+
+
+def violations(path):
+    """Return what chexus has to say against a file."""
+    reader = chexus.read_hdf5(path)
+    # The file is closed with the reader; values are read when they are asked for.
+    results = chexus.validate(next(reader), chexus.validators.base_validators(has_scipp=True))
+    reader.close()
+    return [str(violation) for result in results.values() for violation in result.violations]
 
 
 def write_structure(file, structure):

@@ -14,7 +14,7 @@ from donki.hdf5 import DAMAGED, open_to_read, reason
 from donki.streams.faults.fault import Fault
 from donki.streams.file_checksums import checksum_of
 from donki.streams.manifest import WrittenFile
-from donki.streams.nexus.values import row_checksum
+from donki.streams.nexus.values import GROUP, row_checksum
 from donki.streams.schemas.stream import StoredCount
 from donki_client.verify.damaged_files import refuse_if_endless
 from donki_client.verify.matching import Matcher
@@ -126,11 +126,13 @@ class StoredData:
             for source, group in file["entry/instrument"].items():
                 with self._noted(f"{source} in the file {path}"):
                     self._read_source(source, group, path.name)
-            for name in file.get(self.player, {}):
+            # Files of version 1.0.0.dev0 have the values in a group that is called as the Player.
+            values = file.get(GROUP, file.get(self.player, {}))
+            for name in values:
                 if name.endswith("_trigger"):
                     value = name.removesuffix("_trigger")
                     with self._noted(f"{self.player}/{value} in the file {path}"):
-                        self._read_values(value, file[self.player], path.name)
+                        self._read_values(value, values, path.name)
 
     def _is_as_written(self, path: Path, finished: WrittenFile | None) -> bool:
         """Compare a file with what it was when it was finished, if it ever was."""

@@ -205,7 +205,7 @@ def test_a_script_opens_every_stream_and_kafka_and_the_file_have_them(broker, to
         assert list(instrument["T/connection_status"].asstr()) == ["CONNECTED"]
         assert instrument["camera/value"].shape == (1, 4, 4)
         assert instrument["spectrum/signal"].shape == (1, 2)
-        assert list(instrument["chopper/time"]) == [TIME]
+        assert list(instrument["chopper/top_dead_center/time"]) == [TIME]
         assert list(instrument["adc/time"][:] - trigger(1).reference_time) == [0, 10]
 
 

@@ -133,7 +133,8 @@ def change(path, data, row, value):
 
 def shorten(path, source):
     with h5py.File(path, "r+") as file:
-        for column in file["entry/instrument"][source].values():
+        group = file["entry/instrument"][source]
+        for column in group.get("top_dead_center", group).values():
             if column.maxshape[0] is None:
                 column.resize(len(column) - 1, axis=0)
 
@@ -161,9 +162,9 @@ def sent(path):
         ("T/connection_status", 1, "DISCONNECTED"),
         ("camera/value", (1, 0, 0), 1000),
         ("spectrum/signal", (1, 0, 0), 1000),
-        ("chopper/time", 7, TIME),
-        ("chopper/time", 5, TIME),
-        ("chopper/cue_timestamp_zero", 1, TIME),
+        ("chopper/top_dead_center/time", 7, TIME),
+        ("chopper/top_dead_center/time", 5, TIME),
+        ("chopper/top_dead_center/cue_timestamp_zero", 1, TIME),
         ("adc/value", 7, 99.0),
         ("adc/time", 7, TIME),
         ("adc/cue_index", 1, 4),

@@ -147,7 +147,10 @@ def not_refused(act, cases):
 
 
 def row_counts(path):
-    times = ("time", "alarm_time", "connection_status_time", "source_events/event_time_zero")
+    times = (
+        *("time", "alarm_time", "connection_status_time"),
+        *("source_events/event_time_zero", "top_dead_center/time"),
+    )
     with h5py.File(path) as root:
         group = root["entry/instrument/source"]
         return [len(group[name]) for name in times if name in group]

@@ -258,7 +258,11 @@ def a_send(rng, number):
         "array": (array, {"spectrum/signal": [value]}, (dtype, shape[:1])),
         "samples": (samples, {"adc/value": [value] * count}, (dtype, ())),
         "alarm": (alarm, {"T/alarm_message": [f"alarm {number}"]}, None),
-        "timestamps": (timestamps, {"chopper/time": [number + at for at in range(count)]}, None),
+        "timestamps": (
+            timestamps,
+            {"chopper/top_dead_center/time": [number + at for at in range(count)]},
+            None,
+        ),
     }
     return Step(*steps[name])
 
@@ -517,7 +521,14 @@ class Played:
     def _stored(self):
         columns = (
             "bank/bank_events/event_time_offset",
-            *("T/value", "T/alarm_message", "camera/value", "spectrum/signal", "adc/value", "chopper/time"),
+            *(
+                "T/value",
+                "T/alarm_message",
+                "camera/value",
+                "spectrum/signal",
+                "adc/value",
+                "chopper/top_dead_center/time",
+            ),
         )
         stored = defaultdict(list)
         for path in self.script_runner.session.files:

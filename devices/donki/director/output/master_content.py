@@ -86,6 +86,8 @@ def _write_metadata(group: h5py.Group, metadata: Mapping[str, object]) -> None:
         is_number = isinstance(value, float) or (isinstance(value, int) and -(2**63) <= value < 2**63)
         if (is_text or is_number) and _is_storable(name) and "/" not in name and name not in ("", ".", ".."):
             group[name] = value
+            if is_number and not isinstance(value, bool):
+                group[name].attrs["units"] = ""
 
 
 def _is_storable(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -152,8 +153,28 @@ class Column:
         write(self._place + (self._written - chunk) * (len(content) // len(block)), content)
 
 
+class Plot(NamedTuple):
+    """What a viewer is led to.
+
+    Attributes
+    ----------
+    signal
+        a data set of numbers, in the NXdata that is to be shown, or to be put into one
+    axis
+        its first axis; None where the signal is in an NXdata
+    """
+
+    signal: h5py.Dataset
+    axis: h5py.Dataset | None = None
+
+
 class ColumnGroup:
     """Columns that grow together."""
+
+    @property
+    def plot(self) -> Plot | None:
+        """What there is to be plotted, as soon as there is."""
+        return None
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -57,6 +57,9 @@ def _plugin_options(name: str) -> dict[str, Any]:
 
 def _copy(source: h5py.Group, target: h5py.Group, options: dict[str, Any]) -> None:
     for name, item in source.items():
+        if isinstance(link := source.get(name, getlink=True), h5py.SoftLink):
+            target[name] = h5py.SoftLink(link.path)
+            continue
         if isinstance(item, h5py.Group):
             _copy(item, target.create_group(name), options)
         elif item.chunks is None or item.dtype.kind == "O":

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 
 from donki.run import Run
+from donki.streams.nexus.column import Plot
 
 
 def describe_run(root: h5py.File, path: Path, run: Run) -> None:
@@ -43,6 +44,28 @@ def describe_run(root: h5py.File, path: Path, run: Run) -> None:
     entry["run_metadata"] = json.dumps(dict(run.metadata))
     entry["run_seed"] = run.seed
     entry.create_group("instrument").attrs["NX_class"] = "NXinstrument"
+
+
+def lead_to(root: h5py.File, plot: Plot) -> None:
+    """Lead viewers to a plot, from the file's ``default`` on.
+
+    What is in no NXdata is linked into one, ``/entry/data``.
+
+    References
+    ----------
+    https://manual.nexusformat.org/datarules.html, "Find the plottable data"
+    """
+    entry, group = root["entry"], plot.signal.parent
+    if plot.axis is not None:
+        group = entry.create_group("data")
+        names = [dataset.name.rpartition("/")[2] for dataset in (plot.signal, plot.axis)]
+        for name, dataset in zip(names, (plot.signal, plot.axis), strict=True):
+            group[name] = h5py.SoftLink(dataset.name)
+        axes = [names[1], *["."] * (plot.signal.ndim - 1)]
+        group.attrs.update(NX_class="NXdata", signal=names[0], axes=axes)
+    while group != entry:
+        group.parent.attrs["default"] = group.name.rpartition("/")[2]
+        group = group.parent
 
 
 def now() -> str:

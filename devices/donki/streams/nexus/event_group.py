@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from donki.streams.nexus.column import Column, ColumnGroup
+from donki.streams.nexus.column import Column, ColumnGroup, Plot
 from donki.streams.nexus.detector import Detector, write_detector
 from donki.streams.nexus.row_group import SINCE_1970, note_schema
 from donki.streams.nexus.swmr_file import SharedFile
@@ -78,6 +78,11 @@ class EventGroup(ColumnGroup):
         The event ids are the last, so that whoever reads them first finds at least the pulses they belong to.
         """
         return self._cues, self._cue_times, self._pulses, self._starts, self._times, self._pixels
+
+    @property
+    def plot(self) -> Plot | None:
+        """How many events there were until each pulse."""
+        return Plot(self._starts.dataset, self._pulses.dataset) if self._pulses.rows else None
 
     def append(
         self,

@@ -15,7 +15,7 @@ from donki.run import Run
 from donki.streams.nexus.column import Column, ColumnGroup, check_name
 from donki.streams.nexus.compression import compress
 from donki.streams.nexus.detector import Detector
-from donki.streams.nexus.entry import describe_run, now
+from donki.streams.nexus.entry import describe_run, lead_to, now
 from donki.streams.nexus.event_group import EventGroup
 from donki.streams.nexus.file_names import FileNames
 from donki.streams.nexus.row_group import Layout, RowGroup
@@ -30,8 +30,8 @@ class NexusFile:
     """Keeps the events, the other streams and the values of one Player.
 
     ``/entry`` holds the run's identity, ``/entry/instrument/SOURCE/SOURCE_events`` the events of a source,
-    ``/entry/instrument/SOURCE`` any other stream, and ``/PLAYER/NAME`` the values that actions return, by
-    trigger.
+    ``/entry/instrument/SOURCE`` any other stream, and ``/entry/values/NAME`` the values that actions return,
+    by trigger. Viewers are led to what is there first.
 
     Data become part of the file at `commit`; `discard` takes back what came after it. The file may be opened
     and read at any time. Whoever follows it (``h5py.File(path, swmr=True)``, then ``refresh`` of its data
@@ -69,7 +69,7 @@ class NexusFile:
         self._rows: dict[str, RowGroup] = {}
         self._values: ValueGroup | None = None
         self._file: SharedFile | None = None
-        self._has_data = False
+        self._has_data = self._has_plot = False
         if isinstance(path, Path):
             self._begin(path)
 
@@ -179,6 +179,9 @@ class NexusFile:
             grown = self._grown
             for part in self._parts:
                 part.commit()
+                if not self._has_plot and (plot := part.plot):
+                    lead_to(self._file.root, plot)
+                    self._has_plot = True
             self._file.publish(column.address for column in grown)
             self._has_data = self._has_data or bool(grown)
 
@@ -231,7 +234,7 @@ class NexusFile:
     def _begin(self, path: Path) -> SharedFile:
         with self._named(path):
             self._file = file = SharedFile(path)
-        self._has_data = False
+        self._has_data = self._has_plot = False
         with self._named():
             describe_run(file.root, path, self._run)
             for make in self._openings:

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from donki.streams.nexus.column import Column, ColumnGroup, rows_in_chunk
+from donki.streams.nexus.column import Column, ColumnGroup, Plot, rows_in_chunk
 from donki.streams.nexus.swmr_file import SharedFile
 
 SINCE_1970: Mapping[str, str] = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
@@ -39,6 +39,8 @@ class Layout:
         data sets that stay, and their units
     schema
         of the messages; empty where there are none
+    log
+        the name of the NXlog in the group that the columns are in; empty where they are in the group itself
     """
 
     nx_class: str
@@ -46,6 +48,7 @@ class Layout:
     attributes: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict)
     coordinates: Mapping[str, tuple[NDArray[np.generic], str]] = field(default_factory=dict)
     schema: str = ""
+    log: str = ""
 
 
 def note_schema(group: h5py.Group, schema: str) -> None:
@@ -68,9 +71,12 @@ class RowGroup(ColumnGroup):
 
     def __init__(self, file: SharedFile, source: str, layout: Layout) -> None:
         group = file.root["entry/instrument"].require_group(source)
-        # What is more than a log keeps its class when the alarms of the same source join it.
-        if layout.nx_class != "NXlog" or "NX_class" not in group.attrs:
+        # What is more than a log keeps its class when the alarms of the same source join it. A log is one as
+        # soon as it has values.
+        if layout.nx_class != "NXlog":
             group.attrs["NX_class"] = layout.nx_class
+        elif "NX_class" not in group.attrs:
+            group.attrs["NX_class"] = "NXcollection"
         group.attrs.update(layout.attributes)
         if layout.schema:
             note_schema(group, layout.schema)
@@ -79,6 +85,10 @@ class RowGroup(ColumnGroup):
             group[name].attrs["units"] = unit
         self._file = file
         self._group = group
+        if layout.log:
+            group["depends_on"] = "."
+            self._group = group.create_group(layout.log)
+            self._group.attrs["NX_class"] = "NXlog"
         self._layout = layout
         self._columns: dict[str, Column] = {}
 
@@ -87,11 +97,21 @@ class RowGroup(ColumnGroup):
         """The data sets that grow; none before the first rows."""
         return tuple(self._columns.values())
 
+    @property
+    def plot(self) -> Plot | None:
+        """The values of a log, or what the NXdata shows."""
+        columns = self._columns
+        if columns and self._layout.nx_class == "NXdata":
+            return Plot(columns[str(self._layout.attributes["signal"])].dataset)
+        return Plot(columns["value"].dataset, columns["time"].dataset) if "value" in columns else None
+
     def append(self, rows: Mapping[str, NDArray[np.generic]]) -> None:
         """Append rows, shape (n, ...) in each column; the first decide its type and the shape of a row."""
         rows = self._with_cue(rows)
         if not self._columns:
             self._columns = {name: self._new_column(name, values) for name, values in rows.items()}
+            if self._layout.nx_class == "NXlog" and "value" in rows:
+                self._group.attrs["NX_class"] = "NXlog"
         for name, values in rows.items():
             self._columns[name].append(values)
 

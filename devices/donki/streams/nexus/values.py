@@ -14,11 +14,15 @@ from donki.streams.nexus.column import (
     MOST_ROWS_PER_CHUNK,
     Column,
     ColumnGroup,
+    Plot,
     check_name,
     rows_in_chunk,
 )
 from donki.streams.nexus.swmr_file import SharedFile
 from donki.streams.values import Value
+
+GROUP = "entry/values"
+"""Where the values are."""
 
 
 def dataset_names(name: str) -> tuple[str, str]:
@@ -36,7 +40,7 @@ def row_checksum(trigger: int, value: Value, dtype: np.dtype[np.generic]) -> int
 
 
 class ValueSeries(ColumnGroup):
-    """``/PLAYER/NAME`` with the trigger as first axis, and ``/PLAYER/NAME_trigger``, the triggers' numbers.
+    """``NAME`` with the trigger as first axis, and ``NAME_trigger``, the triggers' numbers.
 
     A trigger that did not return the value has no row. All rows are of the type and shape of the first, as
     `ReturnedValues` holds them to.
@@ -46,7 +50,7 @@ class ValueSeries(ColumnGroup):
     file
         to make it in
     parent
-        the Player's group
+        the group of values
     name
         of the value
     first
@@ -57,9 +61,10 @@ class ValueSeries(ColumnGroup):
         self._name = name
         dtype, shape = (h5py.string_dtype(), ()) if isinstance(first, str) else (first.dtype, first.shape)
         values, triggers = dataset_names(name)
-        self._values = Column(
-            parent, values, dtype, chunk=rows_in_chunk(dtype, shape), shape=shape, file=file
-        )
+        # What actions return has no units.
+        units = {"units": ""} if dtype.kind in "iuf" else {}
+        chunk = rows_in_chunk(dtype, shape)
+        self._values = Column(parent, values, dtype, chunk=chunk, shape=shape, attributes=units, file=file)
         self._triggers = Column(parent, triggers, np.dtype(np.int64), chunk=MOST_ROWS_PER_CHUNK, file=file)
         self._triggers.dataset.make_scale("trigger")
         self._values.dataset.dims[0].attach_scale(self._triggers.dataset)
@@ -69,6 +74,12 @@ class ValueSeries(ColumnGroup):
     def columns(self) -> tuple[Column, ...]:
         """The data sets that grow."""
         return self._values, self._triggers
+
+    @property
+    def plot(self) -> Plot | None:
+        """The value by trigger, where it is a number or an array of numbers."""
+        values, triggers = (column.dataset for column in self.columns)
+        return Plot(values, triggers) if self.rows and values.dtype.kind in "iuf" else None
 
     @property
     def rows(self) -> int:
@@ -89,7 +100,7 @@ class ValueSeries(ColumnGroup):
 
 
 class ValueGroup(ColumnGroup):
-    """``/PLAYER``: a `ValueSeries` of each value that was returned so far.
+    """``/entry/values``: a `ValueSeries` of each value that was returned so far. ``/PLAYER`` leads there too.
 
     Parameters
     ----------
@@ -105,6 +116,11 @@ class ValueGroup(ColumnGroup):
         self._series: dict[str, ValueSeries] = {}
 
     @property
+    def plot(self) -> Plot | None:
+        """The first value that is one of numbers."""
+        return next((plot for series in self._series.values() if (plot := series.plot)), None)
+
+    @property
     def columns(self) -> tuple[Column, ...]:
         """The data sets that grow."""
         return tuple(column for series in self._series.values() for column in series.columns)
@@ -118,7 +134,7 @@ class ValueGroup(ColumnGroup):
             when a name cannot name a data set; nothing is appended then
         """
         if new := sorted(values.keys() - self._series.keys()):
-            group = self._file.root.require_group(self._player)
+            group = self._group()
             self._check_new(new, group)
             for name in new:
                 self._series[name] = ValueSeries(self._file, group, name, values[name])
@@ -130,6 +146,14 @@ class ValueGroup(ColumnGroup):
         for name, series in list(self._series.items()):
             if not series.rows:
                 self._series.pop(name).remove()
+
+    def _group(self) -> h5py.Group:
+        root = self._file.root
+        if GROUP not in root:
+            root.create_group(GROUP).attrs["NX_class"] = "NXcollection"
+            if self._player not in root:
+                root[self._player] = h5py.SoftLink(f"/{GROUP}")
+        return root[GROUP]
 
     def _check_new(self, names: Iterable[str], group: h5py.Group) -> None:
         taken = set(group)

@@ -54,7 +54,9 @@ class MessageStream(SourceStream):
         coordinates: Mapping[str, tuple[NDArray[np.generic], str]] | None = None,
     ) -> None:
         """Say how the stream stands in the file, as a `Layout` does."""
-        self._layout = Layout(self.nx_class, columns, attributes or {}, coordinates or {}, self.schema)
+        self._layout = Layout(
+            self.nx_class, columns, attributes or {}, coordinates or {}, self.schema, self.log
+        )
 
     def _as_unit(self, unit: object) -> str:
         """Return the unit that a script gave; InputError where it is not a text."""

@@ -95,6 +95,8 @@ class SourceStream:
         whether a file writer that is told to write this writes what joins it too
     nx_class
         of its group in a file
+    log
+        the name of the NXlog in that group, where the data are in one
     time_column
         the data set in the file with the times of its rows
     columns
@@ -121,6 +123,7 @@ class SourceStream:
     joins: ClassVar[bool] = False
     takes_joined: ClassVar[bool] = False
     nx_class: ClassVar[str] = "NXlog"
+    log: ClassVar[str] = ""
     time_column: ClassVar[str] = "time"
     columns: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     file_writer: ClassVar[Mapping[str, Any] | None] = None

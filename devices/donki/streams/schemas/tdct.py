@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -18,29 +18,53 @@ from donki.streams.schemas.encoding.flatbuffer import TimeField
 from donki.streams.schemas.message_stream import MessageStream
 from donki.streams.schemas.reference_time import Timed, as_reference_time
 from donki.streams.schemas.stored import StoredMessage, cued, no_message
+from donki.streams.schemas.stream import StoredCount
+from donki.streams.schemas.structure import group, text
+
+LOG = "top_dead_center"
+"""What NeXus calls the times in a chopper."""
 
 
 class TimestampStream(MessageStream):
-    """Sends times to Kafka as tdct, and to the Player's file as an NXlog of times alone, with cues."""
+    """Sends times to Kafka as tdct, and to the Player's file as the log of a chopper, with cues."""
 
     schema = "tdct"
     method = "timestamps"
     what = "time stamps"
     takes = "times in ns: a chopper's top dead centre"
-    kept = "``/entry/instrument/SOURCE`` (NXlog): time alone"
+    kept = "``/entry/instrument/SOURCE/top_dead_center`` (NXlog in an NXdisk_chopper): time alone"
     file_writer: ClassVar = {}
     time = TimeField(1, is_vector=True)
     takes_joined = True
+    nx_class = "NXdisk_chopper"
     columns: ClassVar = {**CUES, "time": SINCE_1970}
+    log = LOG
+
+    @classmethod
+    def file_writer_group(
+        cls,
+        name: str,
+        config: Mapping[str, str],
+        layout: Mapping[str, Any] | None,  # noqa: ARG003 - there is none
+    ) -> dict[str, Any]:
+        """Return the chopper, in which the file writer makes the group of the times."""
+        module = {"module": cls.schema, "config": dict(config)}
+        return group(name, cls.nx_class, [group(LOG, "NXlog", [module]), text("depends_on", ".")])
 
     @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:  # noqa: ARG003
         """Yield the messages that a Player's file tells of."""
-        for begin, part in cued(group):
-            times = group["time"][part]
+        log = _log(group)
+        for begin, part in cued(log):
+            times = log["time"][part]
             is_whole = len(times) and times[0] == begin
             encode = partial(_encode, source, times) if is_whole else no_message
             yield StoredMessage(begin, encode, is_numbered=True)
+
+    @classmethod
+    def count_stored(cls, source: str, group: h5py.Group) -> StoredCount:
+        """Return how many times a Player's file holds."""
+        return super().count_stored(source, _log(group))
 
     def send(self, trigger: Timed, times: ArrayLike) -> None:
         """Send the times since the last message; they have arrived when the Player's trigger is done.
@@ -71,6 +95,11 @@ class TimestampStream(MessageStream):
         with self._transaction:
             message = _encode(self.source, given, self._message_id)
             self._send(message, reference, {"time": given})
+
+
+def _log(group: h5py.Group) -> h5py.Group:
+    """Return where the times of a chopper are; files of version 1.0.0.dev0 have them in its group itself."""
+    return group.get(LOG, group)
 
 
 def _encode(source: str, times: NDArray[np.int64], number: int) -> bytes:

@@ -18,6 +18,7 @@ from donki.director.rules.effects import Outcome
 from donki.errors import FileError
 from donki.run import Run
 from donki.streams.nexus.file import NexusFile
+from helpers.nexus_files import violations
 from helpers.recorded_run import EPOCH, PERIOD, complete, record, turn
 
 RUN = Run("20261122T101500Z-3f9a", "Silicon", {"sample": "Si", "temperature": 4.2, "tags": ["a"]}, 7)
@@ -117,6 +118,12 @@ def test_scippnexus_loads_it_with_the_players_events(tmp_path):
     assert list(turns.values) == [0.02] * 3
     events = loaded["players"]["p0"]["file"]["entry"]["instrument"]["panel_0"]["panel_0_events"]
     assert events.bins.size().sum().value == 2
+
+
+def test_chexus_finds_no_violation_in_it(tmp_path):
+    path = player_file(tmp_path / "files")
+    record(tmp_path / "runs", effects(), RUN, files=[("p0", path)])
+    assert violations(made(tmp_path / "runs")) == []
 
 
 def test_links_hold_when_all_is_moved_together(tmp_path):

@@ -268,7 +268,7 @@ def test_a_file_that_cannot_be_compressed_stays_as_it_was(tmp_path, monkeypatch)
     (tmp_path / "run.nxs.part").mkdir()
     with pytest.raises(FileError, match=r"run\.nxs is whole, but cannot be compressed"):
         file.close()
-    assert len(content(path)["p0/number"]["bytes"]) == 1
+    assert len(content(path)["entry/values/number"]["bytes"]) == 1
 
 
 def test_a_compression_that_is_none_or_not_installed_says_what_there_is(monkeypatch):

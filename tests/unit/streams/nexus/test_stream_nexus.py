@@ -187,6 +187,16 @@ def test_values_stand_by_trigger_and_a_missing_trigger_shows(file, path):
         assert player["image"].dims[0][0] == player["image_trigger"]
 
 
+def test_a_player_that_is_called_as_a_group_of_the_file_keeps_its_values_too(path):
+    file = NexusFile(path, RUN, "entry")
+    file.append_values(1, values(title=5))
+    file.commit()
+    file.close()
+    with h5py.File(path) as root:
+        assert root["entry/values/title"][()].tolist() == [5]
+        assert root["entry/title"].asstr()[()] == RUN.title
+
+
 def test_a_value_that_was_taken_back_may_come_again_as_another_type(file, path):
     file.append_values(1, values(a=1))
     file.discard()

@@ -336,7 +336,10 @@ def test_scippnexus_loads_every_stream_with_units_and_datetimes(file, path):
         assert spectra.dims == ("time", "tof")
         assert list(spectra.coords["tof"].values) == [0, 5, 9]
         assert spectra.coords["tof"].unit == "us"
-        assert list(instrument["chopper/time"][()].values.astype(int)[:2]) == [TIME, TIME + 100]
+        assert list(instrument["chopper/top_dead_center/time"][()].values.astype(int)[:2]) == [
+            TIME,
+            TIME + 100,
+        ]
         volts = instrument["adc"][...]
         assert volts.unit == "V"
         assert list(volts.coords["time"].values.astype(int)) == [
