@@ -1,57 +1,41 @@
-"""An orchestra in bluesky plans: an ophyd-async device over the Director and its Players.
-
-Needs the extra ``bluesky``: ``pip install 'donkiorchestra[bluesky]'``.
-"""
+"""An orchestra in bluesky plans: an ophyd-async device over the Director and its Players."""
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import PurePath
 
+from bluesky.protocols import Reading
+from event_model import DataKey, PartialEventPage
 from ophyd_async.core import (
     AsyncStatus,
-    SignalR,
-    SignalRW,
-    StandardReadable,
-    StandardReadableFormat,
+    DetectorTrigger,
+    TriggerInfo,
     WatchableAsyncStatus,
     WatcherUpdate,
-    soft_signal_r_and_setter,
 )
-from tango import DevState
 
-from donki.errors import NotAllowedError
+from donki.errors import InputError, NotAllowedError
 from donki_client.address import Address
 from donki_client.api.async_director import AsyncDirector
-from donki_client.api.director import Director
-from donki_client.api.errors import SequenceError
-from donki_client.api.snapshot import Snapshot
-from donki_client.api.waiting import Waiting
-from donki_client.bluesky.director_backend import DirectorBackend
-from donki_client.bluesky.event_counts import EventCounts
-
-#: How long the Players are waited for when the run ends, in s.
-END_PATIENCE = 60.0
+from donki_client.bluesky.director_run import DirectorRun, Point
+from donki_client.bluesky.each_trigger import EachTrigger
+from donki_client.bluesky.signals import DirectorSignals
+from donki_client.bluesky.trigger_counts import TriggerCounts, integer_key
 
 
-@dataclass
-class Point:
-    """One point of a plan: whether it is being played, and whether it must be played no further."""
-
-    is_acting: bool = False
-    is_broken_off: bool = False
-
-
-class Orchestra(StandardReadable):
+class Orchestra(DirectorSignals):
     """A Director and its Players as one detector: all points of a bluesky run are one run of the Director.
 
     ``stage`` sets the Players up and holds them, ``trigger`` plays ``step_triggers`` triggers at the
     ``period`` and is done when all Players are, ``unstage`` ends the run. Each point reads ``events``, what
-    all Players sent to Kafka since the point before, and ``current_trigger``, the last one of the point; the
-    run's id and the path of its master file are in the configuration.
+    all Players together sent to Kafka at its triggers; ``PLAYER_events``, the same for each Player that takes
+    part; and ``current_trigger``, its last trigger. The run's id and the path of its master file are in the
+    configuration.
+
+    Each trigger has a document of its own where ``each_trigger`` is monitored, and in a flight: ``prepare``
+    says how many triggers it has, ``kickoff`` begins to play them, ``complete`` is done when all Players are,
+    and ``collect`` tells of the triggers that are complete.
 
     A pause of the RunEngine ends the point after the trigger in progress; at ``resume`` it is played again
     with fresh triggers. Where somebody else pauses the run, the point waits until it is resumed. A failure
@@ -83,127 +67,74 @@ class Orchestra(StandardReadable):
         database: str | Address | None = None,
         name: str = "",
     ) -> None:
-        self._director = AsyncDirector(device, database)
-        self._counts = EventCounts()
-        self._is_staged = False
-        self._point = Point()
-        self._is_ending = False
-        with self.add_children_as_readables(StandardReadableFormat.UNCACHED_SIGNAL):
-            self.current_trigger = SignalR(
-                DirectorBackend(self._director, "CurrentTrigger", int, lambda d: d.current_trigger)
-            )
-        with self.add_children_as_readables(StandardReadableFormat.HINTED_UNCACHED_SIGNAL):
-            self.events, self._set_events = soft_signal_r_and_setter(int)
-        with self.add_children_as_readables(StandardReadableFormat.CONFIG_SIGNAL):
-            self.run_id = SignalR(DirectorBackend(self._director, "RunId", str, lambda d: d.run_id))
-            self.master_file = SignalR(DirectorBackend(self._director, "JournalFile", str, _master_file))
-            self.step_triggers = SignalRW(
-                DirectorBackend(
-                    self._director,
-                    "StepTriggers",
-                    int,
-                    lambda d: d.step_triggers,
-                    lambda d, triggers: setattr(d, "step_triggers", triggers),
-                )
-            )
-            self.period = SignalRW(
-                DirectorBackend(
-                    self._director,
-                    "Period",
-                    float,
-                    lambda d: d.period,
-                    lambda d, period: d.configure(period=period),
-                    units="s",
-                )
-            )
-        self.run_title = SignalRW(
-            DirectorBackend(
-                self._director,
-                "RunTitle",
-                str,
-                lambda d: d.run_title,
-                lambda d, title: d.configure(title=title),
-            )
-        )
-        super().__init__(name=name)
+        director = AsyncDirector(device, database)
+        self._source = f"{director.device}/PlayerTriggerEvents"
+        self.each_trigger = EachTrigger(self._source)
+        self._run = DirectorRun(director, self.each_trigger)
+        self._sent: tuple[int, ...] = ()
+        super().__init__(director, name)
 
     @AsyncStatus.wrap
     async def stage(self) -> None:
         """Begin a run: set the Players up, and hold them before the first trigger."""
         await super().stage()
-        await self._director.check_idle()
-        self._is_ending = False
-        self._is_staged = True
-        try:
-            await self._director.arm()
-            await self._held()
-        except NotAllowedError:  # somebody else has just begun a run
-            self._is_staged = False
-            raise
-        except BaseException:
-            await self.unstage()
-            raise
-        self._counts = EventCounts(player.device for player in await self._director.players())
-        self._set_events(0)
+        await self._run.begin()
+        self._take([])
         # Who subscribes is first shown what was read last.
         await self.current_trigger.get_value()
 
     @WatchableAsyncStatus.wrap
     async def trigger(self) -> AsyncIterator[WatcherUpdate[int]]:
         """Play one point; done when every Player has delivered its data."""
-        if not self._is_staged:
-            raise NotAllowedError(f"{self.name}: stage it before it is triggered, as bp.count and bp.scan do")
-        point = self._point = Point()
-        first = (await self._held()).current_trigger
-        step = await self.step_triggers.get_value()
-        if point.is_broken_off:
-            return
-        point.is_acting = True
-        try:
-            await self._director.step()
-            waiting = Waiting(self._director.device, None, None)
-            while pause := waiting.pause(now := await self._director.snapshot()):
-                played = now.current_trigger - first
-                yield WatcherUpdate(current=played, initial=0, target=step, name=self.name, unit="triggers")
-                if point.is_broken_off or (now.state == DevState.STANDBY and played >= step):
-                    break
-                if played > step:  # somebody paused the run and resumed it: now it would go on for ever
-                    await self._pause()
-                await asyncio.sleep(pause)
-            else:
-                waiting.result(now)
-                if not self._is_ending:
-                    raise SequenceError(f"run {now.run_id} was ended at trigger {now.current_trigger}")
-        finally:
-            point.is_acting = False
-        self._set_events(await asyncio.to_thread(self._counts.since_last))
+        point = await self._begin(is_flight=False)
+        async for played in self._run.played(point):
+            yield self._progress(played, point)
+        self._take(point.counts)
+
+    @AsyncStatus.wrap
+    async def prepare(self, value: TriggerInfo) -> None:
+        """Set how many triggers a flight has: ``step_triggers``, and the ``period`` where it is given.
+
+        Parameters
+        ----------
+        value
+            ``number_of_events`` is the number of triggers; ``livetime`` and ``deadtime`` together are the
+            period in s, or 0
+        """
+        is_one_each = value.number_of_exposures == value.number_of_events > 0
+        if value.trigger is not DetectorTrigger.INTERNAL or not is_one_each:
+            raise InputError(
+                f"{self.name}: a flight has one event or more, with one internal trigger each; got {value}"
+            )
+        await self.step_triggers.set(value.number_of_events)
+        if period := value.livetime + value.deadtime:
+            await self.period.set(period)
+
+    @AsyncStatus.wrap
+    async def kickoff(self) -> None:
+        """Begin a flight of ``step_triggers`` triggers; done when it has begun."""
+        await self._begin(is_flight=True)
+
+    @WatchableAsyncStatus.wrap
+    async def complete(self) -> AsyncIterator[WatcherUpdate[int]]:
+        """Wait for the end of the flight; done when every Player has delivered its data."""
+        point = self._run.point
+        if not point.is_flight:
+            raise NotAllowedError(f"{self.name}: kick it off before it is completed")
+        async for played in self._run.played(point):
+            yield self._progress(played, point)
 
     @AsyncStatus.wrap
     async def unstage(self) -> None:
         """End the run; a trigger in progress is aborted, also one of a point that was broken off."""
-        self._is_ending = True
         try:
-            now = await self._director.snapshot()
-            if self._is_staged and now.in_progress:
-                with suppress(NotAllowedError):  # it ends just now
-                    is_held = now.state == DevState.STANDBY
-                    await (self._director.stop() if is_held else self._director.abort())
-                # Who failed was told by the trigger.
-                with suppress(SequenceError):
-                    await self._director.wait(END_PATIENCE)
+            await self._run.end()
         finally:
-            self._is_staged = False
             await super().unstage()
 
     async def stop(self, success: bool = True) -> None:
         """End the point after the trigger in progress; where something went wrong, end the run now."""
-        self._point.is_broken_off = True
-        if not success:
-            self._is_ending = True
-            with suppress(NotAllowedError):  # it has ended already
-                await self._director.abort()
-        elif self._point.is_acting:
-            await self._pause()
+        await self._run.break_off(success)
 
     async def pause(self) -> None:
         """End the point in progress after the trigger in progress; the run is held."""
@@ -212,21 +143,54 @@ class Orchestra(StandardReadable):
     async def resume(self) -> None:
         """Do nothing: bluesky triggers the point again."""
 
-    async def _pause(self) -> None:
-        with suppress(NotAllowedError):  # it has just been played
-            await self._director.pause()
+    async def describe(self) -> dict[str, DataKey]:
+        """Describe what is read at a point."""
+        return {
+            **await super().describe(),
+            **{key: integer_key(self._source) for key in self._run.counted.keys(self.name)},
+        }
 
-    async def _held(self) -> Snapshot:
-        """Wait until the run is held between two triggers."""
-        waiting = Waiting(self._director.device, None, None)
-        while pause := waiting.pause(now := await self._director.snapshot()):
-            if now.state == DevState.STANDBY:
-                return now
-            await asyncio.sleep(pause)
-        waiting.result(now)
-        raise SequenceError(f"run {now.run_id} was ended at trigger {now.current_trigger}")
+    async def read(self) -> dict[str, Reading[int]]:
+        """Read what was sent at the last point."""
+        readings: dict[str, Reading[int]] = await super().read()
+        when = readings[self.events.name]["timestamp"]
+        for key, sent in zip(self._run.counted.keys(self.name), self._sent, strict=True):
+            readings[key] = Reading(value=sent, timestamp=when)
+        return readings
 
+    async def describe_collect(self) -> dict[str, DataKey]:
+        """Describe what is collected of each trigger of a flight: the same as of a point."""
+        return await self.describe()
 
-def _master_file(director: Director) -> str:
-    journal = director.journal_file
-    return str(PurePath(journal).with_name(f"{director.run_id}.nxs")) if journal else ""
+    async def collect_pages(self) -> AsyncIterator[PartialEventPage]:
+        """Tell the triggers of a flight that are complete since the last call: a row each."""
+        point = self._run.point
+        if not (point.is_flight and point.counts):
+            return
+        counts, point.counts = point.counts, []
+        now = time.time()
+        keys = (self.current_trigger.name, self.events.name, *self._run.counted.keys(self.name))
+        columns = zip(*((each.trigger, each.events, *each.by_player) for each in counts), strict=True)
+        yield PartialEventPage(
+            time=[now] * len(counts),
+            data=dict(zip(keys, map(list, columns), strict=True)),
+            timestamps={key: [now] * len(counts) for key in keys},
+        )
+
+    async def _begin(self, is_flight: bool) -> Point:
+        if not self._run.is_begun:
+            raise NotAllowedError(f"{self.name}: stage it before it is triggered, as bp.count and bp.scan do")
+        point = Point(await self.step_triggers.get_value(), is_flight)
+        await self._run.begin_point(point)
+        return point
+
+    def _take(self, counts: list[TriggerCounts]) -> None:
+        """Have the sum over triggers read next."""
+        sent = self._run.counted.together(counts)
+        self._set_events(sent.events)
+        self._sent = sent.by_player
+
+    def _progress(self, played: int, point: Point) -> WatcherUpdate[int]:
+        return WatcherUpdate(
+            current=played, initial=0, target=point.triggers, name=self.name, unit="triggers"
+        )

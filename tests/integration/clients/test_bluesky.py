@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import subprocess
 import sys
 import threading
@@ -24,7 +23,8 @@ from donki.errors import NotAllowedError
 from donki.limits import OnError
 from donki_client import Director, SequenceError
 from donki_client.bluesky import Orchestra
-from helpers.orchestra import SCRIPTS, an_orchestra, without_database
+from helpers.documents import Documents
+from helpers.orchestra import an_orchestra, without_database
 from helpers.support import wait_until
 
 LIMIT = 30.0
@@ -71,17 +71,6 @@ def motor(engine):
     return motor  # noqa: RET504
 
 
-class Documents:
-    def __init__(self):
-        self._all = []
-
-    def __call__(self, kind, document):
-        self._all.append((kind, document))
-
-    def of(self, kind):
-        return [document for name, document in self._all if name == kind]
-
-
 def test_a_scan_is_one_run_with_as_many_triggers_a_point_as_were_set(
     engine, detector, motor, director, orchestra
 ):
@@ -103,23 +92,6 @@ def test_a_scan_is_one_run_with_as_many_triggers_a_point_as_were_set(
     assert (director.state, director.current_trigger, director.triggers) == (DevState.ON, 12, 7)
     assert [note["title"] for note in orchestra.notes("setup")] == ["scan", "scan"]
     assert len(orchestra.notes("end")) == 24
-
-
-def test_the_events_of_each_point_are_read(engine, tmp_path, facility):
-    broker = facility.start_broker()
-    streaming = {"script": SCRIPTS / "streaming.py", "KafkaBrokers": str(broker)}
-    with an_orchestra(facility, tmp_path, "counts", "a", "b", **streaming) as orchestra:
-        for name, player in orchestra.players.items():
-            player.Parameters = json.dumps({"topic": "counts", "source": name})
-        orchestra.refresh()
-        with init_devices():
-            detector = Orchestra("donki/director/counts", facility.database, name="orchestra")
-        documents = Documents()
-        engine(bps.mv(detector.step_triggers, 2))
-        engine(bp.count([detector], 3), documents)
-        assert [event["data"]["orchestra-events"] for event in documents.of("event")] == [
-            12
-        ] * 3  # 3 events, 2 triggers, 2 Players
 
 
 def test_a_failure_names_player_and_trigger_and_ends_the_run(engine, detector, director, orchestra):

@@ -1,0 +1,189 @@
+"""What the orchestra's documents tell of its data: a real RunEngine, real devices."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import bluesky.plan_stubs as bps
+import bluesky.plans as bp
+import bluesky.preprocessors as bpp
+import h5py
+import numpy as np
+import pytest
+from bluesky import RunEngine
+from bluesky.utils import FailedStatus, RunEngineInterrupted
+from ophyd_async.core import DetectorTrigger, TriggerInfo, init_devices
+
+from donki_client import Director
+from donki_client.bluesky import Orchestra
+from helpers.documents import Documents
+from helpers.orchestra import an_orchestra
+from helpers.support import wait_until
+
+LIMIT = 30.0
+
+#: Other numbers of events at each trigger.
+SCRIPT = """
+import numpy as np
+
+def setup(player):
+    global stream, temperature
+    stream = player.events("data", source=player.name)
+    temperature = player.series("data", source="temperature")
+
+def action(trigger, player):
+    player.wait(player.parameters.get("sleep", 0))
+    rng = player.rng(trigger)
+    events = int(rng.integers(1, 2000))
+    stream.send(trigger, rng.integers(0, 71_000_000, events), rng.integers(1, 100, events))
+    temperature.send(trigger, 20.0 + int(trigger))
+    return {"number": int(trigger), "image": np.full((2, 3), int(trigger), np.uint16), "text": "no array"}
+"""
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return RunEngine(context_managers=[])
+
+
+@pytest.fixture(scope="module")
+def orchestra(facility, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    script = folder / "data.py"
+    script.write_text(SCRIPT)
+    places = {"KafkaBrokers": str(facility.start_broker()), "FileDirectory": str(folder), "FileTriggers": 50}
+    with an_orchestra(facility, folder, "data", "a", "b", "idle", script=script, **places) as orchestra:
+        orchestra.refresh()
+        # It has played, and now takes no part.
+        assert orchestra.play(3) == "ON"
+        assert orchestra.players["idle"].EventsSent > 0
+        orchestra.players["idle"].Priority = -1
+        orchestra.refresh()
+        yield orchestra
+
+
+@pytest.fixture
+def director(orchestra):
+    return Director("donki/director/data", database=orchestra.facility.database)
+
+
+@pytest.fixture
+def detector(engine, orchestra):
+    for player in orchestra.players.values():
+        player.Parameters = "{}"
+    with init_devices():
+        detector = Orchestra("donki/director/data", orchestra.facility.database, name="det")
+    engine(bps.mv(detector.step_triggers, 1, detector.period, 0.0))
+    return detector
+
+
+def files_of(orchestra, player):
+    return [Path(path) for path in orchestra.players[player].Files]
+
+
+def sent_at_each(orchestra, player):
+    """Return how many events the Player's files have of each trigger."""
+    counts = []
+    for path in files_of(orchestra, player):
+        with h5py.File(path) as file:
+            events = file[f"entry/instrument/data-{player}/data-{player}_events"]
+            counts += np.diff([*events["event_index"], len(events["event_id"])]).tolist()
+    return counts
+
+
+def by_point(counts, triggers):
+    return np.reshape(counts, (-1, triggers)).sum(axis=1).tolist()
+
+
+def test_each_point_has_the_events_of_those_who_take_part(engine, detector, orchestra):
+    documents = Documents()
+    engine(bps.mv(detector.step_triggers, 5))
+    engine(bp.count([detector], 3), documents)
+    events = documents.events("primary")
+    for player in "ab":
+        told = [event[f"det-data-{player}_events"] for event in events]
+        assert told == by_point(sent_at_each(orchestra, player), 5)
+    together = np.add(sent_at_each(orchestra, "a"), sent_at_each(orchestra, "b"))
+    assert [event["det-events"] for event in events] == by_point(together, 5)
+    assert not [key for key in documents.of("descriptor")[0]["data_keys"] if "idle" in key]
+
+
+def test_a_monitored_orchestra_has_a_document_for_each_trigger(engine, detector, orchestra):
+    documents = Documents()
+    engine(bps.mv(detector.step_triggers, 40))
+    plan = bpp.monitor_during_wrapper(bp.count([detector], 2), [detector.each_trigger])
+    engine(plan, documents)
+    events = documents.events("det-each_trigger_monitor")
+    assert [event["det-each_trigger-number"] for event in events] == list(range(1, 81))
+    for player in "ab":
+        told = [event[f"det-each_trigger-data-{player}_events"] for event in events]
+        assert told == sent_at_each(orchestra, player)
+    both = [event["det-each_trigger-events"] for event in events]
+    assert both == np.add(sent_at_each(orchestra, "a"), sent_at_each(orchestra, "b")).tolist()
+    assert [event["det-events"] for event in documents.events("primary")] == by_point(both, 40)
+
+
+def test_a_pause_loses_no_trigger_and_counts_none_twice(engine, detector, orchestra, director):
+    orchestra.players["a"].Parameters = json.dumps({"sleep": 0.05})
+    engine(bps.mv(detector.step_triggers, 20))
+    documents, before = Documents(), director.run_id
+
+    def pause():
+        wait_until("it plays", lambda: director.run_id != before and director.current_trigger > 3, LIMIT)
+        engine.request_pause()
+
+    pausing = threading.Thread(target=pause)
+    pausing.start()
+    with pytest.raises(RunEngineInterrupted):
+        engine(bpp.monitor_during_wrapper(bp.count([detector], 1), [detector.each_trigger]), documents)
+    pausing.join()
+    engine.resume()
+    [event] = documents.events("primary")
+    last = event["det-current_trigger"]
+    assert last > 20
+    told = documents.events("det-each_trigger_monitor")
+    assert [trigger["det-each_trigger-number"] for trigger in told] == list(range(1, last + 1))
+    assert event["det-data-a_events"] == sum(sent_at_each(orchestra, "a")[-20:])
+
+
+@bpp.run_decorator()
+def flight(detector, triggers, period):
+    yield from bps.prepare(detector, TriggerInfo(number_of_events=triggers, livetime=period), wait=True)
+    yield from bps.declare_stream(detector, name="primary", collect=True)
+    yield from bps.kickoff(detector, wait=True)
+    yield from bps.collect_while_completing([detector], [detector], flush_period=0.1, stream_name="primary")
+
+
+def test_a_flight_has_an_event_for_each_trigger(engine, detector, orchestra, director):
+    documents = Documents()
+    engine(bpp.stage_wrapper(flight(detector, 60, 0.01), [detector]), documents)
+    assert (director.step_triggers, director.period, director.current_trigger) == (60, 0.01, 60)
+    events = documents.events("primary")
+    assert [event["det-current_trigger"] for event in events] == list(range(1, 61))
+    for player in "ab":
+        assert [event[f"det-data-{player}_events"] for event in events] == sent_at_each(orchestra, player)
+    pages = documents.of("event_page")
+    assert len(pages) > 2, "nothing was told before the end"
+    assert documents.of("stop")[0]["num_events"] == {"primary": 60}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"number_of_events": 0},
+        {"collections_per_event": 2},
+        {"exposures_per_collection": 2},
+        {"trigger": DetectorTrigger.EXTERNAL_EDGE, "deadtime": 0.1},
+    ],
+)
+def test_a_flight_that_cannot_be_is_refused(engine, detector, wrong):
+    with pytest.raises(FailedStatus, match="one internal trigger each") as error:
+        engine(bps.prepare(detector, TriggerInfo(**wrong), wait=True))
+    assert next(iter(wrong)) in str(error.value)
+
+
+def test_what_was_not_kicked_off_does_not_complete(engine, detector):
+    with pytest.raises(FailedStatus, match="kick it off before"):
+        engine(bps.complete(detector, wait=True))
