@@ -55,3 +55,14 @@ def test_a_command_that_is_wrong_is_told_without_anything_slow(imported, tmp_pat
     script.write_text("triggers: none\nplayers: {}\n")
     assert imported("check", str(script)) == ("", set())
     assert imported("run", str(script)) == ("", set())
+
+
+@pytest.mark.parametrize("missing", ["bluesky", "event_model", "ophyd_async"])
+def test_bluesky_without_its_extra_names_it(missing):
+    told = f"import sys; sys.modules[{missing!r}] = None; from donki_client.bluesky import Orchestra"
+    done = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=False
+    )
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"ModuleNotFoundError: donki_client.bluesky needs {missing}")
+    assert "pip install 'donkiorchestra[bluesky]'" in last
