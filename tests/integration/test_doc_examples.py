@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from donki_client.address import Address
 from donki_client.facility.servers import connect
 from helpers.doc_examples import AT_THE_PROMPT, PROMPT, README, ROOT, SHELL, Example, commands, examples
 from helpers.donki_command import Command, press_ctrl_c, read_until
-from helpers.support import free_port, wait_until
+from helpers.support import free_port, needs, wait_until
 
 DOCS = ROOT / "docs"
 
@@ -33,6 +34,7 @@ SHORTER = {
     "--seconds 60": "--seconds 1",
     "step_triggers, 14": "step_triggers, 2",
     "motor, 0, 1, 11": "motor, 0, 1, 3",
+    'readable_storage="/data"': 'readable_storage="."',
 }
 
 #: Examples that install something, and what needs a program or a window of which there may be none.
@@ -86,7 +88,7 @@ class Reader:
             env=self._command._environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=240,
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -210,6 +212,16 @@ def test_python(reader):
     reader.start_player("camera", "scripts/just_action.py")
     said = reader.python(DOCS / "how-to" / "python.rst")
     assert re.match(r"5 \d+ 2\S+\n", said)
+
+
+@pytest.mark.timeout(500)  # on a busy machine tiled takes a minute to start
+def test_bluesky(reader):
+    needs("tiled", find_spec("tiled"), "pip install 'donkiorchestra[tiled]'")
+    place = {"FileDirectory": [str(reader.folder)]}
+    connect(reader.database).put_device_property("donki/player/detector", place)
+    reader.start_player("detector", "scripts/run_player_0.py")
+    reader.python(DOCS / "how-to" / "bluesky.rst")
+    assert reader.director.current_trigger == 2 * 3
 
 
 @pytest.mark.timeout(300)

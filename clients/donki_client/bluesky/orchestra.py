@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
-from bluesky.protocols import Reading
+from bluesky.protocols import Reading, StreamAsset
 from event_model import DataKey, PartialEventPage
 from ophyd_async.core import (
     AsyncStatus,
@@ -18,6 +19,7 @@ from ophyd_async.core import (
 from donki.errors import InputError, NotAllowedError
 from donki_client.address import Address
 from donki_client.api.async_director import AsyncDirector
+from donki_client.bluesky.data_sets import DataSets
 from donki_client.bluesky.director_run import DirectorRun, Point
 from donki_client.bluesky.each_trigger import EachTrigger
 from donki_client.bluesky.signals import DirectorSignals
@@ -31,7 +33,7 @@ class Orchestra(DirectorSignals):
     ``period`` and is done when all Players are, ``unstage`` ends the run. Each point reads ``events``, what
     all Players together sent to Kafka at its triggers; ``PLAYER_events``, the same for each Player that takes
     part; and ``current_trigger``, its last trigger. The run's id and the path of its master file are in the
-    configuration.
+    configuration. Stream resources and stream datums name the data sets in the Players' files.
 
     Each trigger has a document of its own where ``each_trigger`` is monitored, and in a flight: ``prepare``
     says how many triggers it has, ``kickoff`` begins to play them, ``complete`` is done when all Players are,
@@ -71,14 +73,18 @@ class Orchestra(DirectorSignals):
         self._source = f"{director.device}/PlayerTriggerEvents"
         self.each_trigger = EachTrigger(self._source)
         self._run = DirectorRun(director, self.each_trigger)
+        self._data_sets = DataSets()
         self._sent: tuple[int, ...] = ()
+        self._points_to_name = 0
+        self._collected: list[TriggerCounts] = []
         super().__init__(director, name)
 
     @AsyncStatus.wrap
     async def stage(self) -> None:
         """Begin a run: set the Players up, and hold them before the first trigger."""
         await super().stage()
-        await self._run.begin()
+        players = await self._run.begin()
+        self._data_sets = DataSets(self.name, {player.name: player.device for player in players})
         self._take([])
         # Who subscribes is first shown what was read last.
         await self.current_trigger.get_value()
@@ -90,6 +96,7 @@ class Orchestra(DirectorSignals):
         async for played in self._run.played(point):
             yield self._progress(played, point)
         self._take(point.counts)
+        self._points_to_name = 1
 
     @AsyncStatus.wrap
     async def prepare(self, value: TriggerInfo) -> None:
@@ -144,10 +151,11 @@ class Orchestra(DirectorSignals):
         """Do nothing: bluesky triggers the point again."""
 
     async def describe(self) -> dict[str, DataKey]:
-        """Describe what is read at a point."""
+        """Describe what is read at a point, and the data sets that its documents name."""
         return {
             **await super().describe(),
             **{key: integer_key(self._source) for key in self._run.counted.keys(self.name)},
+            **await asyncio.to_thread(self._data_sets.describe),
         }
 
     async def read(self) -> dict[str, Reading[int]]:
@@ -162,12 +170,23 @@ class Orchestra(DirectorSignals):
         """Describe what is collected of each trigger of a flight: the same as of a point."""
         return await self.describe()
 
-    async def collect_pages(self) -> AsyncIterator[PartialEventPage]:
-        """Tell the triggers of a flight that are complete since the last call: a row each."""
+    async def collect_asset_docs(self) -> AsyncIterator[StreamAsset]:
+        """Name the data of the point that was played, or of the triggers of a flight that are complete."""
         point = self._run.point
-        if not (point.is_flight and point.counts):
+        if point.is_flight:
+            # What becomes complete meanwhile is collected next time.
+            self._collected, point.counts = [*self._collected, *point.counts], []
+            self._points_to_name = len(self._collected)
+        count, self._points_to_name = self._points_to_name, 0
+        if count:
+            for document in await asyncio.to_thread(lambda: list(self._data_sets.documents(count))):
+                yield document
+
+    async def collect_pages(self) -> AsyncIterator[PartialEventPage]:
+        """Tell the triggers of a flight whose data were named: a row each."""
+        counts, self._collected = self._collected, []
+        if not counts:
             return
-        counts, point.counts = point.counts, []
         now = time.time()
         keys = (self.current_trigger.name, self.events.name, *self._run.counted.keys(self.name))
         columns = zip(*((each.trigger, each.events, *each.by_player) for each in counts), strict=True)

@@ -1,9 +1,10 @@
-"""What the orchestra's documents tell of its data: a real RunEngine, real devices."""
+"""What the orchestra's documents tell of its data: a real RunEngine, real devices, a real tiled server."""
 
 from __future__ import annotations
 
 import json
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import bluesky.plan_stubs as bps
@@ -20,9 +21,11 @@ from donki_client import Director
 from donki_client.bluesky import Orchestra
 from helpers.documents import Documents
 from helpers.orchestra import an_orchestra
-from helpers.support import wait_until
+from helpers.support import needs, wait_until
 
 LIMIT = 30.0
+
+EVENT_DATA = ("event_id", "event_time_offset", "event_time_zero", "event_index")
 
 #: Other numbers of events at each trigger.
 SCRIPT = """
@@ -166,6 +169,9 @@ def test_a_flight_has_an_event_for_each_trigger(engine, detector, orchestra, dir
         assert [event[f"det-data-{player}_events"] for event in events] == sent_at_each(orchestra, player)
     pages = documents.of("event_page")
     assert len(pages) > 2, "nothing was told before the end"
+    named = [each["indices"] for each in documents.of("stream_datum")]
+    assert {"start": 0, "stop": len(pages[0]["seq_num"])} in named
+    assert max(indices["stop"] for indices in named) == 60
     assert documents.of("stop")[0]["num_events"] == {"primary": 60}
 
 
@@ -187,3 +193,81 @@ def test_a_flight_that_cannot_be_is_refused(engine, detector, wrong):
 def test_what_was_not_kicked_off_does_not_complete(engine, detector):
     with pytest.raises(FailedStatus, match="kick it off before"):
         engine(bps.complete(detector, wait=True))
+
+
+@pytest.fixture(scope="module")
+def tiled(tmp_path_factory, orchestra):
+    """Return a client of a tiled server that may read the Players' files."""
+    needs("tiled", find_spec("tiled"), "pip install 'donkiorchestra[tiled]'")
+    from tiled.client import from_uri
+    from tiled.server import SimpleTiledServer
+
+    with SimpleTiledServer(tmp_path_factory.mktemp("tiled"), readable_storage=orchestra.folder) as server:
+        yield from_uri(server.uri)
+
+
+@pytest.fixture
+def written(tiled):
+    """Subscribe tiled's writer; return what gives the primary stream of the run that it wrote last."""
+    from bluesky.callbacks.tiled_writer import TiledWriter
+
+    return TiledWriter(tiled), lambda: tiled.values().last()["primary"]
+
+
+def in_files(orchestra, player, path):
+    """Return a data set as h5py reads it from all files of a Player, one after the other."""
+    parts = []
+    for name in files_of(orchestra, player):
+        with h5py.File(name) as file:
+            parts.append(file[path][:])
+    return np.concatenate(parts)
+
+
+def check_served(stream, orchestra):
+    for player in "ab":
+        events = f"data-{player}/data-{player}_events"
+        for key, path in {
+            **{f"data-{player}_events-{name}": f"entry/instrument/{events}/{name}" for name in EVENT_DATA},
+            "temperature-time": "entry/instrument/temperature/time",
+            "temperature-value": "entry/instrument/temperature/value",
+            "number": f"data-{player}/number",
+            "image": f"data-{player}/image",
+        }.items():
+            expected, served = in_files(orchestra, player, path), stream[f"det-data-{player}-{key}"]
+            assert (served.shape, served.dtype) == (expected.shape, expected.dtype), key
+            np.testing.assert_array_equal(served.read(), expected, key)
+
+
+#: What tiled's writer says as it learns how many rows there are, and as it calls tiled 0.2.20 the old way.
+WARNINGS = "ignore:Fixing:UserWarning", "ignore:The order of arguments has changed:DeprecationWarning"
+
+
+@pytest.mark.filterwarnings(*WARNINGS)
+@pytest.mark.timeout(300)  # on a busy machine tiled takes a minute to start
+def test_tiled_serves_the_data_of_a_scan(engine, detector, orchestra, written):
+    writer, stream = written
+    engine(bps.mv(detector.step_triggers, 20))
+    engine(bp.count([detector], 4), writer)
+    assert len(files_of(orchestra, "a")) == 2
+    check_served(stream(), orchestra)
+    told = stream()["det-data-a_events"].read().tolist()
+    assert told == by_point(sent_at_each(orchestra, "a"), 20)
+    first, last = np.cumsum(told)[[0, 1]]
+    np.testing.assert_array_equal(
+        stream()["det-data-a-data-a_events-event_id"][first:last],
+        in_files(orchestra, "a", "entry/instrument/data-a/data-a_events/event_id")[first:last],
+    )
+
+
+@pytest.mark.filterwarnings(*WARNINGS)
+@pytest.mark.timeout(300)  # on a busy machine tiled takes a minute to start
+def test_tiled_serves_the_events_of_a_flight(engine, detector, orchestra, written):
+    writer, stream = written
+    engine(bpp.stage_wrapper(flight(detector, 120, 0.005), [detector]), writer)
+    assert len(files_of(orchestra, "a")) == 3
+    for player in "ab":
+        for name in EVENT_DATA:
+            path = f"entry/instrument/data-{player}/data-{player}_events/{name}"
+            served = stream()[f"det-data-{player}-data-{player}_events-{name}"].read()
+            np.testing.assert_array_equal(served, in_files(orchestra, player, path), name)
+    assert stream()["det-data-a_events"].read().tolist() == sent_at_each(orchestra, "a")
