@@ -19,6 +19,7 @@ from ophyd_async.core import DetectorTrigger, TriggerInfo, init_devices
 
 from donki_client import Director
 from donki_client.bluesky import Orchestra
+from donki_client.bluesky.data_sets import DataSets
 from helpers.documents import Documents
 from helpers.orchestra import an_orchestra
 from helpers.support import needs, wait_until
@@ -173,6 +174,66 @@ def test_a_flight_has_an_event_for_each_trigger(engine, detector, orchestra, dir
     assert {"start": 0, "stop": len(pages[0]["seq_num"])} in named
     assert max(indices["stop"] for indices in named) == 60
     assert documents.of("stop")[0]["num_events"] == {"primary": 60}
+
+
+@pytest.mark.filterwarnings("ignore:.*rewind:UserWarning")
+def test_a_flight_that_was_paused_is_played_again(engine, detector, orchestra, director):
+    documents, before = Documents(), director.run_id
+
+    def pause():
+        wait_until("it flies", lambda: director.run_id != before and director.current_trigger > 20, LIMIT)
+        engine.request_pause()
+
+    pausing = threading.Thread(target=pause)
+    pausing.start()
+    with pytest.raises(RunEngineInterrupted):
+        engine(bpp.stage_wrapper(flight(detector, 100, 0.02), [detector]), documents)
+    pausing.join()
+    held = director.current_trigger
+    assert 20 < held < 100
+    engine.resume()
+    triggers = [event["det-current_trigger"] for event in documents.events("primary")]
+    assert triggers[-100:] == list(range(triggers[-100], triggers[-100] + 100))
+    assert triggers[-100] > held
+    sent = [event["det-data-a_events"] for event in documents.events("primary")[-100:]]
+    assert sent == sent_at_each(orchestra, "a")[-100:]
+
+
+def test_runs_of_one_staging_name_the_data_each(engine, detector, orchestra):
+    documents = Documents()
+
+    def twice():
+        yield from bps.stage(detector, wait=True)
+        for _ in range(2):
+            yield from bpp.run_wrapper(bps.trigger_and_read([detector]))
+        yield from bps.unstage(detector, wait=True)
+
+    engine(twice(), documents)
+    assert [event["indices"] for event in documents.of("stream_datum")] == (
+        [{"start": 0, "stop": 1}] * len(documents.of("stream_datum"))
+    )
+    first, second = (start["uid"] for start in documents.of("start"))
+    runs = [resource["run_start"] for resource in documents.of("stream_resource")]
+    assert 0 < runs.count(first) == runs.count(second)
+    assert [event["data"]["det-data-a_events"] for event in documents.of("event")] == sent_at_each(
+        orchestra, "a"
+    )
+
+
+def test_files_that_cannot_be_read_are_left_out_by_name(engine, detector, orchestra, caplog):
+    engine(bp.count([detector], 1))
+    player = orchestra.players["a"]
+    data_sets = DataSets("det", {"data-a": f"tango://{orchestra.facility.database}/{player.dev_name()}"})
+    assert "det-data-a-data-a_events-event_id" in data_sets.describe()
+    [path] = files_of(orchestra, "a")
+    hidden = path.rename(path.with_suffix(".hidden"))
+    try:
+        assert data_sets.describe() == data_sets.describe() == {}
+        assert list(data_sets.documents(1)) == []
+    finally:
+        hidden.rename(path)
+    [said] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith(f"Player data-a: {path} is left out of the documents")
 
 
 @pytest.mark.parametrize(
