@@ -11,6 +11,7 @@ from tango import DevState
 
 from donki.errors import DonkiError, NotAllowedError
 from donki_client.api.async_director import AsyncDirector
+from donki_client.api.director import Director
 from donki_client.api.errors import SequenceError
 from donki_client.api.snapshot import PlayerStatus, Snapshot
 from donki_client.api.waiting import SHORTEST, Waiting
@@ -105,7 +106,10 @@ class DirectorRun:
         point.counts.clear()
         if not point.is_broken_off:
             point.is_acting = True
-            await self._director.step()
+            if point.is_flight:
+                await self._director.ask(lambda director: _fly(director, point.triggers))
+            else:
+                await self._director.step()
 
     async def played(self, point: Point) -> AsyncIterator[int]:
         """Yield how many triggers of a point were played, until it is done."""
@@ -183,6 +187,16 @@ class DirectorRun:
             await asyncio.sleep(pause)
         waiting.result(now)
         raise _ended(now)
+
+
+def _fly(director: Director, triggers: int) -> None:
+    """Play so many triggers; the setting of a point's stays as it is."""
+    of_a_point = director.step_triggers
+    try:
+        director.step_triggers = triggers
+        director.step()
+    finally:
+        director.step_triggers = of_a_point
 
 
 def _ended(now: Snapshot) -> SequenceError:

@@ -76,6 +76,7 @@ class Orchestra(DirectorSignals):
         self._data_sets = DataSets()
         self._sent: tuple[int, ...] = ()
         self._points_to_name = 0
+        self._flight_triggers = 0
         self._collected: list[TriggerCounts] = []
         super().__init__(director, name)
 
@@ -92,7 +93,8 @@ class Orchestra(DirectorSignals):
     @WatchableAsyncStatus.wrap
     async def trigger(self) -> AsyncIterator[WatcherUpdate[int]]:
         """Play one point; done when every Player has delivered its data."""
-        point = await self._begin(is_flight=False)
+        point = Point(await self.step_triggers.get_value())
+        await self._begin(point)
         async for played in self._run.played(point):
             yield self._progress(played, point)
         self._take(point.counts)
@@ -100,7 +102,7 @@ class Orchestra(DirectorSignals):
 
     @AsyncStatus.wrap
     async def prepare(self, value: TriggerInfo) -> None:
-        """Set how many triggers a flight has: ``step_triggers``, and the ``period`` where it is given.
+        """Take how many triggers a flight has, and set the ``period`` where it is given.
 
         Parameters
         ----------
@@ -113,14 +115,16 @@ class Orchestra(DirectorSignals):
             raise InputError(
                 f"{self.name}: a flight has one event or more, with one internal trigger each; got {value}"
             )
-        await self.step_triggers.set(value.number_of_events)
+        self._flight_triggers = value.number_of_events
         if period := value.livetime + value.deadtime:
             await self.period.set(period)
 
     @AsyncStatus.wrap
     async def kickoff(self) -> None:
-        """Begin a flight of ``step_triggers`` triggers; done when it has begun."""
-        await self._begin(is_flight=True)
+        """Begin a flight; done when it has begun."""
+        if not self._flight_triggers:
+            raise NotAllowedError(f"{self.name}: prepare it before it is kicked off, with a TriggerInfo")
+        await self._begin(Point(self._flight_triggers, is_flight=True))
 
     @WatchableAsyncStatus.wrap
     async def complete(self) -> AsyncIterator[WatcherUpdate[int]]:
@@ -196,12 +200,10 @@ class Orchestra(DirectorSignals):
             timestamps={key: [now] * len(counts) for key in keys},
         )
 
-    async def _begin(self, is_flight: bool) -> Point:
+    async def _begin(self, point: Point) -> None:
         if not self._run.is_begun:
             raise NotAllowedError(f"{self.name}: stage it before it is triggered, as bp.count and bp.scan do")
-        point = Point(await self.step_triggers.get_value(), is_flight)
         await self._run.begin_point(point)
-        return point
 
     def _take(self, counts: list[TriggerCounts]) -> None:
         """Have the sum over triggers read next."""

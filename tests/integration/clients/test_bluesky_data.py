@@ -163,7 +163,7 @@ def flight(detector, triggers, period):
 def test_a_flight_has_an_event_for_each_trigger(engine, detector, orchestra, director):
     documents = Documents()
     engine(bpp.stage_wrapper(flight(detector, 60, 0.01), [detector]), documents)
-    assert (director.step_triggers, director.period, director.current_trigger) == (60, 0.01, 60)
+    assert (director.step_triggers, director.period, director.current_trigger) == (1, 0.01, 60)
     events = documents.events("primary")
     assert [event["det-current_trigger"] for event in events] == list(range(1, 61))
     for player in "ab":
@@ -249,6 +249,11 @@ def test_a_flight_that_cannot_be_is_refused(engine, detector, wrong):
     with pytest.raises(FailedStatus, match="one internal trigger each") as error:
         engine(bps.prepare(detector, TriggerInfo(**wrong), wait=True))
     assert next(iter(wrong)) in str(error.value)
+
+
+def test_what_was_not_prepared_is_not_kicked_off(engine, detector):
+    with pytest.raises(FailedStatus, match="prepare it before"):
+        engine(bpp.run_wrapper(bps.kickoff(detector, wait=True)))
 
 
 def test_what_was_not_kicked_off_does_not_complete(engine, detector):
