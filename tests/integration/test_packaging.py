@@ -165,7 +165,7 @@ def test_rattler_build_takes_the_conda_recipe(monkeypatch):
         "rattler_build", reason="the extra conda: pip install 'donkiorchestra[conda]'"
     )
     monkeypatch.setenv("DONKI_VERSION", "1.2.3")
-    [variant] = rattler_build.Stage0Recipe.from_file(ROOT / "conda" / "recipe.yaml").render()
+    [variant] = rattler_build.Stage0Recipe.from_file(ROOT / ".conda" / "recipe.yaml").render()
     rendered = variant.recipe.to_dict()
     assert rendered["package"] == {"name": "donkiorchestra", "version": "1.2.3"}
     assert rendered["about"]["homepage"] == SOURCE

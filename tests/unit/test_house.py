@@ -32,7 +32,7 @@ def test_conda_env_has_the_dependencies_of_pyproject():
 def test_the_conda_recipe_is_that_of_pyproject():
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = pyproject["project"]
-    recipe = yaml.safe_load((ROOT / "conda" / "recipe.yaml").read_text())
+    recipe = yaml.safe_load((ROOT / ".conda" / "recipe.yaml").read_text())
     needed = [Requirement(line) for line in project["dependencies"]]
     own_names = {"matplotlib": "matplotlib-base"}  # conda-forge has another one with Qt
     lines = [f"{own_names.get(one.name, one.name)}{one.specifier}" for one in needed]
@@ -116,3 +116,8 @@ def test_the_rules_of_a_sequence_import_nothing_but_themselves_and_what_is_as_pu
     ours = {name for path in files for name in imported(path) if name.partition(".")[0] == "donki"}
     beyond = {name for name in ours if not name.startswith("donki.director.rules.")}
     assert beyond <= {"donki.errors", "donki.limits"}
+
+
+def test_no_file_of_the_product_is_longer_than_300_lines():
+    files = [path for package in ("devices", "clients") for path in (ROOT / package).rglob("*.py")]
+    assert {path: count for path in files if (count := len(path.read_text().splitlines())) > 300} == {}

@@ -52,10 +52,8 @@ class ScriptRunner:
         where the Player stands
     loader
         has the script
-    session
-        the run in progress, or the last one
-    answers
-        to the triggers of that run
+    session, answers
+        the run in progress, or the last one, and the answers to its triggers
     """
 
     def __init__(
@@ -118,11 +116,7 @@ class ScriptRunner:
 
         Another run that was not stopped is, first, unless it is another Director's; a run that this Player
         plays already goes on, whatever the script does, so that a Director that died can take it up again.
-
-        Raises
-        ------
-        NotAllowedError
-            while it plays a run of another Director, or is kept for one
+        Raises as `reserve` does.
         """
         machine = self.machine
         same_run = (run.id, run.director) == (self.session.run.id, self.session.run.director)
@@ -177,10 +171,8 @@ class ScriptRunner:
 
         Raises
         ------
-        NotSetUpError
-            before Start, or for a trigger of another run
-        BusyError
-            while the script does something else
+        NotSetUpError, BusyError
+            before Start, or for a trigger of another run; while the script does something else
         DonkiError
             what the script or the delivery said, or that it was told to give up
         """
@@ -250,10 +242,9 @@ class ScriptRunner:
 
         Raises
         ------
-        BusyError
-            where the script does not return within the Timeout
-        DonkiError
-            what went wrong; the run is left all the same, and the next `end` returns its output
+        BusyError, DonkiError
+            where the script does not return within the Timeout; what went wrong: the run is left all the
+            same, and the next `end` returns its output
         """
         if not self.stop():
             self.machine.wait_until_idle(self.timeout)

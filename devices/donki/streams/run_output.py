@@ -144,10 +144,8 @@ class RunOutput:
 
         Raises
         ------
-        BrokerError
-            when what a fault held back until now could not be sent
-        FileError
-            when the file before could not be finished
+        BrokerError, FileError
+            when what a fault held back until now could not be sent, or the file before not be finished
         """
         with self._transaction:
             self._trigger = int(trigger)
@@ -282,9 +280,7 @@ class RunOutput:
         self._trigger = 0
 
     def _discard(self) -> None:
-        self._abandoned = False
-        self._trigger = 0
-        self._delivered = None
+        self._abandoned, self._trigger, self._delivered = False, 0, None
         self._transaction.restart()
         # All of it, whatever one of these raises.
         with ExitStack() as steps:

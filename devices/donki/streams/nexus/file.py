@@ -88,10 +88,8 @@ class NexusFile:
 
         Raises
         ------
-        InputError
-            when the source's name cannot name a group
-        FileError
-            when the file cannot be written
+        InputError, FileError
+            when the source's name cannot name a group, or the file cannot be written
         """
         described = detector or Detector()
         self._open(self._events, source, source, lambda file: EventGroup(file, source, described))
