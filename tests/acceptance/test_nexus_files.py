@@ -1,6 +1,6 @@
 """Other people's programs take our files: essreduce finds pixels in them, chexus finds nothing wrong.
 
-Viewers find a plot by the rules of NeXus.
+Viewers find a plot by the rules of NeXus, and silx by its own.
 """
 
 import uuid
@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 import pytest
 import scippnexus
+import silx.io
+from silx.io.nxdata import get_default
 
 from donki.player.player import Player
 from donki.player.script.script import LOG_NAME, Script
@@ -208,6 +210,38 @@ def test_viewers_are_led_to_images_and_logs_where_they_are(play, tmp_path):
     assert plot_of(path).tolist() == [5, 10, 15]
     with scippnexus.File(path) as file:
         assert file["entry/data"][...].unit == "K"
+
+
+def silx_plot(path):
+    """Return the signal that silx view shows first, the axis along it, and whether it is a curve."""
+    with silx.io.open(str(path)) as file:
+        plot = get_default(file)
+        return np.asarray(plot.signal), np.asarray(plot.axes[0]), plot.is_curve
+
+
+def test_silx_plots_how_many_events_there_were_until_each_pulse(shipped):
+    path, sent = shipped["run_player_0"]
+    events, times, is_curve = silx_plot(path)
+    # Each trigger fills two frames: its own, and the next one with what arrives later.
+    frames = [TIME + number * PULSE for number in range(1, TRIGGERS + 2)]
+    assert is_curve
+    assert times.tolist() == [frames[0], frames[1], frames[1], frames[2], frames[2], frames[3]]
+    assert events[::2].tolist() == [0, sent // 3, sent // 3 * 2]
+    assert (np.diff(events) > 0).all()
+
+
+def test_silx_plots_logs_and_returned_images(shipped, play, tmp_path):
+    (tmp_path / "log.py").write_text(
+        "def action(trigger, player):\n"
+        '    player.series(player.parameters["topic"], "T", unit="K").send(trigger, 5.0 * trigger)\n'
+    )
+    temperatures, times, is_curve = silx_plot(play(tmp_path / "log.py", file_compression="blosc")[0])
+    assert (temperatures.tolist(), is_curve) == ([5, 10, 15], True)
+    assert times.tolist() == [TIME + number * PULSE for number in range(1, TRIGGERS + 1)]
+    images, triggers, is_curve = silx_plot(shipped["powder_image"][0])
+    assert (images.shape, triggers.tolist(), is_curve) == ((TRIGGERS, 256, 256), [1, 2, 3], False)
+    with h5py.File(shipped["powder_image"][0]) as file:
+        np.testing.assert_array_equal(images, file["p0/image"])
 
 
 def test_returned_values_lie_in_the_entry_and_where_they_used_to(shipped):
