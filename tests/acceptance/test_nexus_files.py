@@ -230,16 +230,40 @@ def test_silx_plots_how_many_events_there_were_until_each_pulse(shipped):
     assert (np.diff(events) > 0).all()
 
 
-def test_silx_plots_logs_and_returned_images(shipped, play, tmp_path):
-    (tmp_path / "log.py").write_text(
-        "def action(trigger, player):\n"
-        '    player.series(player.parameters["topic"], "T", unit="K").send(trigger, 5.0 * trigger)\n'
-    )
-    temperatures, times, is_curve = silx_plot(play(tmp_path / "log.py", file_compression="blosc")[0])
-    assert (temperatures.tolist(), is_curve) == ([5, 10, 15], True)
+SENDING = """
+def action(trigger, player):
+    topic = player.parameters["topic"]
+    player.{send}
+"""
+IMAGE = 'image(topic, "eye").send(trigger, [[1, 2], [3, trigger]])'
+ARRAY = 'array(topic, "a", axes=["tof"]{more}).send(trigger, [4, trigger])'
+EDGES = ', coordinates={"tof": ([0, 1, 2], "us")}'
+
+
+@pytest.mark.parametrize(
+    ("send", "of_trigger"),
+    [
+        ('series(topic, "T", unit="K").send(trigger, 5.0 * trigger)', lambda number: 5 * number),
+        (IMAGE, lambda number: [[1, 2], [3, number]]),
+        (ARRAY.replace("{more}", ""), lambda number: [4, number]),
+        (ARRAY.replace("{more}", EDGES), lambda number: [4, number]),
+    ],
+    ids=["log", "image", "array", "histogram"],
+)
+@pytest.mark.parametrize("settings", [{}, {"file_compression": "blosc"}], ids=["plain", "compressed"])
+def test_silx_plots_what_was_sent_over_time(play, tmp_path, send, of_trigger, settings):
+    (tmp_path / "sending.py").write_text(SENDING.replace("{send}", send))
+    path, _ = play(tmp_path / "sending.py", **settings)
+    signal, times, is_curve = silx_plot(path)
+    assert signal.tolist() == [of_trigger(number) for number in range(1, TRIGGERS + 1)]
     assert times.tolist() == [TIME + number * PULSE for number in range(1, TRIGGERS + 1)]
-    images, triggers, is_curve = silx_plot(shipped["powder_image"][0])
-    assert (images.shape, triggers.tolist(), is_curve) == ((TRIGGERS, 256, 256), [1, 2, 3], False)
+    assert is_curve == (signal.ndim == 1)
+    assert violations(path) == []
+
+
+def test_silx_plots_returned_images(shipped):
+    images, triggers, _ = silx_plot(shipped["powder_image"][0])
+    assert (images.shape, triggers.tolist()) == ((TRIGGERS, 256, 256), [1, 2, 3])
     with h5py.File(shipped["powder_image"][0]) as file:
         np.testing.assert_array_equal(images, file["p0/image"])
 

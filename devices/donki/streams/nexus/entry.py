@@ -49,23 +49,32 @@ def describe_run(root: h5py.File, path: Path, run: Run) -> None:
 def lead_to(root: h5py.File, plot: Plot) -> None:
     """Lead viewers to a plot, from the file's ``default`` on.
 
-    What is in no NXdata is linked into one, ``/entry/data``.
+    What is in no NXdata, or in one where an axis has no data set of its own, is linked into ``/entry/data``:
+    an axis without a data set is ``.`` there.
 
     References
     ----------
     https://manual.nexusformat.org/datarules.html, "Find the plottable data"
     """
     entry, group = root["entry"], plot.signal.parent
-    if plot.axis is not None:
+    if plot.axis is None:
+        axes = [group.get(name) for name in group.attrs["axes"]]
+    else:
+        axes = [plot.axis, *[None] * (plot.signal.ndim - 1)]
+    if plot.axis is not None or any(axis is None for axis in axes):
         group = entry.create_group("data")
-        names = [dataset.name.rpartition("/")[2] for dataset in (plot.signal, plot.axis)]
-        for name, dataset in zip(names, (plot.signal, plot.axis), strict=True):
-            group[name] = h5py.SoftLink(dataset.name)
-        axes = [names[1], *["."] * (plot.signal.ndim - 1)]
-        group.attrs.update(NX_class="NXdata", signal=names[0], axes=axes)
+        for dataset in (plot.signal, *axes):
+            if dataset is not None:
+                group[_last_name(dataset)] = h5py.SoftLink(dataset.name)
+        names = ["." if axis is None else _last_name(axis) for axis in axes]
+        group.attrs.update(NX_class="NXdata", signal=_last_name(plot.signal), axes=names)
     while group != entry:
-        group.parent.attrs["default"] = group.name.rpartition("/")[2]
+        group.parent.attrs["default"] = _last_name(group)
         group = group.parent
+
+
+def _last_name(item: h5py.Dataset | h5py.Group) -> str:
+    return str(item.name.rpartition("/")[2])
 
 
 def now() -> str:
