@@ -254,7 +254,14 @@ import numpy as np
 
 def setup(player):
     global stream
-    stream = player.events("my-topic", "panel", detector_number=np.arange(1, 9))
+    stream = player.events(
+        "my-topic",
+        "panel",
+        detector_number=np.arange(1, 9),
+        x_pixel_offset=np.arange(8),
+        y_pixel_offset=np.zeros(8),
+        position=(0, 0, 2),
+    )
 
 def action(trigger, player):
     stream.send(trigger, np.arange(8) * 1000, np.arange(1, 9))
@@ -262,6 +269,7 @@ def action(trigger, player):
 RUN = "20261122T101500Z-3f9a61c07be2d845"
 SEEN = (
     'print(panel["panel_events"].bins.size().values)',
+    'print(pixels.bins.size().values, pixels.coords["position"].values[1])',
     f'pulses = follow("{RUN}_detector.nxs", "panel")\nprint(next(pulses), next(pulses))',
     "print(events.bins.size().values)",
 )
@@ -286,4 +294,9 @@ def test_files(reader):
         said += reader.run("cd files && python seen.py").splitlines()
     # Three triggers are in the first file, two in the second; each has an event in each pixel.
     pixels = "[1 2 3 4 5 6 7 8]"
-    assert said == ["[3 3 3 3 3 3 3 3]", f"{pixels} {pixels}", "[5 5 5 5 5 5 5 5]"]
+    assert said == [
+        "[3 3 3 3 3 3 3 3]",
+        "[3 3 3 3 3 3 3 3] [1. 0. 2.]",
+        f"{pixels} {pixels}",
+        "[5 5 5 5 5 5 5 5]",
+    ]
