@@ -17,7 +17,7 @@ from donki.hdf5 import DAMAGED, check_size, open_to_read
 #: CPU time in s to read a file, and for how many bytes of it there is one more.
 _LIMIT, _BYTES = 10, 5_000_000
 
-#: How many times that the disk may take.
+#: How many times that reading may take, where the disk is slow or the machine busy.
 _PATIENCE = 10
 
 #: How many bytes are read at once.
@@ -43,7 +43,7 @@ def refuse_if_endless(path: Path) -> None:
             timeout=limit * _PATIENCE,
         ).returncode
     except subprocess.TimeoutExpired:
-        raise OSError(f"its disk does not bring it within {limit * _PATIENCE} s") from None
+        raise OSError(f"it is not read within {limit * _PATIENCE} s") from None
     if ended == -signal.SIGXCPU:
         raise OSError(f"HDF5 does not come to an end of it in {limit} s")
     if ended < 0:
