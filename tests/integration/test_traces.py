@@ -81,7 +81,7 @@ def above(collector, span):
 
     found = []
     while span.parent:
-        wait_until("all spans come", lambda span=span: parent_of(span), 30)
+        wait_until("all spans come", lambda span=span: parent_of(span), 60)
         span = parent_of(span)
         found.append(span)
     return ours(reversed(found))

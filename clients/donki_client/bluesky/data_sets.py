@@ -136,7 +136,7 @@ class DataSets:
             is_growing = isinstance(item, h5py.Dataset) and item.maxshape and item.maxshape[0] is None
             # Cues only help who reads the file itself.
             if is_growing and not item.dtype.hasobject and "/cue_" not in name:
-                key = data_key(self._name, player, *_short(name, player))
+                key = data_key(self._name, player, *_short(name))
                 found.append((key, DataSet(name, item.dtype.str, item.shape[1:], item.chunks)))
 
         tries_left = 0 if path in self._unreadable else TRIES
@@ -156,10 +156,10 @@ class DataSets:
         return found
 
 
-def _short(path: str, player: str) -> list[str]:
+def _short(path: str) -> list[str]:
     """Return the parts of a data set's path that tell it from others in the file."""
     parts = path.split("/")
-    parts = parts[2:] if parts[:2] == ["entry", "instrument"] else parts[parts[0] == player :]
+    parts = parts[2:] if path.startswith(("entry/instrument/", "entry/values/")) else parts
     # SOURCE/SOURCE_events
     return [part for part, after in zip(parts, [*parts[1:], ""], strict=True) if after != f"{part}_events"]
 

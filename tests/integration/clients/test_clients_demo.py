@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -75,7 +76,9 @@ def test_in_series_with_files_every_event_arrives_in_both(command, tmp_path):
         with h5py.File(path) as file:
             times.append(reference_times(file).tolist())
     assert times[0] == times[1] == times[2]
-    assert {after - before for before, after in zip(times[0], times[0][1:], strict=False)} == {71_428_571}
+    # Neutrons that arrive a frame later are of the next one.
+    pulses = sorted(set(times[0]))
+    assert {after - before for before, after in pairwise(pulses)} == {71_428_571}
 
 
 def test_with_a_broker_of_its_own_only_this_run_s_events_count(command, broker):
