@@ -95,7 +95,7 @@ class ScanRun:
     @property
     def players(self) -> Collection[str]:
         """The names of the Director's Players."""
-        return self._connected().trigger_events().by_player.keys()
+        return [player.name for player in self._connected().players]
 
     def expect(self) -> None:
         """Forget the last point: the next one is played by another controller."""

@@ -28,7 +28,7 @@ class Read(NamedTuple):
     words
         what it is
     read
-        returns the value, of what `Families.of` was told to read
+        returns the value, of what `Families.read_from` was given
     """
 
     kind: type[CounterMetricFamily | GaugeMetricFamily]
