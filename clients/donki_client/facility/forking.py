@@ -20,8 +20,9 @@ from donki.errors import DonkiError
 from donki_client.facility import fork_server
 from donki_client.facility.spawning import spawn
 
-#: Variables that count when a process begins or imports, by the beginnings of their names.
-AT_START = ("LD_", "OMP_", "OPENBLAS_", "PYTHON")
+#: Variables that are read when a program runs, by the beginnings of their names; any other may count when a
+#: process begins or imports, as those of Python, of BLAS and of Tango's telemetry do.
+READ_LATER = ("DONKI_", "PYTEST_", "TANGO_HOST")
 
 POLL = 0.01  # s, between two looks at a process that is to end
 FORK_LIMIT = 60.0  # s, for a fork and the imports before it
@@ -53,14 +54,14 @@ class ForkServer:
     def suits(self, environment: Mapping[str, str]) -> bool:
         """Return whether a program with this environment, beside this process's own, can be forked.
 
-        It cannot where variables that count when a process begins are others than at the beginning of the one
-        that forks.
+        It cannot where a variable that may count when a process begins or imports is another than at the
+        beginning of the one that forks.
         """
         wanted = {"PYTHONUNBUFFERED": "1", **os.environ, **environment}
         with self._lock:
             self._start()
-            names = [name for name in wanted.keys() | self._environment.keys() if name.startswith(AT_START)]
-            return all(wanted.get(name) == self._environment.get(name) for name in names)
+            changed = {name for name, _ in wanted.items() ^ self._environment.items()}
+        return all(name.startswith(READ_LATER) for name in changed)
 
     def fork(
         self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path

@@ -30,6 +30,9 @@ def main():
     if sys.argv[1] == "stay":
         time.sleep(60)
     sys.exit(int(sys.argv[2]))
+
+if __name__ == "__main__":
+    main()
 """
 
 
@@ -109,6 +112,26 @@ def test_a_program_with_another_environment_for_python_is_not_forked(program, fo
         child = processes.start("alone", [sys.executable, "-m", "alone"])
         child.wait_for("ready", 30)
         assert child.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "is_forked"),
+    [
+        ("DONKI_TRIED", True),
+        ("TANGO_HOST", True),
+        ("TANGO_TELEMETRY_ENABLE", False),
+        ("MALLOC_ARENA_MAX", False),
+    ],
+)
+def test_a_program_is_forked_only_where_its_variables_are_read_later(
+    program, fork_server, variable, is_forked
+):
+    with Processes(program, fork_server) as processes:
+        assert fork_server.suits({})
+        assert fork_server.suits({variable: "1"}) == is_forked
+        child = run(processes, "c", "end", "0", **{variable: "1"})
+        assert child.wait(10) == 0
+        assert said(child, "product") == ["product 27000000.0"]
 
 
 AGAIN = """
