@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from donki.errors import DonkiError
+
 
 @dataclass(frozen=True)
 class TriggerEvents:
@@ -28,12 +30,23 @@ class TriggerEvents:
     by_player: Mapping[str, NDArray[np.int64]]
 
     def after(self, trigger: int) -> dict[int, dict[str, int]]:
-        """Return the events of the triggers after this one that are kept: by trigger, by Player."""
+        """Return the events of the complete triggers after this one: by trigger, by Player.
+
+        Raises
+        ------
+        DonkiError
+            when the Director no longer knows some of them
+        """
         kept = max(map(len, self.by_player.values()), default=0)
-        first = max(trigger, self.completed - kept) + 1
+        if self.completed - trigger > kept:
+            raise DonkiError(
+                f"the events of triggers {trigger + 1} to {self.completed - kept} of run {self.run_id} are "
+                f"lost: the Director keeps those of the last {kept}; read them more often, or send fewer "
+                "triggers a second"
+            )
         return {
             number: {
                 player: int(events[number - self.completed - 1]) for player, events in self.by_player.items()
             }
-            for number in range(first, self.completed + 1)
+            for number in range(trigger + 1, self.completed + 1)
         }

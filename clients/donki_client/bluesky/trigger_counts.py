@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from event_model import DataKey
 
-from donki.errors import DonkiError
 from donki_client.api.errors import SequenceError
 from donki_client.api.trigger_events import TriggerEvents
 
@@ -51,12 +50,6 @@ class CountedRun:
         if told.run_id != self._run_id:
             raise SequenceError(f"the Director has run {told.run_id or 'none'}, no longer {self._run_id}")
         fresh = told.after(self.completed)
-        played = told.completed - self.completed
-        if played > len(fresh):
-            raise DonkiError(
-                f"run {told.run_id}: {played} triggers were played since events were last read, and the "
-                f"Director knows those of the last {len(fresh)}; play slower, or keep the RunEngine less busy"
-            )
         self.completed = told.completed
         return [
             TriggerCounts(trigger, sum(events.values()), tuple(events.get(each, 0) for each in self.players))

@@ -193,16 +193,8 @@ class ScanRun:
         events = self._connected().trigger_events()
         if events.run_id != self._run_id:  # that the run is over is told by the next look
             return
-        next_trigger = point.first + len(point.counted) + 1
-        for trigger, by_player in events.after(next_trigger - 1).items():
-            if trigger != next_trigger:
-                raise SequenceError(
-                    f"the events of triggers {next_trigger} to {trigger - 1} of run {events.run_id} are "
-                    "lost: the Pool did not read them in time; send fewer triggers a second"
-                )
-            if len(point.counted) < point.triggers:
-                point.counted.append(by_player)
-            next_trigger += 1
+        fresh = events.after(point.first + len(point.counted)).values()
+        point.counted.extend(list(fresh)[: point.triggers - len(point.counted)])
 
     def _leave(self, *, aborted: bool = False) -> None:
         """End the run that was begun here, if it is still in progress."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from donki.errors import DonkiError
 from donki_client import TriggerEvents
 
 
@@ -13,9 +15,13 @@ def test_the_triggers_after_one_are_told_by_number():
     assert events.after(12) == {}
 
 
-def test_triggers_that_are_not_kept_are_missing():
+def test_triggers_that_are_no_longer_kept_are_named():
     events = TriggerEvents("run", 12, {"a": np.array([2, 3])})
-    assert events.after(0) == {11: {"a": 2}, 12: {"a": 3}}
+    assert events.after(10) == {11: {"a": 2}, 12: {"a": 3}}
+    with pytest.raises(
+        DonkiError, match=r"the events of triggers 4 to 10 of run run are lost: .* the last 2;"
+    ):
+        events.after(3)
 
 
 def test_before_the_first_trigger_there_are_none():
