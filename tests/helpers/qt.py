@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 from helpers.support import needs
@@ -18,8 +19,12 @@ an_application()
 """
 
 
+@cache
 def offscreen_application() -> Any:
-    """Return Qt's application, drawn to memory; the test is left out where Qt does not start."""
+    """Return Qt's application, drawn to memory; the test is left out where Qt does not start.
+
+    A process has one, whichever file of tests asks for it first.
+    """
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     # In a process of its own: Qt ends the process in which it finds no platform.
     opened = subprocess.run([sys.executable, "-c", _OPEN], capture_output=True, text=True, check=False)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from ophyd_async.core import SignalR, SignalRW, TriggerableCommand, wait_for_value
 from ophyd_async.tango.core import TangoDevice
+from tango.asyncio_executor import set_global_executor
 
 from helpers.orchestra import an_orchestra
 
@@ -31,9 +32,11 @@ def orchestra(facility, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runner():
-    """One event loop: PyTango's executor keeps the first that it was used in."""
+    """One event loop: PyTango's executor keeps the first that it was used in, also that of tests before."""
+    set_global_executor(None)
     with asyncio.Runner() as runner:
         yield runner
+    set_global_executor(None)
 
 
 @pytest.mark.parametrize("kind", [TangoDevice, DirectorDevice])
