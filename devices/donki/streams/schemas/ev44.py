@@ -20,7 +20,7 @@ from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder,
 from donki.streams.schemas.encoding.flatbuffer import TimeField, fields, target, vector
 from donki.streams.schemas.frames import FRAMES, Frame, by_frame
 from donki.streams.schemas.reference_time import Timed, as_reference_time
-from donki.streams.schemas.stored import StoredMessage
+from donki.streams.schemas.stored import StoredMessage, pulses
 from donki.streams.schemas.stream import EventCount, Route, SourceStream, StoredCount
 from donki.streams.schemas.structure import group as structure
 
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
 MOST_EVENTS = MOST_PAYLOAD // 8
 """Most events in a message that Kafka is given."""
-
-#: How many events and pulses of a file are held in memory at once, beyond a single pulse.
-_EVENTS_AT_ONCE = 2_000_000
-_PULSES_AT_ONCE = 4096
 
 _ANY_PIXEL = np.array([0, 2**31 - 1], np.int32)
 
@@ -150,7 +146,7 @@ class EventStream(SourceStream):
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:
         """Yield the messages that a Player's file tells of."""
         encoder = Ev44Encoder(source, most_events)
-        for time, times, pixels in _pulses(group[f"{source}_events"]):
+        for time, times, pixels in pulses(group[f"{source}_events"]):
             for start in range(0, max(1, len(times)), most_events):
                 columns = times[start : start + most_events], pixels[start : start + most_events]
                 yield StoredMessage(time, partial(_encode, encoder, time, *columns), is_numbered=True)
@@ -268,25 +264,3 @@ def _encode(
     encoder: Ev44Encoder, time: int, times: NDArray[np.int32], pixels: NDArray[np.int32], number: int
 ) -> memoryview:
     return encoder.encode(number, time, times, pixels)
-
-
-def _pulses(events: h5py.Group) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.int32]]]:
-    """Yield the pulses of an event group: reference time, times of flight, pixel ids."""
-    total = min(len(events["event_id"]), len(events["event_time_offset"]))
-    zeros, index = events["event_time_zero"], events["event_index"]
-    count = min(len(zeros), len(index))
-    for first in range(0, count, _PULSES_AT_ONCE):
-        reference = zeros[first : first + _PULSES_AT_ONCE]
-        starts = index[first : first + _PULSES_AT_ONCE + 1].tolist()
-        starts += [total] if len(starts) == len(reference) else []
-        begin = 0
-        while begin < len(reference):
-            end = begin + 1
-            while end < len(reference) and starts[end + 1] - starts[begin] <= _EVENTS_AT_ONCE:
-                end += 1
-            part = slice(starts[begin], starts[end])
-            pixels, times = events["event_id"][part], events["event_time_offset"][part]
-            for pulse in range(begin, end):
-                inside = slice(starts[pulse] - starts[begin], starts[pulse + 1] - starts[begin])
-                yield int(reference[pulse]), times[inside], pixels[inside]
-            begin = end

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 MOST_BYTES = 16_000_000
 """How many bytes of rows are held in memory at once, beyond a single message."""
 
+#: How many events and pulses of a file are held in memory at once, beyond a single pulse.
+_EVENTS_AT_ONCE = 2_000_000
+_PULSES_AT_ONCE = 4096
+
 
 class StoredMessage(NamedTuple):
     """A message as a file tells of it.
@@ -62,3 +66,25 @@ def cued(group: h5py.Group) -> Iterator[tuple[int, slice]]:
     ends = [*starts[1:count], total]
     for start, end, begin in zip(starts[:count], ends, begins[:count], strict=True):
         yield begin, slice(start, end)
+
+
+def pulses(events: h5py.Group) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.int32]]]:
+    """Yield the pulses of an event group: reference time, times of flight, pixel ids."""
+    total = min(len(events["event_id"]), len(events["event_time_offset"]))
+    zeros, index = events["event_time_zero"], events["event_index"]
+    count = min(len(zeros), len(index))
+    for first in range(0, count, _PULSES_AT_ONCE):
+        reference = zeros[first : first + _PULSES_AT_ONCE]
+        starts = index[first : first + _PULSES_AT_ONCE + 1].tolist()
+        starts += [total] if len(starts) == len(reference) else []
+        begin = 0
+        while begin < len(reference):
+            end = begin + 1
+            while end < len(reference) and starts[end + 1] - starts[begin] <= _EVENTS_AT_ONCE:
+                end += 1
+            part = slice(starts[begin], starts[end])
+            pixels, times = events["event_id"][part], events["event_time_offset"][part]
+            for pulse in range(begin, end):
+                inside = slice(starts[pulse] - starts[begin], starts[pulse + 1] - starts[begin])
+                yield int(reference[pulse]), times[inside], pixels[inside]
+            begin = end
