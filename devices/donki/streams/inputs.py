@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,13 @@ def as_flag(value: object, name: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise InputError(f"{name}: True or False is expected; got {shown(value)}")
     return bool(value)
+
+
+def as_choice(value: object, known: Collection[str], name: str) -> str:
+    """Return a text that is one of those that are known; InputError for anything else."""
+    if not isinstance(value, str) or value not in known:
+        raise InputError(f"{name} is one of {', '.join(known)}; got {shown(value)}")
+    return value
 
 
 def as_array(values: object, name: str) -> NDArray[Any]:

@@ -32,6 +32,10 @@ class Detector:
     position: tuple[float, float, float] | None = None
 
 
+UNKNOWN = Detector()
+"""A detector of which nothing is known before its events."""
+
+
 def translation(position: tuple[float, float, float]) -> tuple[float, list[float]]:
     """Return how far a translation to a position goes, and the unit vector along which."""
     length = float(np.linalg.norm(position))

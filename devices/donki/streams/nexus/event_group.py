@@ -37,13 +37,17 @@ class EventGroup(ColumnGroup):
         the name of the detector or monitor
     described
         what is known of the detector
+    sent_as
+        attributes that say how the events were sent
 
     References
     ----------
     https://manual.nexusformat.org/classes/base_classes/NXevent_data.html
     """
 
-    def __init__(self, file: SharedFile, source: str, described: Detector) -> None:
+    def __init__(
+        self, file: SharedFile, source: str, described: Detector, sent_as: Mapping[str, str | int]
+    ) -> None:
         detector = file.root["entry/instrument"].require_group(source)
         detector.attrs["NX_class"] = "NXdetector"
         note_schema(detector, "ev44")
@@ -51,6 +55,7 @@ class EventGroup(ColumnGroup):
         self._has_numbers = described.detector_number is not None
         events = detector.create_group(f"{source}_events")
         events.attrs["NX_class"] = "NXevent_data"
+        events.attrs.update(sent_as)
 
         def per_event(name: str, attributes: Mapping[str, str] | None = None) -> Column:
             dtype = np.dtype(np.int32)

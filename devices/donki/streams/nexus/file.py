@@ -14,7 +14,7 @@ from donki.errors import DonkiError, FileError
 from donki.run import Run
 from donki.streams.nexus.column import Column, ColumnGroup, check_name
 from donki.streams.nexus.compression import compress
-from donki.streams.nexus.detector import Detector
+from donki.streams.nexus.detector import UNKNOWN, Detector
 from donki.streams.nexus.entry import describe_run, lead_to, now
 from donki.streams.nexus.event_group import EventGroup
 from donki.streams.nexus.file_names import FileNames
@@ -83,16 +83,17 @@ class NexusFile:
         """
         self._begun()
 
-    def open_events(self, source: str, detector: Detector | None = None) -> None:
-        """Make an `EventGroup` of a source, whose detector may be known, in this file and those after it.
+    def open_events(
+        self, source: str, detector: Detector = UNKNOWN, sent_as: Mapping[str, str | int] = {}
+    ) -> None:
+        """Make an `EventGroup` of a source, as that takes what is known, in this file and those after it.
 
         Raises
         ------
         InputError, FileError
             when the source's name cannot name a group, or the file cannot be written
         """
-        described = detector or Detector()
-        self._open(self._events, source, source, lambda file: EventGroup(file, source, described))
+        self._open(self._events, source, source, lambda file: EventGroup(file, source, detector, sent_as))
 
     def append_events(
         self,
@@ -256,8 +257,7 @@ class NexusFile:
 
     @property
     def _parts(self) -> tuple[ColumnGroup, ...]:
-        values = (self._values,) if self._values else ()
-        return *self._events.values(), *self._rows.values(), *values
+        return *self._events.values(), *self._rows.values(), *filter(None, [self._values])
 
     @property
     def _grown(self) -> list[Column]:

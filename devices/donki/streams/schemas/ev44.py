@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from functools import partial
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -12,11 +13,12 @@ import numpy as np
 
 from donki.errors import InputError, shown
 from donki.numeric import highest, lowest, whole_number
-from donki.streams.inputs import as_flag
+from donki.streams.inputs import as_choice, as_flag
 from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki.streams.nexus.file import NexusFile
 from donki.streams.schemas.detector import DetectorLayout, as_detector, layout_of, structure_of
 from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
+from donki.streams.schemas.encoding.event_profile import PROFILES, EventProfile, Profile
 from donki.streams.schemas.encoding.flatbuffer import TimeField, fields, target, vector
 from donki.streams.schemas.frames import FRAMES, Frame, by_frame
 from donki.streams.schemas.reference_time import Timed, as_reference_time
@@ -59,6 +61,10 @@ class EventStream(SourceStream):
         ``"pulse"``: an event stays with its pulse, however long it flies; ``"wrap"``: it goes into the frame
         in which it arrives, so that its time of flight is the time since the latest pulse, pulses following
         each other at the Director's Period
+    profile
+        ``"plain"``; or ``"efu"``, as the ESS event formation unit sends: a message's Kafka time stamp is when
+        it was sent, a pulse without events is left out whatever `empty_pulses` says, message ids begin at 1,
+        and every message has the size of one with `events_per_message` events
 
     Raises
     ------
@@ -89,6 +95,7 @@ class EventStream(SourceStream):
         unit: str = "m",
         position: ArrayLike | None = None,
         frame: Frame = "pulse",
+        profile: Profile = "plain",
     ) -> None:
         super().__init__(route)
         whole = whole_number(events_per_message) or 0
@@ -98,10 +105,11 @@ class EventStream(SourceStream):
                 f" got {shown(events_per_message)}"
             )
         self._events_per_message = whole
+        self._profile = PROFILES[as_choice(profile, PROFILES, f"{self}: profile")]
+        self._stamps_by_wall_clock = self._profile.stamps_by_wall_clock
         self._empty_pulses = as_flag(empty_pulses, f"{self}: empty_pulses")
-        if not isinstance(frame, str) or frame not in FRAMES:
-            raise InputError(f"{self}: frame is one of {', '.join(FRAMES)}; got {shown(frame)}")
-        self._wraps = frame == "wrap"
+        self._empty_pulses &= self._profile.sends_empty_pulses
+        self._wraps = as_choice(frame, FRAMES, f"{self}: frame") == "wrap"
         offsets = {
             "x_pixel_offset": x_pixel_offset,
             "y_pixel_offset": y_pixel_offset,
@@ -113,7 +121,8 @@ class EventStream(SourceStream):
         pixels = _ANY_PIXEL if self._detector.detector_number is None else self._detector.detector_number
         self._lowest, self._highest = int(pixels.min()), int(pixels.max())
         self._tof_name, self._pixel_name = f"{self}: time of flight", f"{self}: pixel ids"
-        self._encoder = Ev44Encoder(self.source, whole)
+        self._encoder = _encoder(self._profile, self.source, whole)
+        self._message_id = self._first_undelivered = self._profile.first_message_id
 
     @classmethod
     def count_events(cls, message: bytes) -> EventCount | None:
@@ -145,11 +154,12 @@ class EventStream(SourceStream):
     @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:
         """Yield the messages that a Player's file tells of."""
-        encoder = Ev44Encoder(source, most_events)
+        profile, most = _sent_as(group[f"{source}_events"].attrs, most_events)
+        encode = partial(_encode, _encoder(profile, source, most), profile.first_message_id)
         for time, times, pixels in pulses(group[f"{source}_events"]):
-            for start in range(0, max(1, len(times)), most_events):
-                columns = times[start : start + most_events], pixels[start : start + most_events]
-                yield StoredMessage(time, partial(_encode, encoder, time, *columns), is_numbered=True)
+            for start in range(0, max(1, len(times)), most):
+                columns = times[start : start + most], pixels[start : start + most]
+                yield StoredMessage(time, partial(encode, time, *columns), is_numbered=True)
 
     @classmethod
     def count_stored(cls, source: str, group: h5py.Group) -> StoredCount:
@@ -222,7 +232,10 @@ class EventStream(SourceStream):
                     self._send_frame(*part, pixel_range)
 
     def _open_in(self, file: NexusFile) -> None:
-        file.open_events(self.source, self._detector)
+        sent_as: dict[str, str | int] = {}
+        if (name := self._profile.name) != "plain":
+            sent_as = {"profile": name, "events_per_message": self._events_per_message}
+        file.open_events(self.source, self._detector, sent_as)
 
     def _send_frame(
         self,
@@ -242,7 +255,8 @@ class EventStream(SourceStream):
 
     def _send_part(self, time: int, tof: NDArray[np.int32], pixel: NDArray[np.int32]) -> None:
         message = self._encoder.encode(self._message_id, time, tof, pixel)
-        self._sink.send(self.topic, self.source, message, time, len(tof))
+        stamp = time_ns() if self._stamps_by_wall_clock else time
+        self._sink.send(self.topic, self.source, message, stamp, len(tof))
         self._message_id += 1
 
     def _checked_range(self, pixel: NDArray[np.int32]) -> tuple[int, int]:
@@ -260,7 +274,24 @@ class EventStream(SourceStream):
         return low, high
 
 
+def _encoder(profile: EventProfile, source: str, most_events: int) -> Ev44Encoder:
+    return Ev44Encoder(source, most_events, fills_buffer=profile.fills_buffers)
+
+
+def _sent_as(said: Mapping[str, Any], most_events: int) -> tuple[EventProfile, int]:
+    """Return the profile that a file names, and how many events a message had at most."""
+    name = str(said.get("profile", "plain"))
+    if name not in PROFILES:
+        raise ValueError(f"it was sent by the profile {name}, which is not known here")
+    return PROFILES[name], int(said.get("events_per_message", most_events))
+
+
 def _encode(
-    encoder: Ev44Encoder, time: int, times: NDArray[np.int32], pixels: NDArray[np.int32], number: int
+    encoder: Ev44Encoder,
+    first_id: int,
+    time: int,
+    times: NDArray[np.int32],
+    pixels: NDArray[np.int32],
+    number: int,
 ) -> memoryview:
-    return encoder.encode(number, time, times, pixels)
+    return encoder.encode(first_id + number, time, times, pixels)

@@ -74,13 +74,17 @@ class Ev44Encoder:
         the source name in the messages
     capacity
         most events in a message
+    fills_buffer
+        whether every message has room for that many events, zeros where it has fewer
 
     References
     ----------
     The schema: https://github.com/ess-dmsc/streaming-data-types, ``ev44_events.fbs``.
     """
 
-    def __init__(self, source: str, capacity: int = EVENTS_PER_MESSAGE) -> None:
+    def __init__(
+        self, source: str, capacity: int = EVENTS_PER_MESSAGE, *, fills_buffer: bool = False
+    ) -> None:
         template = serialise_ev44(source, 0, [0], [0], _NONE, _NONE)
         # The slots of the table in the order of the schema.
         self._source, self._id, self._time, self._time_index, self._tof, self._pixel = fields(template)
@@ -96,6 +100,7 @@ class Ev44Encoder:
         self._buffer = bytearray(len(template) + 8 * max(capacity, 3))
         self._buffer[: len(template)] = template
         self._view = memoryview(self._buffer)
+        self._least_room = 0
         self._lay_out(0)
         probe = np.arange(3, dtype=np.int32)
         if self.encode(2, 1, probe, probe + 3) != serialise_ev44(source, 2, [1], [0], probe, probe + 3):
@@ -103,6 +108,9 @@ class Ev44Encoder:
                 f"ess-streaming-data-types {version('ess-streaming-data-types')} lays out ev44 in a way"
                 " unknown here; install version 0.27"
             )
+        if fills_buffer:
+            self._least_room = capacity
+            self._lay_out(0)
 
     def encode(
         self,
@@ -134,18 +142,22 @@ class Ev44Encoder:
         return self._message
 
     def _lay_out(self, size: int) -> None:
-        """Move the parts of the message to where they lie among `size` events."""
+        """Move the parts of the message to where they lie among `size` events, or the room for more."""
+        room = max(size, self._least_room)
         for field, offset in self._offsets.items():
             columns_between = 1 if field == self._tof else 2
-            struct.pack_into("<I", self._buffer, field, offset + columns_between * 4 * size)
-        tof_start = self._pixel_start + 4 * size + 4
-        end = tof_start + 4 * size + len(self._tail)
+            struct.pack_into("<I", self._buffer, field, offset + columns_between * 4 * room)
+        tof_start = self._pixel_start + 4 * room + 4
+        end = tof_start + 4 * room + len(self._tail)
         struct.pack_into("<I", self._buffer, self._pixel_start - 4, size)
         struct.pack_into("<I", self._buffer, tof_start - 4, size)
-        self._buffer[tof_start + 4 * size : end] = self._tail
+        if room > size:
+            for start in (self._pixel_start, tof_start):
+                self._buffer[start + 4 * size : start + 4 * room] = bytes(4 * (room - size))
+        self._buffer[tof_start + 4 * room : end] = self._tail
         self._pixels = np.frombuffer(self._buffer, "<i4", size, self._pixel_start)
         self._times = np.frombuffer(self._buffer, "<i4", size, tof_start)
         self._number = np.frombuffer(self._buffer, "<i8", 1, self._id)
-        self._reference_time = np.frombuffer(self._buffer, "<i8", 1, self._time_start + 8 * size)
+        self._reference_time = np.frombuffer(self._buffer, "<i8", 1, self._time_start + 8 * room)
         self._message = self._view[:end]
         self._size = size
