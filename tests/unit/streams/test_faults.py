@@ -25,9 +25,10 @@ from streaming_data_types import (
 )
 
 from donki.errors import InputError
+from donki.streams.faults.contents import ClockOffset
 from donki.streams.faults.injector import FaultInjector
 from donki.streams.faults.kind import Occasion
-from donki.streams.faults.kinds import KINDS, ClockOffset
+from donki.streams.faults.kinds import KINDS
 from donki.streams.faults.message import StreamMessage
 from donki.streams.faults.rule import read_rules
 from donki.streams.manifest import Manifest

@@ -1,11 +1,16 @@
-"""What faults do to bytes: each function takes a message whole and returns it damaged, and what was done."""
+"""Faults after which no schema can read a message."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from donki.streams.faults.kind import FaultKind, Occasion, Stage, whole
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from donki.streams.faults.message import StreamMessage
 
 MOST_SHOWN = 5
 """How many changed bytes are told one by one."""
@@ -29,3 +34,30 @@ def truncate(message: bytearray, rng: np.random.Generator) -> tuple[bytearray, s
     size = len(message)
     kept = int(rng.integers(1, max(size, 2)))
     return message[:kept], f"cut from {size} to {kept} bytes"
+
+
+class Corrupt(FaultKind):
+    """Changes bytes."""
+
+    name = "corrupt"
+    does = "so many of its bytes have another value"
+    accepted: ClassVar = {"bytes": whole(1, 1000, 1)}
+    stage = Stage.DAMAGE
+
+    def apply(self, message: StreamMessage, occasion: Occasion) -> tuple[StreamMessage, str]:
+        """Change bytes anywhere."""
+        payload, detail = corrupt(message.payload, int(self.settings["bytes"]), occasion.rng)
+        return replace(message, payload=payload), detail
+
+
+class Truncate(FaultKind):
+    """Cuts a message."""
+
+    name = "truncate"
+    does = "it is cut anywhere"
+    stage = Stage.DAMAGE
+
+    def apply(self, message: StreamMessage, occasion: Occasion) -> tuple[StreamMessage, str]:
+        """Cut it anywhere."""
+        payload, detail = truncate(message.payload, occasion.rng)
+        return replace(message, payload=payload), detail
