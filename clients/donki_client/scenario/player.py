@@ -70,7 +70,7 @@ class ScenarioFault(Part):
     """What happens: drop, duplicate, delay, reorder, corrupt and so on."""
 
     rate: float | None = Field(default=None, examples=[0.01])
-    """The probability by message; by trigger and stream for silence, burst and clock_jump."""
+    """The probability by message; by trigger for veto, and stream for silence, burst, lag and clock_jump."""
 
     triggers: list[int | str] | None = Field(default=None, examples=[[40, "100-120"]])
     """At these triggers alone: numbers, and spans in quotes; none: at all."""

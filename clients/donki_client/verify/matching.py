@@ -15,6 +15,9 @@ from donki_client.verify.noted_messages import Message, noted_messages
 #: How many messages are looked at ahead: one that comes earlier than that is taken for another.
 WINDOW = 20_000
 
+#: Among how many of the same bytes one is looked for by its time stamp.
+MOST_ALIKE = 100
+
 #: How many messages that are not where they belong are kept one by one.
 MOST_KEPT = 10_000
 
@@ -91,7 +94,7 @@ class Matcher:
         """Whether a message with that checksum was found not long ago."""
         return self._recently[checksum] > 0
 
-    def find(self, checksum: int, where: str = "", kind: str = "") -> Message | None:
+    def find(self, checksum: int, where: str = "", kind: str = "", stamp: int = -1) -> Message | None:
         """Take the next message that was found; return the one that was noted, if any.
 
         Parameters
@@ -102,6 +105,8 @@ class Matcher:
             its place
         kind
             of which kind it is, where only those of one kind lie in the order in which they were sent
+        stamp
+            its time stamp, ms since 1970 UTC, which tells attempts apart that sent the same; -1 for none
         """
         self._look_ahead()
         found = self._kinds.setdefault(kind, _InOrder())
@@ -109,7 +114,9 @@ class Matcher:
         if not positions:
             self._keep_extra(checksum, where, found)
             return None
-        position = positions.popleft()
+        alike = islice(positions, MOST_ALIKE if stamp >= 0 else 1)
+        position = next((at for at in alike if self._outstanding[at].stamp == stamp), positions[0])
+        positions.remove(position)
         if not positions:
             del self._positions[checksum]
         message = self._outstanding.pop(position)

@@ -162,7 +162,7 @@ class StreamCheck:
             if not (is_within or is_copy):
                 return
         where = f"partition {message.partition}, offset {message.offset}"
-        if noted := self._matcher.find(checksum, where):
+        if noted := self._matcher.find(checksum, where, stamp=message.time):
             self._compare_place(message, noted)
         data.messages += 1
         data.size += message.size

@@ -86,10 +86,23 @@ def unpack_stamps(packed: bytes, count: int) -> NDArray[np.int64]:
     return given if len(given) == count else np.full(count, given[0] if len(given) == 1 else -1, np.int64)
 
 
-def latest_stamp(said: Mapping[str, Any]) -> int:
-    """Return the latest time stamp of what was sent, ms since 1970 UTC, by `Manifest.as_dict`; 0 for none."""
+def latest_stamp(said: Mapping[str, Any], until: int) -> int:
+    """Return the latest time stamp of what was sent, by `Manifest.as_dict`.
+
+    Parameters
+    ----------
+    said
+        what was delivered
+    until
+        what is later is far off, and does not count
+
+    Returns
+    -------
+    ms since 1970 UTC, as `until` is; 0 for none
+    """
     packed = b"".join(b64decode(stamps) for tally in said.get("sent", ()) for stamps in tally[8:])
-    return int(np.frombuffer(packed, "<i8", len(packed) // 8).max(initial=0))
+    stamps = np.frombuffer(packed, "<i8", len(packed) // 8)
+    return int(stamps[stamps <= until].max(initial=0))
 
 
 def _pack(numbers: Sequence[int]) -> bytes:

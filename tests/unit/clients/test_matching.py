@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import donki_client.verify.matching
 from donki.director.journal.reading.rows import Delivery
+from donki.streams.manifest import pack_stamps
 from donki_client.verify.matching import Matcher
 from donki_client.verify.noted_messages import Message
 
@@ -71,6 +72,25 @@ def test_a_message_that_came_late_is_named():
     findings = compare([*without(32)[:10], 32, *without(32)[10:]])
     assert findings.late == [Message(3, 2, 32)]
     assert not findings.missing_count
+
+
+def test_attempts_that_sent_the_same_bytes_are_told_apart_by_their_time_stamps():
+    """An attempt that was given up tells what it sent after the next one, or nobody saw it arrive."""
+    checksum, early, late = np.array([11], "<u4").tobytes(), pack_stamps([5]), pack_stamps([9])
+    left = Delivery(1, 0, 0, 0, checksum, 1, True, 0, OFFSET, early)
+    unsure = Delivery(1, 0, 0, 0, checksum, 1, True, -1, b"", early)
+    done = Delivery(1, 0, 0, 0, checksum, 2, False, 0, OFFSET, late)
+    for noted, found, left_over in (
+        ([left, done], [5, 9], 1),
+        ([done, left], [5, 9], 1),
+        ([unsure, done], [9], 0),
+        ([unsure, done], [5, 9], 1),
+    ):
+        matcher = Matcher(iter(noted), [1])
+        assert [matcher.find(11, stamp=stamp).stamp for stamp in found] == found
+        findings = matcher.end()
+        assert findings.agrees
+        assert (findings.matched, findings.left_over) == (1, left_over)
 
 
 def test_what_a_failed_attempt_left_is_explained_by_its_trigger_alone():

@@ -107,6 +107,15 @@ def test_messages_that_were_there_before_come_at_the_pace_of_their_time_stamps(t
         ([NOW - 100, NOW - 7 * 86_400_000, NOW], [0, 0, 100]),
         ([NOW + 100 * FAR, NOW - 100, NOW], [0, 0, 100]),
         ([0, 0, 0], [0, 0, 0]),
+        # One of another time than all around it, and two.
+        ([NOW - 300, NOW + 1_800_000, NOW - 100, NOW], [0, 0, 200, 300]),
+        ([NOW + 1_800_000, NOW - 300, NOW - 100, NOW], [0, 0, 200, 300]),
+        ([NOW - 300, *2 * [NOW + 900_000], NOW - 100, NOW - 50, NOW], [0, 0, 0, 200, 250, 300]),
+        # A clock that is set back for good.
+        (
+            [*range(NOW - 300, NOW - 200, 5), *range(NOW - 900_000, NOW - 899_980), NOW],
+            [*range(0, 100, 5), *20 * [95], 300],
+        ),
         # A clock that is ten minutes ahead.
         ([NOW + 600_000, NOW + 600_100], [0, 100]),
         ([2**63 - 1, -(2**63), 1], [0, 0, 0]),

@@ -25,9 +25,9 @@ from streaming_data_types import (
 )
 
 from donki.errors import InputError
-from donki.streams.faults.contents import ClockOffset
+from donki.streams.faults.contents import ClockOffset, Future, Stale
 from donki.streams.faults.injector import FaultInjector
-from donki.streams.faults.kind import Occasion
+from donki.streams.faults.kind import Occasion, Stage
 from donki.streams.faults.kinds import KINDS
 from donki.streams.faults.message import StreamMessage
 from donki.streams.faults.rule import read_rules
@@ -49,13 +49,17 @@ TOPIC, SOURCE = "topic", "panel"
 MIXED = [
     {"kind": "drop", "rate": 0.1},
     {"kind": "silence", "rate": 0.1, "length": 2},
+    {"kind": "veto", "rate": 0.1},
     {"kind": "pixel_ids", "rate": 0.3, "share": 0.2},
     {"kind": "times_of_flight", "rate": 0.3, "share": 0.2},
     {"kind": "clock_offset", "offset": 0.003},
     {"kind": "clock_jump", "rate": 0.1, "offset": -0.001},
+    {"kind": "stale", "rate": 0.2, "age": 0.5},
+    {"kind": "future", "rate": 0.2},
     {"kind": "corrupt", "rate": 0.2, "bytes": 3},
     {"kind": "truncate", "rate": 0.2},
     {"kind": "burst", "rate": 0.1, "length": 3},
+    {"kind": "lag", "rate": 0.1, "length": 7},
     {"kind": "delay", "rate": 0.2, "length": 2},
     {"kind": "reorder", "rate": 0.3},
     {"kind": "duplicate", "rate": 0.2, "copies": 2},
@@ -161,6 +165,76 @@ def test_reordered_messages_change_places_with_the_next_also_across_triggers():
     play(injector, range(1, 3))
     assert sink.numbers == [102, 101, 201, 103, 202, 203]
     assert [fault.message for fault in faults] == [1, 3]
+
+
+@given(st.integers(3, 30), st.integers(1, 3))
+def test_a_lagging_source_falls_behind_by_more_and_more_and_catches_up(length, messages):
+    injector, sink, faults = an_injector({"kind": "lag", "triggers": [5], "length": length})
+    sent = play(injector, range(1, length + 10), messages)
+    assert sink.numbers == sorted(sink.numbers)
+    came = {
+        deserialise_ev44(message).message_id // 100: trigger
+        for trigger, its in sent.items()
+        for _, _, message, _, _ in its
+    }
+    behind = [came[trigger] - trigger for trigger in range(1, length + 10)]
+    lag = behind[4 : 4 + length]
+    most = lag.index(max(lag))
+    assert lag[: most + 1] == list(range(most + 1))
+    assert lag[most:] == sorted(lag[most:], reverse=True)
+    assert lag[-1] == 0
+    assert max(lag) == length // 3
+    assert not any(behind[:4] + behind[4 + length :])
+    assert len(faults) == messages * sum(late > 0 for late in lag)
+
+
+def test_a_source_that_lags_again_and_again_stays_in_order():
+    injector, sink, _ = an_injector({"kind": "lag", "rate": 0.3, "length": 9})
+    play(injector, range(1, 200))
+    injector.release()
+    assert sink.numbers == sorted(sink.numbers)
+    assert len(sink.sent) == 3 * 199
+
+
+def test_a_veto_leaves_the_events_of_a_pulse_out_for_all_sources_and_players_alike():
+    kept = {}
+    for player in "pq":
+        injector, sink, faults = an_injector({"kind": "veto", "rate": 0.2}, player=player)
+        for trigger in range(1, 101):
+            injector.begin(trigger)
+            for source in ("panel", "monitor"):
+                injector.send(TOPIC, source, pulse(trigger, 1), TIME, 10)
+                injector.send(TOPIC, source, pulse(trigger, 2, 0), TIME, 0)
+            injector.send(TOPIC, "T", b"\0\0\0\0f144 and so on", TIME)
+            injector.commit()
+        for source in ("panel", "monitor"):
+            messages = [message for _, key, message, _, _ in sink.sent if key == source]
+            ids = [deserialise_ev44(message).message_id for message in messages]
+            assert ids == sorted(ids)
+            kept[player, source] = {number // 100 for number in ids if number % 100 == 1}
+            assert sum(number % 100 == 2 for number in ids) == 100
+        assert sum(key == "T" for _, key, *_ in sink.sent) == 100
+        assert {fault.trigger for fault in faults} == set(range(1, 101)) - kept[player, "panel"]
+        assert {(fault.kind, fault.detail) for fault in faults} == {("veto", "not sent")}
+    assert len({frozenset(triggers) for triggers in kept.values()}) == 1
+    assert 60 < len(kept["p", "panel"]) < 95
+
+
+def test_what_carries_no_time_cannot_be_stale():
+    injector, sink, faults = an_injector({"kind": "stale", "age": 1})
+    injector.begin(1)
+    for message in (b"\0\0\0\0none at all", b"", b"short"):
+        injector.send(TOPIC, SOURCE, message, TIME)
+    assert [message for _, _, message, _, _ in sink.sent] == [b"\0\0\0\0none at all", b"", b"short"]
+    assert not faults
+
+
+def test_one_stamp_far_ahead_is_that_of_one_message():
+    injector, sink, faults = an_injector({"kind": "future", "triggers": [2], "ahead": 3600})
+    play(injector, range(1, 4), messages=1)
+    assert [stamp - TIME for *_, stamp, _ in sink.sent] == [1, 3600 * 10**9 + 2, 3]
+    assert [message for _, _, message, _, _ in sink.sent] == [pulse(number, 1) for number in (1, 2, 3)]
+    assert [fault.detail for fault in faults] == ["time stamp +3600000000000 ns"]
 
 
 def test_what_is_held_back_is_sent_at_the_end():
@@ -270,6 +344,12 @@ def test_the_clock_of_every_schema_is_shifted_and_nothing_else(kind, settings, a
     assert shifted.timestamp == TIME + 5_000
     there_and_back, _ = ClockOffset({"offset": -5e-6}).apply(shifted, occasion)
     assert bytes(there_and_back.payload) == message
+    whole = StreamMessage(TOPIC, SOURCE, bytearray(message), TIME)
+    future, _ = Future({"ahead": 1800.0}).apply(whole, occasion)
+    assert (bytes(future.payload), future.timestamp) == (message, TIME + 1800 * 10**9)
+    stale, _ = Stale({"age": 5e-6}).apply(whole, occasion)
+    assert int(time(stale.payload)) - int(time(message)) == -5_000
+    assert stale.timestamp == TIME
 
 
 def test_faults_leave_setup_and_stop_alone():
@@ -329,7 +409,7 @@ def test_every_message_is_where_the_records_say(seed):
     play(injector)
     injector.release()
     found = Counter(int(crc32c(message)) for _, _, message, _, _ in sink.sent)
-    lost = [fault for fault in faults if fault.kind in ("drop", "silence")]
+    lost = [fault for fault in faults if KINDS.find(fault.kind).stage is Stage.LOSS]
     copies = sum(2 for fault in faults if fault.kind == "duplicate")
     assert len(sink.sent) == 90 - len(lost) + copies
     assert not any(found[fault.checksum] for fault in lost)
@@ -372,6 +452,10 @@ def test_the_manifest_lists_what_was_sent_and_what_was_measured():
         ([{"kind": "drop", "triggers": [1.5]}], r"got 1.5"),
         ([{"kind": "clock_offset"}], r"\.offset: a number of s .*; it is missing"),
         ([{"kind": "clock_offset", "offset": 0}], r"\.offset: .* not 0; got 0"),
+        ([{"kind": "stale", "age": 0}], r"\.age: a number of s above 0 and at most 86400; got 0"),
+        ([{"kind": "future"}], r"faults\[0\]: says neither rate nor triggers"),
+        ([{"kind": "future", "rate": 1, "ahead": 1e6}], r"\.ahead: .* got 1000000"),
+        ([{"kind": "lag", "rate": 1, "length": 2}], r"\.length: a whole number from 3 to 1000; got 2"),
         ([{"kind": "pixel_ids", "rate": 1, "share": float("nan")}], r"\.share: .* got nan"),
         (
             [{"kind": "drop", "rate": 1}, {"kind": "drop", "rate": 1, "topic": ""}],
@@ -389,7 +473,9 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-keys = st.sampled_from(["kind", "rate", "triggers", "topic", "source", "length", "offset", "share", "copies"])
+keys = st.sampled_from(
+    ["kind", "rate", "triggers", "topic", "source", "length", "offset", "share", "copies", "age", "ahead"]
+)
 
 
 @given(st.lists(st.dictionaries(keys, json_values | st.sampled_from(list(KINDS)) | st.just(0.5)), max_size=3))

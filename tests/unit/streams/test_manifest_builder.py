@@ -76,7 +76,8 @@ def test_the_latest_time_stamp_of_a_manifest_is_that_of_any_message_in_it():
         StreamTotals("t", source, 1, 1, 1, b"abcd", 0, b"", pack_stamps(stamps))
         for source, stamps in (("a", [5, 5]), ("b", [7, 99, 8]), ("c", []))
     ]
-    assert latest_stamp(Manifest(sent=tuple(sent)).as_dict()) == 99
-    assert latest_stamp(Manifest().as_dict()) == latest_stamp({}) == 0
+    said = Manifest(sent=tuple(sent)).as_dict()
+    assert [latest_stamp(said, until) for until in (100, 99, 98, 4)] == [99, 99, 8, 0]
+    assert latest_stamp(Manifest().as_dict(), 100) == latest_stamp({}, 100) == 0
     # What is no row of time stamps, as no Player of ours tells it.
-    assert latest_stamp({"sent": [["t", "a", 1, 1, 1, "", 0, "", "YWJj"]]}) == 0
+    assert latest_stamp({"sent": [["t", "a", 1, 1, 1, "", 0, "", "YWJj"]]}, 100) == 0

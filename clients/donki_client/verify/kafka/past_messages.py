@@ -30,7 +30,7 @@ class PastMessages:
     """Reads the part of some topics that belongs to a run, and nothing else.
 
     It begins with the first message of the run and ends with the last that a Player knows of, or where
-    messages of a later time begin; never later than where the topics end when this is made.
+    messages of a later time begin: where the topics end, if one of such a time is among the run's own.
 
     Parameters
     ----------
@@ -132,7 +132,9 @@ class PastMessages:
                     f" {extent.last + 1}: it was recreated"
                 )
                 begin = extent.first  # what it holds now has other offsets
-            stop = later[partition].offset if later.get(partition) else end
+            # A time stamp far ahead, as a fault gives one, says nothing of where a later time begins.
+            found = later.get(partition)
+            stop = found.offset if found and found.offset > extent.last else end
             due = max(extent.first, read.get(partition, 0))
             self._reader.positions[partition] = due
             self._reader.skip(partition, min(begin, extent.last + 1))

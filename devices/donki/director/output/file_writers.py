@@ -24,7 +24,7 @@ PATIENCE = 5.0
 LIMIT = 60.0
 INTERVAL = 1.0
 
-#: How much later than the end of a run its data may be, in ns: no event flies longer than 2.147 s.
+#: How much later than the present the data of a run may be, in ns: no event flies longer than 2.147 s.
 LATEST = 10_000_000_000
 
 
@@ -113,7 +113,8 @@ class FileWriterJob:
 
     def take(self, manifest: Mapping[str, Any]) -> None:
         """Take what a Player tells that it delivered: the job ends no earlier than that, within reason."""
-        self._latest = max(self._latest, latest_stamp(manifest))
+        until = (clock.at(self._epoch) + LATEST) // MILLISECOND
+        self._latest = max(self._latest, latest_stamp(manifest, until))
 
     def stop(self, ended: int, limit: float) -> None:
         """Stop the job of this run, if it was started.

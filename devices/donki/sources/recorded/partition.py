@@ -11,7 +11,7 @@ import numpy as np
 
 from donki.errors import SourceError
 from donki.hdf5 import check_size, reading
-from donki.sources.recorded.replay_clock import Clock
+from donki.sources.recorded.replay_clock import Clock, without_strays
 
 _TEXTS = ("payload", "key", "header_name", "header_value")
 _PER_MESSAGE = ("timestamp", "offset", "header_count", "payload_size", "key_size")
@@ -69,7 +69,13 @@ class RecordedPartition:
         return clock.came(self.stamps(), clock.began if first is None else first - clock.ahead)
 
     def stamps(self) -> Iterator[tuple[int, int]]:
-        """Yield the time stamp of each message, ms, and its arrival, ns since the recording began, or -1."""
+        """Yield the time stamp of each message, ms, and its arrival, ns since the recording began, or -1.
+
+        One that says nothing of when the message came, because it lies alone far ahead, is -1 too.
+        """
+        return without_strays(self._stamps())
+
+    def _stamps(self) -> Iterator[tuple[int, int]]:
         for begin in range(0, self.rows, _STAMPS):
             part = slice(begin, min(begin + _STAMPS, self.rows))
             with reading(self.name, "time stamps"):

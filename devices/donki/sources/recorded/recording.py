@@ -131,8 +131,9 @@ class Recording:
 
         Messages come at the pace at which they arrived; those that were at the broker before, and all of a
         recording of version 1, at that of their time stamps: one whose time stamp is older than that of the
-        message before it, or is missing, or lies in the future, comes right after it. A gap of more than a
-        minute lasts a minute; none is left of more than a day, for a time stamp is far off then.
+        message before it, or is missing, or lies in the future or far ahead of most that follow, comes right
+        after it. A gap of more than a minute lasts a minute; none is left of more than a day, for a time
+        stamp is far off then.
 
         Raises
         ------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 #: A longer gap lasts this long.
@@ -16,6 +18,9 @@ _SKEW = 3_600_000
 
 #: The longest recording without arrivals of which all time stamps are believed.
 _LONGEST = 30 * FAR_OFF
+
+#: How many messages after a time stamp say whether it is one of its own.
+_NEXT = 16
 
 Item = TypeVar("Item")
 
@@ -70,6 +75,28 @@ class Clock(NamedTuple):
     def is_believed(self, stamp: int) -> bool:
         """Return whether a message can have come at its time stamp."""
         return 0 < stamp <= self.latest
+
+
+def without_strays(messages: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield messages as `Clock.came` takes them, without the time stamps that lie alone far ahead.
+
+    Such a one is later than the one before it by more than `MOST_GAP`, and so much later than most of those
+    that follow: else what follows would all seem to come at once. It is -1 here.
+    """
+    coming = iter(messages)
+    following = deque(islice(coming, _NEXT))
+    last: int | None = None
+    while following:
+        stamp, arrival = following.popleft()
+        following.extend(islice(coming, 1))
+        if stamp > 0:
+            if last is None or stamp > last + MOST_GAP:
+                later = sorted(other for other, _ in following if other > 0)
+                if later and stamp > later[len(later) // 2] + MOST_GAP:
+                    yield -1, arrival
+                    continue
+            last = stamp
+        yield stamp, arrival
 
 
 def paced(items: Iterable[tuple[float, Item]]) -> Iterator[tuple[float, float, Item]]:

@@ -26,13 +26,25 @@ _SHARE = Setting(
     0.01,
     "of the events",
 )
+_MOST = 86_400  # s
 _OFFSET = Setting(
-    "a number of s from -86400 to 86400, not 0",
-    lambda value: is_number(value) and 0 < abs(value) <= 86_400,  # type: ignore[arg-type]
+    f"a number of s from -{_MOST} to {_MOST}, not 0",
+    lambda value: is_number(value) and 0 < abs(value) <= _MOST,  # type: ignore[arg-type]
     None,
     "a time",
     is_time=True,
 )
+
+
+def _span(default: float) -> Setting:
+    """Return a setting that is a length of time."""
+    return Setting(
+        f"a number of s above 0 and at most {_MOST}",
+        lambda value: is_number(value) and 0 < value <= _MOST,  # type: ignore[operator]
+        default,
+        "a time, in s",
+        is_time=True,
+    )
 
 
 class EventFault(FaultKind):
@@ -104,3 +116,34 @@ class ClockJump(ClockOffset):
     does = "as for clock_offset, from a trigger on; each further jump adds up"
     adds_up = True
     may_be_constant = False
+
+
+class Stale(FaultKind):
+    """Has a message carry times of long ago; its time stamp is that of now."""
+
+    name = "stale"
+    does = "its times are older by so much, its time stamp is not"
+    accepted: ClassVar = {"age": _span(60.0)}
+    may_be_constant = True
+
+    def apply(self, message: StreamMessage, occasion: Occasion) -> tuple[StreamMessage, str]:  # noqa: ARG002
+        """Shift times in place; a message that carries none stays as it is."""
+        times = message.times
+        if times is None or not len(times):
+            return message, ""
+        shift = round(self.settings["age"] * _SECOND)
+        times[:] = (times - shift).clip(min=0)
+        return message, f"times {-shift:+d} ns"
+
+
+class Future(FaultKind):
+    """Has a message's time stamp lie far ahead; the times that it carries are right."""
+
+    name = "future"
+    does = "its time stamp alone is so far ahead"
+    accepted: ClassVar = {"ahead": _span(1800.0)}
+
+    def apply(self, message: StreamMessage, occasion: Occasion) -> tuple[StreamMessage, str]:  # noqa: ARG002
+        """Shift the time stamp."""
+        shift = round(self.settings["ahead"] * _SECOND)
+        return replace(message, timestamp=message.timestamp + shift), f"time stamp {shift:+d} ns"

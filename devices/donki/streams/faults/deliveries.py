@@ -33,6 +33,30 @@ class Burst(FaultKind):
         return _hold(message, occasion.last, occasion.trigger)
 
 
+class Lag(FaultKind):
+    """Has a source fall behind by one trigger more every other, and catch up at twice its pace."""
+
+    name = "lag"
+    does = "its source falls behind by more and more for a third of the triggers, and catches up in the rest"
+    accepted: ClassVar = {"length": whole(3, MOST_TRIGGERS, 12, "triggers")}
+    stage = Stage.DELIVERY
+    holds_back = True
+    lasts = True
+
+    def apply(self, message: StreamMessage, occasion: Occasion) -> tuple[StreamMessage, str]:
+        """Hold it back until its source gets to it."""
+        length = int(self.settings["length"])
+        first = occasion.last - length + 1
+        late = occasion.trigger - first
+        # At half the pace until what is left can only just be caught up with.
+        due = first + min(2 * late, (late + length) // 2)
+        # A source that falls behind again has not sent what came before yet.
+        stream = message.topic, message.key
+        before = [held.due or 0 for held in occasion.held if (held.topic, held.key) == stream]
+        due = max([due, *(other for other in before if other <= occasion.last)])
+        return _hold(message, due, occasion.trigger)
+
+
 class Delay(FaultKind):
     """Holds a message back for some triggers."""
 

@@ -138,6 +138,9 @@ class FaultInjector:
             elif kind.adds_up:
                 if total := self._count(rule, topic, key):
                     yield _ActiveRule(rule, kind, total=total)
+            elif kind.of_pulse:
+                if self._happens(rule, "", self._trigger):
+                    yield _ActiveRule(rule, kind)
             elif rule.allows(self._trigger):
                 yield _ActiveRule(rule, kind)
 
@@ -163,8 +166,8 @@ class FaultInjector:
         kind = active.kind
         if kind.of_events and not message.events:
             return False
-        # Of what lasts, only the beginning was left to chance.
-        was_drawn = kind.lasts or kind.adds_up
+        # Of what lasts, only the beginning was left to chance; of a pulse, all of it.
+        was_drawn = kind.lasts or kind.adds_up or kind.of_pulse
         return was_drawn or self._happens(active.rule, message.key, self._trigger, message.number)
 
     def _apply(self, active: _ActiveRule, message: StreamMessage) -> tuple[StreamMessage, str]:
@@ -209,8 +212,10 @@ class FaultInjector:
         digest = self._digest(rule, key, trigger, message)
         return rule.rate == 1 or int.from_bytes(digest[:8]) < rule.rate * 2**64
 
-    def _digest(self, rule: Rule, *what: object) -> bytes:
-        seed = "\0".join(map(str, (self._seed, self._player, rule.kind, rule.number, *what)))
+    def _digest(self, rule: Rule, key: str, *what: int) -> bytes:
+        """Return what is drawn of a stream; without a key, of all streams of all Players."""
+        player = self._player if key else ""
+        seed = "\0".join(map(str, (self._seed, player, rule.kind, rule.number, key, *what)))
         return blake2b(seed.encode(), digest_size=16).digest()
 
     def _record(self, rule: Rule, message: StreamMessage, detail: str) -> None:

@@ -121,6 +121,9 @@ class FaultKind:
         whether it goes on for ``length`` triggers; the rate is that of a beginning, by trigger and stream
     adds_up
         whether it goes on for good and each further one adds up; the rate is that of a beginning too
+    of_pulse
+        whether it concerns the pulse of a trigger: all streams of all Players with such a rule alike; the
+        rate is that by trigger
     may_be_constant
         whether a rule needs neither rate nor triggers
     """
@@ -133,6 +136,7 @@ class FaultKind:
     of_events: ClassVar[bool] = False
     lasts: ClassVar[bool] = False
     adds_up: ClassVar[bool] = False
+    of_pulse: ClassVar[bool] = False
     may_be_constant: ClassVar[bool] = False
 
     def __init__(self, settings: Mapping[str, float]) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from donki.streams.faults.contents import ClockJump, ClockOffset, PixelIds, TimesOfFlight
+from donki.streams.faults.contents import ClockJump, ClockOffset, Future, PixelIds, Stale, TimesOfFlight
 from donki.streams.faults.damage import Corrupt, Truncate
-from donki.streams.faults.deliveries import Burst, Delay, Duplicate, Reorder
+from donki.streams.faults.deliveries import Burst, Delay, Duplicate, Lag, Reorder
 from donki.streams.faults.kind import KINDS, register
-from donki.streams.faults.losses import Drop, Silence
+from donki.streams.faults.losses import Drop, Silence, Veto
 
 __all__ = ["KINDS"]
 
 for _kind in (
-    *(Drop, Silence),
-    *(PixelIds, TimesOfFlight, ClockOffset, ClockJump),
+    *(Drop, Silence, Veto),
+    *(PixelIds, TimesOfFlight, ClockOffset, ClockJump, Stale, Future),
     *(Corrupt, Truncate),
-    *(Burst, Delay, Reorder, Duplicate),
+    *(Burst, Lag, Delay, Reorder, Duplicate),
 ):
     register(_kind)

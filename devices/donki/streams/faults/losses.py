@@ -23,3 +23,13 @@ class Silence(FaultKind):
     accepted: ClassVar = {"length": whole(1, MOST_TRIGGERS, 1, "triggers")}
     stage = Stage.LOSS
     lasts = True
+
+
+class Veto(FaultKind):
+    """Leaves out the events of a pulse, in all streams of all Players alike, as electronics do at a veto."""
+
+    name = "veto"
+    does = "its pulse is vetoed: no message with events of that trigger is sent, of any source"
+    stage = Stage.LOSS
+    of_events = True
+    of_pulse = True

@@ -38,7 +38,8 @@ class Rule:
     number
         which of the rules of its kind, from 0
     rate
-        the probability by message; by trigger and stream for silence, burst and clock_jump
+        the probability by message; by trigger and stream of a kind that lasts or adds up, by trigger of one
+        that is of a pulse
     spans
         the triggers at which it may happen, first and last of each span; empty: at all
     topic, source
