@@ -18,6 +18,7 @@ import pytest
 import tango
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from rich.console import Console
+from streaming_data_types import deserialise_ev44
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.limits import OnError
@@ -383,3 +384,93 @@ def test_what_is_not_there_is_said(played, tmp_path):
     done = played.check("--broker", "what:is:this")
     assert done.returncode == 1
     assert "a Kafka broker is given as host:port" in done.stderr
+
+
+EFU_FAULTS = """
+    faults:
+      - {kind: veto, triggers: [4]}
+      - {kind: stale, triggers: [6], age: 1 min}
+      - {kind: future, triggers: [8], ahead: 30 min, source: bank0}
+      - {kind: lag, triggers: [10], length: 6}
+      - {kind: duplicate, triggers: [18]}
+"""
+
+
+@pytest.fixture(scope="module")
+def as_efu(broker, tmp_path_factory):
+    topic = f"efu-{free_port()}"
+    folder = tmp_path_factory.mktemp("efu")
+    failing = f'    parameters: {{topic: {topic}, failures: {{"3": 2, "7": 1}}}}\n'
+    tail = f"{failing}    on_error: RETRY\n    retries: 2\n{EFU_FAULTS}"
+    return play(folder, broker.address, topic, tail, script="as_efu.py")[1]
+
+
+def events_in(found):
+    return [(key, deserialise_ev44(value), stamp) for key, value, stamp in found if value[4:8] == b"ev44"]
+
+
+def test_what_an_efu_sends_and_its_faults_are_found(as_efu):
+    done = as_efu.check()
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "left of actions that failed" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    faults = {(row[1], row[2]): row[3:] for row in rows if len(row) == 5 and row[0] == "p"}
+    assert {kind for _, kind in faults} == {"veto", "stale", "future", "lag", "duplicate"}
+    assert {source for source, kind in faults if kind == "lag"} == {"bank0", "bank1", "T"}
+    assert all(expected == found for expected, found in faults.values())
+
+    with closing(sqlite3.connect(as_efu.journal / "journal.sqlite")) as journal:
+        [(began, ended)] = journal.execute("SELECT began, ended FROM run")
+        [(vetoed,)] = journal.execute("SELECT reference_time FROM trigger WHERE number = 4")
+    found = messages(as_efu)
+    assert len({len(value) for _, value, _ in found if value[4:8] == b"ev44"}) == 1
+    events = [(message.reference_time[0], stamp * 1_000_000) for _, message, stamp in events_in(found)]
+    assert all(len(message.pixel_id) for _, message, _ in events_in(found))
+    assert vetoed not in {time for time, _ in events}
+    assert 0 < sum(stamp > ended for _, stamp in events) < 10
+    assert 0 < sum(time + 60 * 10**9 <= stamp <= ended for time, stamp in events) < 10
+    assert all(began - 1_000_000 <= stamp for _, stamp in events)
+
+
+def test_what_is_changed_of_what_an_efu_sent_is_named(as_efu):
+    whole = messages(as_efu)
+    where = f"Player p, bank0 in topic {as_efu.topic}"
+    try:
+        ahead = max(range(len(whole)), key=lambda index: whole[index][2])
+        key, value, _ = whole[ahead]
+        rewrite(as_efu, [*whole[:ahead], (key, value, whole[0][2]), *whole[ahead + 1 :]])
+        [problem] = as_efu.problems()
+        assert problem.startswith(f"{where}: 1 message is there with another time stamp")
+        assert "trigger 8, " in problem
+
+        # In the room beyond the events, at which no reader looks.
+        at = max(range(len(whole)), key=lambda index: whole[index][1].count(0))
+        key, value, stamp = whole[at]
+        place = value.rindex(bytes(100))
+        rewrite(
+            as_efu, [*whole[:at], (key, value[:place] + b"\1" + value[place + 1 :], stamp), *whole[at + 1 :]]
+        )
+        assert any("where another one is" in line for line in as_efu.problems())
+
+        # Within the time of the run, and after a time stamp that is far later.
+        rewrite(as_efu, [*whole, (b"bank0", b"something else", whole[0][2])])
+        [problem] = as_efu.problems()
+        assert problem.startswith(f"{where}: 1 message is not in the journal")
+    finally:
+        rewrite(as_efu, whole)
+    assert as_efu.problems() == []
+
+
+def test_a_file_of_an_efus_stream_is_compared_byte_for_byte(as_efu):
+    whole = as_efu.file.read_bytes()
+    where = "Player p, bank0 in its files"
+    try:
+        with h5py.File(as_efu.file, "r+") as content:
+            content["entry/instrument/bank0/bank0_events/event_time_offset"][0] += 1
+        assert f"{where}: 1 message is missing: trigger 1, message 1" in "\n".join(as_efu.problems())
+        as_efu.file.write_bytes(whole)
+        with h5py.File(as_efu.file, "r+") as content:
+            del content["entry/instrument/bank0/bank0_events"].attrs["profile"]
+        assert any(line.startswith(where) and "missing" in line for line in as_efu.problems())
+    finally:
+        as_efu.file.write_bytes(whole)

@@ -63,8 +63,8 @@ class EventStream(SourceStream):
         each other at the Director's Period
     profile
         ``"plain"``; or ``"efu"``, as the ESS event formation unit sends: a message's Kafka time stamp is when
-        it was sent, a pulse without events is left out whatever `empty_pulses` says, message ids begin at 1,
-        and every message has the size of one with `events_per_message` events
+        it was sent, but not before its pulse; a pulse without events is left out, whatever `empty_pulses`
+        says; message ids begin at 1; every message has the size of one with `events_per_message` events
 
     Raises
     ------
@@ -255,7 +255,8 @@ class EventStream(SourceStream):
 
     def _send_part(self, time: int, tof: NDArray[np.int32], pixel: NDArray[np.int32]) -> None:
         message = self._encoder.encode(self._message_id, time, tof, pixel)
-        stamp = time_ns() if self._stamps_by_wall_clock else time
+        # Nobody sends a pulse before it: a frame that wraps may lie ahead.
+        stamp = max(time_ns(), time) if self._stamps_by_wall_clock else time
         self._sink.send(self.topic, self.source, message, stamp, len(tof))
         self._message_id += 1
 

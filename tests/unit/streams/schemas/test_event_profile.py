@@ -136,6 +136,14 @@ def test_what_is_no_profile_is_refused(profile):
         open_stream(EventStream, "bank0", Sent(), profile=profile)
 
 
+def test_no_message_has_a_time_stamp_before_its_pulse():
+    sent, ahead = Sent(), time.time_ns() + 10**12
+    open_stream(EventStream, "bank0", sent, profile="efu").send(
+        SimpleNamespace(reference_time=ahead), [1], [2]
+    )
+    assert sent[0][2] == ahead
+
+
 def test_a_pulse_sent_again_is_the_same_message_at_another_time():
     sent = Sent()
     stream = open_stream(EventStream, "bank0", sent, profile="efu")

@@ -22,7 +22,7 @@ class EventProfile:
     sends_empty_pulses
         whether a pulse without events is a message
     stamps_by_wall_clock
-        whether the Kafka time stamp is when the message was produced; else it is the reference time
+        whether the Kafka time stamp is when the message was sent; else it is the reference time
     fills_buffers
         whether every message has the size of the largest: its vectors are shorter, their room is not
     """
