@@ -115,7 +115,7 @@ class Matcher:
             self._keep_extra(checksum, where, found)
             return None
         alike = islice(positions, MOST_ALIKE if stamp >= 0 else 1)
-        position = next((at for at in alike if self._outstanding[at].stamp == stamp), positions[0])
+        position = next((at for at in alike if self._outstanding[at].stamp in (-1, stamp)), positions[0])
         positions.remove(position)
         if not positions:
             del self._positions[checksum]

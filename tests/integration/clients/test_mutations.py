@@ -35,6 +35,10 @@ FAULTS = [
     {"kind": "reorder", "rate": 0.1},
     {"kind": "corrupt", "rate": 0.1},
     {"kind": "delay", "rate": 0.1},
+    {"kind": "lag", "rate": 0.1, "length": 4},
+    {"kind": "stale", "rate": 0.1},
+    {"kind": "future", "rate": 0.1},
+    {"kind": "veto", "rate": 0.1},
     {"kind": "clock_offset", "rate": 0.1, "offset": -1.5},
 ]
 

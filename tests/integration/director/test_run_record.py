@@ -245,9 +245,10 @@ def test_file_writers_are_told_when_a_run_begins_and_ends_and_what_is_streamed(o
     assert max(times) <= stop.stop_time * 1_000_000 <= time.time_ns() + 1_000_000
 
 
-def test_file_writers_are_stopped_when_the_slow_neutrons_of_the_last_pulse_have_come(orchestra):
+@pytest.mark.parametrize("profile", ["plain", "efu"])
+def test_file_writers_are_stopped_when_the_slow_neutrons_of_the_last_pulse_have_come(orchestra, profile):
     orchestra.director.Period = 0.1
-    orchestra.set("x", frame="wrap")
+    orchestra.set("x", frame="wrap", profile=profile)
     try:
         assert orchestra.play(2) == "ON"
     finally:
@@ -259,6 +260,19 @@ def test_file_writers_are_stopped_when_the_slow_neutrons_of_the_last_pulse_have_
     times = [time for (time,) in orchestra.rows("SELECT reference_time FROM trigger WHERE run = RUN")]
     # The frame that begins 20 periods after the last pulse.
     assert 0 < stop.stop_time * 1_000_000 - (max(times) + 2 * 10**9) < 2_000_000
+
+
+def test_a_time_stamp_far_ahead_does_not_keep_file_writers(orchestra):
+    player = orchestra.players["x"]
+    player.Faults = json.dumps([{"kind": "future", "triggers": [2]}])
+    try:
+        assert orchestra.play(3) == "ON"
+    finally:
+        player.Faults = "[]"
+    wait_until("the job is stopped", lambda: [stopped for _, stopped in orchestra.jobs()] == [1])
+    _, (stop,) = told(orchestra.broker, orchestra.topics["RunTopic"], orchestra.director.RunId)
+    [(ended,)] = orchestra.rows("SELECT ended FROM run WHERE key = RUN")
+    assert 0 <= stop.stop_time * 1_000_000 - ended < 2_000_000
 
 
 def test_the_times_of_every_trigger_stand_in_kafka(orchestra):

@@ -25,6 +25,8 @@ def action(trigger, player):
     reference = trigger.reference_time
     panel = player.events(topic, "panel", events_per_message=20)
     panel.send(trigger, rng.integers(0, 10**7, 30), rng.integers(1, 100, 30))
+    bank = player.events(topic, "bank", profile="efu", events_per_message=20)
+    bank.send(trigger, rng.integers(0, 10**7, 30), rng.integers(1, 100, 30))
     player.series(topic, "T").send(trigger, float(rng.normal(300)))
     player.alarm(f"{topic}-alarms", "T").send(trigger, "MINOR", f"warm at {int(trigger)}")
     player.connection(topic, "T").send(trigger, "CONNECTED")

@@ -1,6 +1,7 @@
 """Streams three events and returns a value at each trigger; fails at the trigger `fail_at` (attempt 1).
 
-Parameters: `topic`, `source`, `fail_at`, `sleep` (s), `frame` ("wrap": the last event comes in a later one).
+Parameters: `topic`, `source`, `fail_at`, `sleep` (s), `frame` ("wrap": the last event comes in a later one),
+`profile`.
 """
 
 import time
@@ -10,7 +11,8 @@ import numpy as np
 
 def open_events(player):
     asked = player.parameters
-    return player.events(asked["topic"], asked["source"], frame=asked.get("frame", "pulse"))
+    settings = {name: asked[name] for name in ("frame", "profile") if name in asked}
+    return player.events(asked["topic"], asked["source"], **settings)
 
 
 def setup(player):

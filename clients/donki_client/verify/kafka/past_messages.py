@@ -30,7 +30,8 @@ class PastMessages:
     """Reads the part of some topics that belongs to a run, and nothing else.
 
     It begins with the first message of the run and ends with the last that a Player knows of, or where
-    messages of a later time begin: where the topics end, if one of such a time is among the run's own.
+    messages of a later time begin; if there are such in the run itself, and at the latest, where the topics
+    end when this is made.
 
     Parameters
     ----------

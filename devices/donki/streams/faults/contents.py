@@ -26,10 +26,10 @@ _SHARE = Setting(
     0.01,
     "of the events",
 )
-_MOST = 86_400  # s
+_LONGEST = 86_400  # s
 _OFFSET = Setting(
-    f"a number of s from -{_MOST} to {_MOST}, not 0",
-    lambda value: is_number(value) and 0 < abs(value) <= _MOST,  # type: ignore[arg-type]
+    f"a number of s from -{_LONGEST} to {_LONGEST}, not 0",
+    lambda value: is_number(value) and 0 < abs(value) <= _LONGEST,  # type: ignore[arg-type]
     None,
     "a time",
     is_time=True,
@@ -39,8 +39,8 @@ _OFFSET = Setting(
 def _span(default: float) -> Setting:
     """Return a setting that is a length of time."""
     return Setting(
-        f"a number of s above 0 and at most {_MOST}",
-        lambda value: is_number(value) and 0 < value <= _MOST,  # type: ignore[operator]
+        f"a number of s above 0 and at most {_LONGEST}",
+        lambda value: is_number(value) and 0 < value <= _LONGEST,  # type: ignore[operator]
         default,
         "a time, in s",
         is_time=True,
