@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from donki.errors import InputError
+from donki.errors import InputError, shown
 
 Parsed = TypeVar("Parsed")
 
@@ -163,7 +163,7 @@ def _once(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
 def _plain(value: object) -> object:
     if callable(as_list := getattr(value, "tolist", None)):
         return as_list()
-    raise TypeError(f"{type(value).__name__} {value!r:.80}")
+    raise TypeError(f"{type(value).__name__} {shown(value)}")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once)

@@ -78,7 +78,8 @@ def check_data(
     if left:
         console.print(f"{left:,} messages are left of actions that failed or were repeated", soft_wrap=True)
     for (topic, source), count in sorted(data.others.items()):
-        line = f"{count:,} messages of source {source} in topic {topic} are of no Player of the run"
+        named = f"of source {source}" if source else "that name no source"
+        line = f"{count:,} messages {named} in topic {topic} are of no Player of the run"
         console.print(printable(line), soft_wrap=True)
     problems = data.problems
     for problem in problems[:MOST_PROBLEMS]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         EventStream,
         HistogramStream,
         ImageStream,
+        JsonStream,
+        PayloadStream,
         Route,
         SampleStream,
         SeriesStream,
@@ -119,6 +121,8 @@ class Player:
         connection = _Opens(ConnectionStream)
         timestamps = _Opens(TimestampStream)
         samples = _Opens(SampleStream)
+        json = _Opens(JsonStream)
+        message = _Opens(PayloadStream)
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         """Return what opens a stream, as ``player.events``: there is one for each schema, see `open`."""

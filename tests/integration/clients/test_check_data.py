@@ -276,6 +276,8 @@ def every_stream(broker, tmp_path_factory):
         ("chopper", "top_dead_center/time", 10),
         ("adc", "value", 160),
         ("adc", "time", 160),
+        ("status", "json", 100),
+        ("other", "payload", 160),
     ],
 )
 def test_every_row_of_a_file_is_compared(every_stream, source, data, row):

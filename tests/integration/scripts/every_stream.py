@@ -19,4 +19,6 @@ def action(trigger, player):
     player.array(topic, "spectrum", axes=["tof"], coordinates={"tof": tof}).send(trigger, rng.poisson(3, 4))
     player.timestamps(topic, "chopper").send(trigger, time + np.arange(3) * 71_428_571)
     player.samples(topic, "adc", interval=1000, unit="V").send(trigger, rng.normal(size=50))
+    player.json(topic, "status").send(trigger, {"state": "warm", "trigger": int(trigger)})
+    player.message(topic, "other").send(trigger, rng.bytes(50))
     return {"number": float(trigger)}

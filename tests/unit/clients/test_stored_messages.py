@@ -22,6 +22,8 @@ from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.ev44 import EventStream
 from donki.streams.schemas.f144 import SeriesStream
 from donki.streams.schemas.hs01 import HistogramStream
+from donki.streams.schemas.json import JsonStream
+from donki.streams.schemas.payload import PayloadStream
 from donki.streams.schemas.se00 import SampleStream
 from donki.streams.schemas.tdct import TimestampStream
 from donki_client.verify.matching import Matcher
@@ -68,6 +70,8 @@ def send_all(sent, file, sizes, rng):
     monitor = open_stream(HistogramStream, "monitor", sent, file, axes=["tof", "y"], coordinates=bins)
     chopper = open_stream(TimestampStream, "chopper", sent, file)
     adc = open_stream(SampleStream, "adc", sent, file, interval=1000, unit="V", channel=3)
+    status = open_stream(JsonStream, "status", sent, file)
+    other = open_stream(PayloadStream, "other", sent, file)
     for number, size in enumerate(sizes):
         at = SimpleNamespace(reference_time=TIME + number * PULSE)
         panel.send(at, rng.integers(0, 10**7, size), rng.integers(1, 100, size))
@@ -79,6 +83,8 @@ def send_all(sent, file, sizes, rng):
         monitor.send(at, rng.poisson(3, (3, 2)), f'{{"state": "COUNTING", "µs": {size}}}')
         chopper.send(at, at.reference_time + np.arange(size + 1) * PULSE)
         adc.send(at, rng.normal(size=size + 1).astype(np.float32))
+        status.send(at, {"state": "µs", "sizes": rng.integers(0, 9, size)})
+        other.send(at, rng.bytes(size + 1))
         file.commit()
     file.close()
 
@@ -98,8 +104,8 @@ def test_a_file_tells_every_message_that_was_sent(tmp_path_factory, sizes, seed)
     path = tmp_path_factory.mktemp("nexus") / "run.nxs"
     sent = Sent()
     send_all(sent, NexusFile(path, Run("run"), "p0"), sizes, np.random.default_rng(seed))
-    assert {payload[4:8] for payload in itertools.chain(*sent.values())} == {
-        *(b"ev44", b"f144", b"al00", b"ep01", b"ad00", b"da00", b"hs01", b"tdct", b"se00")
+    assert {payload[4:8] for payload in itertools.chain(*sent.values())} >= {
+        *(b"ev44", b"f144", b"al00", b"ep01", b"ad00", b"da00", b"hs01", b"tdct", b"se00", b"json")
     }
     for source, found in findings(sent, path).items():
         assert (found.matched, found.missing_count, found.unknown) == (len(sent[source]), 0, 0), source
@@ -168,6 +174,9 @@ def sent(path):
         ("adc/value", 7, 99.0),
         ("adc/time", 7, TIME),
         ("adc/cue_index", 1, 4),
+        ("status/json", 60, ord("x")),
+        ("other/payload", 7, 1),
+        ("other/cue_index", 1, 4),
     ],
 )
 def test_a_row_that_was_changed_is_a_message_missing(path, sent, data, row, value):
@@ -179,7 +188,7 @@ def test_a_row_that_was_changed_is_a_message_missing(path, sent, data, row, valu
     assert all(its.agrees for other, its in found.items() if other not in (source, "T"))
 
 
-@pytest.mark.parametrize("source", ["chopper", "adc", "camera", "spectrum", "T"])
+@pytest.mark.parametrize("source", ["chopper", "adc", "camera", "spectrum", "T", "status", "other"])
 def test_rows_that_were_lost_are_messages_missing(path, sent, source):
     shorten(path, source)
     assert findings(sent, path)[source].missing_count

@@ -22,6 +22,7 @@ from streaming_data_types import (
     deserialise_se00,
     deserialise_tdct,
     serialise_ev44,
+    serialise_f144,
 )
 
 from donki.errors import InputError
@@ -40,6 +41,7 @@ from donki.streams.schemas.da00 import ArrayStream
 from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.f144 import SeriesStream
 from donki.streams.schemas.hs01 import HistogramStream
+from donki.streams.schemas.payload import PayloadStream
 from donki.streams.schemas.se00 import SampleStream
 from donki.streams.schemas.tdct import TimestampStream
 
@@ -331,6 +333,12 @@ class Timed(SimpleNamespace):
         (AlarmStream, {}, ("MAJOR", "hot"), lambda m: deserialise_al00(m).timestamp_ns),
         (ConnectionStream, {}, ("CONNECTED",), lambda m: deserialise_ep01(m).timestamp),
         (SampleStream, {"interval": 10}, (np.ones(3),), lambda m: deserialise_se00(m).timestamp_unix_ns),
+        (
+            PayloadStream,
+            {},
+            (serialise_f144("a", 1.5, TIME),),
+            lambda m: deserialise_f144(m).timestamp_unix_ns,
+        ),
         (TimestampStream, {}, ([TIME, TIME],), lambda m: deserialise_tdct(m).timestamps[1]),
     ],
 )

@@ -17,6 +17,8 @@ from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.ev44 import EventStream
 from donki.streams.schemas.f144 import SeriesStream
 from donki.streams.schemas.hs01 import HistogramStream
+from donki.streams.schemas.json import JsonStream
+from donki.streams.schemas.payload import PayloadStream
 from donki.streams.schemas.se00 import SampleStream
 from donki.streams.schemas.tdct import TimestampStream
 from helpers.streams import open_stream
@@ -70,6 +72,8 @@ STREAMS = {
     AlarmStream: ({}, [("MAJOR", "warm")]),
     ConnectionStream: ({}, [("CONNECTED",)]),
     TimestampStream: ({}, [([TIME, TIME + 1],)]),
+    JsonStream: ({}, [({"state": "warm"},)]),
+    PayloadStream: ({}, [(b"bytes",)]),
 }
 BAD_NUMBERS = [
     None,
@@ -119,6 +123,14 @@ def bad_sends():
         yield AlarmStream, (bad, "warm"), {}
         yield HistogramStream, ([1.5, 2.5], bad), {}
         yield ConnectionStream, (bad,), {}
+    loop = {}
+    loop["loop"] = loop
+    for bad in (None, "text", b"bytes", 1.5, [], Mute(), loop):
+        yield JsonStream, (bad,), {}
+    for bad in (b"bytes", float("nan"), 1j, Mute(), "half of a pair: \ud800"):
+        yield JsonStream, ({"a": bad},), {}
+    for bad in (None, "text", 3, [1], b"", np.zeros(0), Mute(), bytes(20_000_000)):
+        yield PayloadStream, (bad,), {}
     for kind, (_, [good]) in STREAMS.items():
         for bad in BAD_TIMES:
             if kind is not TimestampStream:
@@ -153,7 +165,7 @@ def row_counts(path):
     )
     with h5py.File(path) as root:
         group = root["entry/instrument/source"]
-        return [len(group[name]) for name in times if name in group]
+        return [len(group[name]) for name in times if name in group] or [len(group["cue_timestamp_zero"])]
 
 
 @pytest.mark.parametrize("kind", STREAMS)

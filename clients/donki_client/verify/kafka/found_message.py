@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Container
 from typing import NamedTuple, Self
 
 from crc32c import crc32c
-from streaming_data_types.exceptions import StreamingDataTypesException
 
 from donki.streams.schemas import SCHEMAS, SourceStream
-from donki.streams.schemas.encoding.flatbuffer import schema
+from donki.streams.schemas.encoding.flatbuffer import UNREADABLE, schema
 from donki_client.verify.kafka.topic_reader import PastMessage
-
-#: What reading a message raises that is none.
-_UNREADABLE = (
-    StreamingDataTypesException,
-    struct.error,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
 
 
 class FoundMessage(NamedTuple):
@@ -39,8 +26,8 @@ class FoundMessage(NamedTuple):
     events, reference_time
         of its events, where it has any: how many, and when, ns since 1970 UTC
     named
-        the source that the payload names, where the key is of no stream that is known; None where it is no
-        message of the file writer's schemas
+        the source that the payload names, where the key is of no stream that is known; None where it cannot
+        be read
     """
 
     topic: str
@@ -87,5 +74,5 @@ class FoundMessage(NamedTuple):
 def _source_of(name: str, payload: bytes) -> str | None:
     try:
         return (SCHEMAS.find(name) or SourceStream).source_of(payload)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.streams.schemas import SCHEMAS
-from donki.streams.schemas.encoding.flatbuffer import schema
+from donki.streams.schemas.encoding.flatbuffer import UNREADABLE, schema
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,18 @@ class StreamMessage:
     def times(self) -> NDArray[np.int64] | None:
         """The times that it carries, ns since 1970 UTC, as a view; None where none are known."""
         stream = SCHEMAS.find(schema(self.payload))
-        return stream.times(self.payload) if stream else None
+        try:
+            return stream.times(self.payload) if stream else None
+        except UNREADABLE:
+            # A script may send any bytes.
+            return None
 
     @property
     def event_columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32]] | None:
         """The times of flight in ns and the pixel ids of its events, as views; None where it has none."""
         stream = SCHEMAS.find(schema(self.payload)) if self.events else None
-        return stream.event_columns(self.payload) if stream else None
+        try:
+            columns = stream.event_columns(self.payload) if stream else None
+        except UNREADABLE:
+            return None
+        return columns if columns and all(len(column) == self.events for column in columns) else None

@@ -16,7 +16,8 @@ from donki.streams.nexus.swmr_file import SharedFile, address_of
 MOST_ROWS_PER_CHUNK = 1 << 10
 """Most rows in a chunk, where a row is a message or a trigger."""
 
-_BYTES_PER_CHUNK = 1 << 20
+MOST_BYTES_PER_CHUNK = 1 << 20
+"""Most bytes of a chunk, unless a row alone has more."""
 
 
 class Column:
@@ -195,7 +196,7 @@ class ColumnGroup:
 def rows_in_chunk(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> int:
     """Return how many rows of that type and shape a chunk of the file has: those of about 1 MiB, or fewer."""
     row_bytes = max(1, dtype.itemsize * math.prod(shape))
-    return min(max(1, _BYTES_PER_CHUNK // row_bytes), MOST_ROWS_PER_CHUNK)
+    return min(max(1, MOST_BYTES_PER_CHUNK // row_bytes), MOST_ROWS_PER_CHUNK)
 
 
 def check_name(name: str, what: str) -> None:

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from donki.streams.nexus.column import Column, ColumnGroup, Plot, rows_in_chunk
+from donki.streams.nexus.column import MOST_BYTES_PER_CHUNK, Column, ColumnGroup, Plot, rows_in_chunk
 from donki.streams.nexus.swmr_file import SharedFile
 
 SINCE_1970: Mapping[str, str] = {"units": "ns", "start": "1970-01-01T00:00:00Z"}
@@ -123,10 +123,24 @@ class RowGroup(ColumnGroup):
             self._columns.clear()
 
     def _with_cue(self, rows: Mapping[str, NDArray[np.generic]]) -> Mapping[str, NDArray[np.generic]]:
-        if not CUES.keys() <= self._layout.columns.keys():
+        if not self._has_cues:
             return rows
-        start = self._columns["time"].rows if self._columns else 0
-        return {"cue_index": np.array([start]), "cue_timestamp_zero": rows["time"][:1], **rows}
+        grown = next(name for name in rows if name not in CUES)
+        start = self._columns[grown].rows if self._columns else 0
+        # The time of the message, where its rows have none each.
+        times = rows["time"][:1] if "time" in rows else rows["cue_timestamp_zero"]
+        return {"cue_index": np.array([start]), **rows, "cue_timestamp_zero": times}
+
+    @property
+    def _has_cues(self) -> bool:
+        return CUES.keys() <= self._layout.columns.keys()
+
+    def _rows_in_chunk(self, first: NDArray[np.generic], dtype: np.dtype[np.generic]) -> int:
+        """Return how many rows a chunk has; where a message is many of them, those of the first message."""
+        usual = rows_in_chunk(dtype, first.shape[1:])
+        return (
+            max(usual, min(len(first), MOST_BYTES_PER_CHUNK // dtype.itemsize)) if self._has_cues else usual
+        )
 
     def _new_column(self, name: str, values: NDArray[np.generic]) -> Column:
         # An earlier first message may have been taken back.
@@ -136,7 +150,7 @@ class RowGroup(ColumnGroup):
             self._group,
             name,
             dtype,
-            chunk=rows_in_chunk(dtype, values.shape[1:]),
+            chunk=self._rows_in_chunk(values, dtype),
             shape=values.shape[1:],
             attributes=self._layout.columns[name],
             file=self._file,

@@ -10,7 +10,9 @@ from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.ev44 import EventStream
 from donki.streams.schemas.f144 import SeriesStream
 from donki.streams.schemas.hs01 import HistogramStream
+from donki.streams.schemas.json import JsonStream
 from donki.streams.schemas.message_stream import MessageStream
+from donki.streams.schemas.payload import PayloadStream
 from donki.streams.schemas.registry import SCHEMAS, find_method, register
 from donki.streams.schemas.se00 import SampleStream
 from donki.streams.schemas.stream import Route, SourceStream
@@ -24,7 +26,9 @@ __all__ = [
     "EventStream",
     "HistogramStream",
     "ImageStream",
+    "JsonStream",
     "MessageStream",
+    "PayloadStream",
     "Route",
     "SampleStream",
     "SeriesStream",
@@ -38,5 +42,6 @@ __all__ = [
 for _stream in (
     *(EventStream, SeriesStream, ImageStream, ArrayStream, HistogramStream),
     *(AlarmStream, ConnectionStream, TimestampStream, SampleStream),
+    *(JsonStream, PayloadStream),
 ):
     register(_stream)

@@ -126,6 +126,7 @@ class MessageStream(SourceStream):
         time: int,
         rows: Mapping[str, NDArray[np.generic]],
         kind: Kind | None = None,
+        events: int = 0,
     ) -> None:
         """Send a message, which may be of the first kind of the stream; for the thread whose turn it is."""
         if len(message) > MOST_PAYLOAD:
@@ -133,7 +134,7 @@ class MessageStream(SourceStream):
                 f"{self}: a message has at most {MOST_PAYLOAD} bytes, got {len(message)}; send less at once"
             )
         self._kind = kind
-        self._sink.send(self.topic, self.source, message, time)
+        self._sink.send(self.topic, self.source, message, time, events)
         self._message_id += 1
         if self._file is not None:
             self._file.append_rows(self._key, rows)

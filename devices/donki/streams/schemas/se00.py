@@ -86,7 +86,7 @@ class SampleStream(MessageStream):
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:  # noqa: ARG003
         """Yield the messages that a Player's file tells of."""
         channel, interval = int(group.attrs["channel"]), int(group.attrs["sample_interval"])
-        for begin, part in cued(group):
+        for begin, part in cued(group, "time", "value"):
             values, times = group["value"][part], group["time"][part]
             is_whole = len(values) and np.array_equal(times, begin + interval * np.arange(len(values)))
             encode = partial(_encode, source, channel, interval, begin, values) if is_whole else no_message

@@ -57,9 +57,9 @@ def rows(
             yield time, tuple(values[row, ...] for values in parts)
 
 
-def cued(group: h5py.Group) -> Iterator[tuple[int, slice]]:
-    """Yield the time and the rows of each message that is several rows."""
-    total = min(len(group[name]) for name in ("time", "value") if name in group)
+def cued(group: h5py.Group, *columns: str) -> Iterator[tuple[int, slice]]:
+    """Yield the time and the rows of each message that is several rows of these columns."""
+    total = min(len(group[name]) for name in columns)
     starts, begins = group["cue_index"][()].tolist(), group["cue_timestamp_zero"][()].tolist()
     # A Player that was killed as it wrote may have left cues of rows that are not there.
     count = sum(start < total for start in starts[: len(begins)])

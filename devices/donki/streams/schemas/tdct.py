@@ -55,7 +55,7 @@ class TimestampStream(MessageStream):
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:  # noqa: ARG003
         """Yield the messages that a Player's file tells of."""
         log = _log(group)
-        for begin, part in cued(log):
+        for begin, part in cued(log, "time"):
             times = log["time"][part]
             is_whole = len(times) and times[0] == begin
             encode = partial(_encode, source, times) if is_whole else no_message

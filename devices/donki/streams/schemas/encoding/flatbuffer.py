@@ -12,6 +12,18 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from streaming_data_types.exceptions import StreamingDataTypesException
+
+#: What reading a message raises that is none.
+UNREADABLE = (
+    StreamingDataTypesException,
+    struct.error,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 Number = TypeVar("Number", bound=np.generic)
 
