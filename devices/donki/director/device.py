@@ -83,6 +83,13 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
             self._threads,
         )
         self._closing.callback(self._publisher.end)
+        self.start_heartbeat(
+            {
+                "state": self._published_state,
+                "status": self.shown_status,
+                "run_id": lambda: self.runs.run_id,
+            }
+        )
 
     def _observers(self) -> Callable[[Run, Sequence], list[RunObserver]]:
         """Return what gives those who are told what is done in a run."""

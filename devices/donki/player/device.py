@@ -90,6 +90,13 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
             self._script_runner.loader.begin(
                 self.script_path(), self.settings.script, within=tango.EnsureOmniThread
             )
+        self.start_heartbeat(
+            {
+                "state": self.shown_state,
+                "status": self.shown_status,
+                "run_id": lambda: self._script_runner.session.run.id,
+            }
+        )
 
     def _open_metrics(self) -> PlayerMetrics | None:
         if not self.MetricsPort:

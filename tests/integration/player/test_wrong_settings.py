@@ -58,12 +58,15 @@ KAFKA = {
     ),
 }
 
-METRICS = {"MetricsPort": ([], ["abc", "0", "65536", "1.5", "127.0.0.1:", ["1", "2"]])}
+TELEMETRY = {
+    "MetricsPort": ([], ["abc", "0", "65536", "1.5", "127.0.0.1:", ["1", "2"]]),
+    "StatusTopic": ([], ["a b", ["a", "b"]]),
+}
 
 #: By property: good values, and bad ones.
 PLAYER_PROPERTIES = {
     **KAFKA,
-    **METRICS,
+    **TELEMETRY,
     "KafkaClient": (["kafka-python"], ["pykafka", ["kafka-python", "b"]]),
     "ValuesTopic": (["a_topic"], ["a b", "é", "x" * 250, ["a", "b"]]),
     "FileDirectory": (["/tmp"], [["/tmp", "/var"]]),
@@ -74,7 +77,7 @@ PLAYER_PROPERTIES = {
 }
 DIRECTOR_PROPERTIES = {
     **KAFKA,
-    **METRICS,
+    **TELEMETRY,
     "RunDirectory": ([], [["/tmp", "/var"]]),
     "RunTopic": ([], ["a b", ["a", "b"]]),
     "TimingTopic": ([], ["é", ["a", "b"]]),

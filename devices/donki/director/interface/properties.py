@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from tango.server import device_property
 
-from donki.device.properties.kafka import KafkaProperties
 from donki.device.properties.rules import check_optional_topic, read_folder
 from donki.device.telemetry.metrics_property import MetricsProperty
+from donki.device.telemetry.status_property import StatusProperty
 
 
-class DirectorProperties(KafkaProperties, MetricsProperty):
+class DirectorProperties(StatusProperty, MetricsProperty):
     """The properties of a Director."""
 
     PlayerDevices = device_property(
@@ -38,7 +38,7 @@ class DirectorProperties(KafkaProperties, MetricsProperty):
     )
 
     rules: ClassVar = {
-        **KafkaProperties.rules,
+        **StatusProperty.rules,
         **MetricsProperty.rules,
         "RunDirectory": read_folder,
         "RunTopic": check_optional_topic,

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from tango.server import device_property
 
-from donki.device.properties.kafka import KafkaProperties, read_kafka_options
+from donki.device.properties.kafka import read_kafka_options
 from donki.device.properties.rules import check_optional_topic, read_folder, read_folders
 from donki.device.telemetry.metrics_property import MetricsProperty
+from donki.device.telemetry.status_property import StatusProperty
 from donki.player.script.path import shipped_scripts
 from donki.run import Run
 from donki.streams.aliases import read_aliases
@@ -20,7 +21,7 @@ from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_fil
 from donki.streams.run_output import RunOutput
 
 
-class PlayerProperties(KafkaProperties, MetricsProperty):
+class PlayerProperties(StatusProperty, MetricsProperty):
     """The properties of a Player, and what follows from them alone."""
 
     ScriptPath = device_property(
@@ -69,7 +70,7 @@ class PlayerProperties(KafkaProperties, MetricsProperty):
     )
 
     rules: ClassVar = {
-        **KafkaProperties.rules,
+        **StatusProperty.rules,
         **MetricsProperty.rules,
         "ScriptPath": read_folder,
         "DataPath": read_folders,
