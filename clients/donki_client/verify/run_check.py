@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import TopicPartition
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import RecordedRun
-from donki.errors import BrokerError, DonkiError
+from donki.errors import DonkiError
 from donki.hdf5 import DAMAGED
-from donki.streams.manifest import OffsetRange
 from donki_client.verify.file_check import check_files
 from donki_client.verify.journal_check import check_journal
 from donki_client.verify.kafka.found_message import FoundMessage
-from donki_client.verify.kafka.past_messages import PastMessages
+from donki_client.verify.kafka.past_messages import PastMessages, deleted_of_run, open_messages
 from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
 from donki_client.verify.stream_check import Order, Strangers, StreamCheck
@@ -105,9 +104,8 @@ def _check(
     strangers = Strangers(by_name)
     others = reader.extents_of_others(run)
     for brokers, extents in reader.extents(run).items():
-        with _open_messages(
-            broker, brokers, options, extents, run.ended or time.time_ns(), deleted, read_back
-        ) as messages:
+        ended, read = run.ended or time.time_ns(), read_back.positions if read_back else {}
+        with open_messages(broker, brokers, options, extents, ended, deleted, read) as messages:
             problems += messages.problems
             for done, message in enumerate(_found(messages, by_name, read_back), start=1):
                 if message.after_the_last and any(
@@ -122,7 +120,7 @@ def _check(
                 if done % 100 == 0:
                     progress(done, messages.count)
             progress(messages.count, messages.count)
-        problems += _deleted(extents, deleted)
+        problems += deleted_of_run(extents, deleted)
     for check in checks:
         check.end()
     in_files, problems_of_files = check_files(reader, run, checks, repeated, parted)
@@ -146,40 +144,6 @@ def _found(
             yield message._replace(after_the_last=message.offset > part.last)
     for past in messages:
         yield FoundMessage.of(past, known)
-
-
-def _deleted(extents: Iterable[OffsetRange], deleted: Sequence[OffsetRange]) -> Iterator[str]:
-    """Yield a line for each part of the run that the broker deleted before it was read."""
-    for extent in extents:
-        for place in deleted:
-            first, last = max(place.first, extent.first), min(place.last, extent.last)
-            if place[:2] == extent[:2] and first <= last:
-                yield (
-                    f"topic {place.topic}: by its retention, the broker deleted the messages {first} to"
-                    f" {last} of the run (offsets of partition {place.partition}) before they were read back"
-                )
-
-
-def _open_messages(
-    broker: str | None,
-    brokers: str,
-    options: Mapping[str, Any],
-    extents: Sequence[OffsetRange],
-    ended: int,
-    deleted: list[OffsetRange],
-    read_back: ReadBack | None,
-) -> PastMessages:
-    named = [broker] if broker else brokers.split(", ")
-    read = read_back.positions if read_back else {}
-    try:
-        return PastMessages(named, options, extents, ended, deleted=deleted, read=read)
-    except BrokerError as error:
-        if broker:
-            raise
-        raise BrokerError(
-            f"{error} The run went there; --broker names another address of that cluster, and what a broker"
-            " had in memory is gone with it"
-        ) from None
 
 
 def _confused(checks: Sequence[StreamCheck]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -168,4 +168,53 @@ class PastMessages:
                 names = ", ".join(sorted({partition.topic for partition in left}))
                 raise BrokerError(
                     f"Kafka broker {self._broker} sent nothing of {names} for {SILENCE_LIMIT:g} s"
+                )
+
+
+def open_messages(
+    broker: str | None,
+    brokers: str,
+    options: Mapping[str, Any],
+    extents: Sequence[OffsetRange],
+    ended: int,
+    deleted: list[OffsetRange],
+    read: Mapping[TopicPartition, int],
+) -> PastMessages:
+    """Return the messages of a run in one cluster.
+
+    Parameters
+    ----------
+    broker
+        ``host:port, ...`` to read from; None: from where the run was sent to
+    brokers
+        where that was, ``host:port, ...``
+    options, extents, ended, deleted, read
+        as `PastMessages` takes them
+
+    Raises
+    ------
+    InputError, BrokerError
+        as of `PastMessages`; names the option that helps
+    """
+    named = [broker] if broker else brokers.split(", ")
+    try:
+        return PastMessages(named, options, extents, ended, deleted=deleted, read=read)
+    except BrokerError as error:
+        if broker:
+            raise
+        raise BrokerError(
+            f"{error} The run went there; --broker names another address of that cluster, and what a broker"
+            " had in memory is gone with it"
+        ) from None
+
+
+def deleted_of_run(extents: Iterable[OffsetRange], deleted: Sequence[OffsetRange]) -> Iterator[str]:
+    """Yield a line for each part of the run that the broker deleted before it was read."""
+    for extent in extents:
+        for place in deleted:
+            first, last = max(place.first, extent.first), min(place.last, extent.last)
+            if place[:2] == extent[:2] and first <= last:
+                yield (
+                    f"topic {place.topic}: by its retention, the broker deleted the messages {first} to"
+                    f" {last} of the run (offsets of partition {place.partition}) before they were read back"
                 )
