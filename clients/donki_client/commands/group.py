@@ -10,7 +10,7 @@ import click
 SECTIONS = {
     "Begin": ("demo", "director", "player", "broker"),
     "Play": ("run", "check", "shell", "panel"),
-    "Look at what was played": ("report", "check-data"),
+    "Look at what was played": ("report", "check-data", "rewrite"),
     "Kafka topics": ("record", "replay"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import h5py
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from streaming_data_types import serialise_da00
+from streaming_data_types import deserialise_da00, serialise_da00
 from streaming_data_types.dataarray_da00 import Variable
 from typing_extensions import TypedDict
 
@@ -115,6 +115,21 @@ class ArrayStream(MessageStream):
         # The values of the coordinates are in every message.
         constants = [variable(axis, of, [axis]) for axis, of in layout["coordinates"].items()]
         return {"variables": [variable("signal", layout, layout["axes"])], "constants": constants}
+
+    @classmethod
+    def layout_of(cls, message: bytes) -> dict[str, Any] | None:
+        """Return shape, type, unit and axes of an array; None of a text."""
+        variables = {variable.name: variable for variable in deserialise_da00(message).data}
+        signal = variables["signal"]
+        if not isinstance(signal.data, np.ndarray):
+            return None
+
+        def described(variable: Variable) -> dict[str, Any]:
+            data = variable.data
+            return {"shape": data.shape, "dtype": data.dtype.name, "unit": variable.unit or "dimensionless"}
+
+        coordinates = {axis: described(variables[axis]) for axis in signal.axes if axis in variables}
+        return {**described(signal), "axes": list(signal.axes), "coordinates": coordinates}
 
     @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:  # noqa: ARG003

@@ -37,6 +37,11 @@ class HistogramStream(ArrayStream):
         return str(deserialise_hs01(message)["source"])
 
     @classmethod
+    def layout_of(cls, message: bytes) -> None:  # noqa: ARG003
+        """Return None: nobody is told to write it."""
+        return
+
+    @classmethod
     def file_writer_settings(cls, layout: Mapping[str, Any] | None) -> None:  # noqa: ARG003
         """Return None: the file writer has no module for it."""
         return

@@ -198,6 +198,17 @@ class SourceStream:
         return group(name, cls.nx_class, [module], cls.file_writer_attributes(layout))
 
     @classmethod
+    def layout_of(cls, message: bytes) -> Mapping[str, Any] | None:  # noqa: ARG003 - for those that tell it
+        """Return as much of `layout` as a message tells; None for nothing.
+
+        Raises
+        ------
+        ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error
+            as `source_of`
+        """
+        return None
+
+    @classmethod
     def stored(cls, source: str, group: h5py.Group, most_events: int) -> Iterator[StoredMessage]:
         """Yield the messages that a Player's file tells of, by time.
 
