@@ -98,6 +98,29 @@ def attribute_number(item: h5py.HLObject, name: str) -> float | None:
         return None
 
 
+def plain_value(value: Any) -> Any:
+    """Return the value of an attribute or a data set in one form, in whichever of its ways it was written.
+
+    Parameters
+    ----------
+    value
+        as h5py returns it: texts of fixed or variable length in ASCII, UTF-8 or Latin-1, padded with NUL or
+        blanks, numbers, each alone or as an array
+
+    Returns
+    -------
+    str, list of str, int, float, bool, ndarray or None
+        an array of one text or one number is that; None for what is empty
+    """
+    if value is None or isinstance(value, h5py.Empty):
+        return None
+    array = np.asarray(value)
+    if array.dtype.kind in "OSU":
+        texts = [_text(part) for part in array.ravel().tolist()]
+        return texts[0] if len(texts) == 1 else texts
+    return array.item() if array.size == 1 else array
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str):
         # What is no UTF-8 comes from h5py with surrogates in place of its bytes.

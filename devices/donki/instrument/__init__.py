@@ -1,0 +1,1 @@
+"""What a description of an instrument says: its groups, its streams, where its pixels are."""
