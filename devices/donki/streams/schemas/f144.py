@@ -70,7 +70,12 @@ class SeriesStream(MessageStream):
         return {"unit": self._unit}
 
     def send(
-        self, trigger: Timed, value: float | np.number | np.bool_, *, reference_time: int | None = None
+        self,
+        trigger: Timed,
+        value: float | np.number | np.bool_,
+        *,
+        reference_time: int | None = None,
+        stamp: int | None = None,
     ) -> None:
         """Send one value; it has arrived when the Player's trigger is done.
 
@@ -82,6 +87,9 @@ class SeriesStream(MessageStream):
             a number of up to 64 bits; the first decides the type; NaN where it is masked
         reference_time
             of the value, ns since 1970 UTC, where it is not the trigger's
+        stamp
+            of the Kafka record, ns since 1970 UTC, where it is not the reference time: a value that is told
+            again, as the EPICS forwarder does with one that has not changed, keeps its time
 
         Raises
         ------
@@ -91,11 +99,12 @@ class SeriesStream(MessageStream):
             when this message or an earlier one could not be delivered or written
         """
         time = as_reference_time(trigger, reference_time, self)
+        told = time if stamp is None else as_reference_time(trigger, stamp, self)
         given = self._as_numbers(value, 0)
         with self._transaction:
             number = self._as_first(given, ())
             row = {"value": number.reshape(1), "time": np.array([time])}
-            self._send(_encode(self.source, time, number), time, row, (number.dtype, ()))
+            self._send(_encode(self.source, time, number), told, row, (number.dtype, ()))
 
 
 def _encode(source: str, time: int, value: NDArray[np.generic], _number: int = 0) -> bytes:
