@@ -11,6 +11,12 @@ NeXus file or of recorded Kafka topics, pulse by pulse::
 
     replay = NexusReplay("run.nxs", loop=True)
     time_of_flight, pixel_id, offset = replay.pulse(trigger)
+
+A `Log` tells of a signal as a control system does; a `Motor` and a `Chopper` have signals of their own. All
+are functions of the time of a run::
+
+    heating = Log(RampSignal(300, 400, duration=60), period=SECOND)
+    for reading in heating.readings(begin, end): ...
 """
 
 from donki.sources.drawn_source import DrawnSource
@@ -28,17 +34,30 @@ from donki.sources.recorded.partition import Message
 from donki.sources.recorded.pulse import Pulse
 from donki.sources.recorded.recording import Recording
 from donki.sources.recorded.topic_replay import TopicReplay
+from donki.sources.slow_control.alarm import Alarm, alarm_changes
+from donki.sources.slow_control.chopper import Chopper
+from donki.sources.slow_control.disc import Command
+from donki.sources.slow_control.log import Log, Reading
+from donki.sources.slow_control.motor import Motor
+from donki.sources.slow_control.signal import SECOND, RampSignal, Signal, Sine, Steps
+from donki.sources.slow_control.walk import Walk
 from donki.sources.synthetic.bank import Bank
 from donki.sources.synthetic.beam import Beam
 from donki.sources.synthetic.diffraction_image import DiffractionImage
 from donki.sources.synthetic.peaks import Peaks
 from donki.sources.synthetic.powder import PowderSource
 from donki.sources.synthetic.ramp import Ramp
+from donki.sources.synthetic.spot_image import SpotImage
+from donki.sources.synthetic.trace import PulseTrace
 
 __all__ = [
+    "SECOND",
+    "Alarm",
     "Axis",
     "Bank",
     "Beam",
+    "Chopper",
+    "Command",
     "DiffractionImage",
     "DrawnSource",
     "EventList",
@@ -46,17 +65,28 @@ __all__ = [
     "Events",
     "Geometry",
     "HistogramSource",
+    "Log",
     "Message",
     "Monitor",
+    "Motor",
     "NexusReplay",
     "Panel",
     "Peaks",
     "PowderSource",
     "Pulse",
+    "PulseTrace",
     "Ramp",
+    "RampSignal",
+    "Reading",
     "Recording",
+    "Signal",
+    "Sine",
     "Source",
+    "SpotImage",
+    "Steps",
     "TopicReplay",
+    "Walk",
+    "alarm_changes",
     "read_mcpl",
     "read_mcstas",
 ]

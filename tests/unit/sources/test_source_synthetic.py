@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from donki.errors import InputError, SourceError
-from donki.sources import Bank, Beam, DiffractionImage, Peaks, PowderSource, Ramp
+from donki.sources import (
+    Bank,
+    Beam,
+    DiffractionImage,
+    Peaks,
+    PowderSource,
+    PulseTrace,
+    Ramp,
+    SpotImage,
+)
 from helpers.chi_square import assert_counts_follow
 
 EVENTS = 400_000
@@ -263,4 +272,59 @@ def test_a_ramp_goes_from_one_value_to_another_and_stays():
 )
 def test_what_makes_no_sense_is_refused(make, error, message):
     with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_spot_goes_along_a_figure_of_eight_and_has_its_counts():
+    image = SpotImage(60, 100, width=3.0, cycle=8.0, background=0.2)
+    assert image.place(0) == image.place(8) == (29.5, 49.5)
+    assert image.place(2) == pytest.approx((29.5, 74.5))
+    assert image.place(1) == pytest.approx((44.5, 49.5 + 25 / sqrt(2)))
+    frame = image.sample(rng(), counts=1e6, seconds=1.0)
+    assert frame.sum() == pytest.approx(1e6, rel=0.01)
+    bright = frame - 0.2e6 / 6000
+    y, x = np.indices(frame.shape)
+    assert np.average(y, weights=bright) == pytest.approx(44.5, abs=0.2)
+    assert np.average(x, weights=bright) == pytest.approx(49.5 + 25 / sqrt(2), abs=0.2)
+
+
+def test_without_a_spot_light_is_even_and_a_narrow_spot_takes_no_light_away():
+    even = SpotImage(50, 50, background=1.0).sample(rng(), counts=250_000)
+    assert even.mean() == pytest.approx(100, rel=0.01)
+    assert even.var() == pytest.approx(100, rel=0.1)
+    narrow = SpotImage(4, 4, width=1e-3, background=0.0).sample(rng(), counts=1000)
+    assert narrow.shape == (4, 4)
+
+
+def test_a_trace_has_pulses_of_their_height_and_a_base_line_of_its_noise():
+    quiet = PulseTrace(20_000, 8, rate=0, base=200, noise=4.0).sample(rng())
+    assert (quiet.dtype, len(quiet)) == (np.uint16, 20_000)
+    assert quiet.mean() == pytest.approx(200, abs=0.2)
+    assert quiet.std() == pytest.approx(4.0, rel=0.05)
+    pulses = PulseTrace(200_000, 8, rate=10_000, rise=50, decay=400, height=1000, base=0, noise=0)
+    trace = pulses.sample(rng()).astype(float)
+    # The mean of a shot noise is its rate times the area of a pulse, which is known.
+    peak = np.log(8) * 50 * 400 / 350
+    area = 350 / (np.exp(-peak / 400) - np.exp(-peak / 50)) * 1000
+    assert trace.mean() == pytest.approx(10_000e-9 * area, rel=0.3)
+    above = np.flatnonzero((trace[1:] > 400) & (trace[:-1] <= 400))
+    assert len(above) == pytest.approx(16, abs=8)
+    assert PulseTrace(1000, 8, rate=1e6, height=1e6, bits=10).sample(rng()).max() == 1023
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: SpotImage(0, 5), "rows and columns must be whole numbers"),
+        (lambda: SpotImage(5, 5, width=0), "width=0 in pixels is above 0"),
+        (lambda: SpotImage(5, 5).sample(rng(), counts=-1), "counts=-1 is not a number of counts"),
+        (lambda: PulseTrace(0, 8), "samples from 1"),
+        (lambda: PulseTrace(10, 8, bits=17), "bits from 2 to 16"),
+        (lambda: PulseTrace(10, 8, rise=500, decay=50), "faster than it decays"),
+        (lambda: PulseTrace(10, 8, noise=-1), "are 0 or more"),
+        (lambda: PulseTrace(10, 8, rate=1e12), "pulses in a trace; 1e\\+06 is the most"),
+    ],
+)
+def test_images_and_traces_that_cannot_be_are_refused(make, said):
+    with pytest.raises(InputError, match=said):
         make()
