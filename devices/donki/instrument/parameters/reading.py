@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from donki.errors import DonkiError, InputError
@@ -106,9 +107,9 @@ def _problem(model: type[Section], details: ErrorDetails) -> str:
     where = ".".join(names)
     match details["type"]:
         case "extra_forbidden":
-            return f"{where}: unknown; {_remedy(names[-1], list(at.model_fields) if at else [])}"
+            return f"{where}: unknown; {_remedy(names[-1], list(_fields(at)))}"
         case "missing":
-            field = at.model_fields.get(names[-1]) if at else None
+            field = _fields(at).get(names[-1])
             said = f" ({field.description})" if field and field.description else ""
             return f"{where} is missing{said}"
         case "rule":
@@ -127,6 +128,12 @@ def _expected(details: ErrorDetails) -> str:
 def _remedy(key: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(key.lower(), known, n=1)
     return f"did you mean {close[0]}?" if close else f"the keys are {', '.join(known)}"
+
+
+def _fields(section: type[BaseModel] | None) -> dict[str, FieldInfo]:
+    """Return the fields of a section by what they are called in JSON."""
+    fields = section.model_fields if section else {}
+    return {field.alias or name: field for name, field in fields.items()}
 
 
 def _walk(model: type[Section], route: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None]:
@@ -148,7 +155,7 @@ def _walk(model: type[Section], route: Sequence[int | str]) -> tuple[list[str], 
         names.append(str(part))
         if isinstance(at, type) and issubclass(at, BaseModel):
             section = at
-            field = at.model_fields.get(str(part))
+            field = _fields(section).get(str(part))
             at = field.annotation if field else None
         elif args := [arg for arg in get_args(at) if arg is not Ellipsis]:
             at = args[part] if isinstance(part, int) and part < len(args) else args[-1]

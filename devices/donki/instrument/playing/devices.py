@@ -1,0 +1,44 @@
+"""The devices of one kind that a script plays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from donki.errors import InputError, SourceError
+from donki.player.player import Player
+
+Asked = TypeVar("Asked")
+Played = TypeVar("Played")
+
+
+def make_devices(
+    make: Callable[[str, Asked, Player], Played], key: str, asked: Mapping[str, Asked], player: Player
+) -> list[Played]:
+    """Return a device for each that the Parameters have under a key.
+
+    Parameters
+    ----------
+    make
+        makes one of its name and what it is
+    key
+        where they stand, for messages
+    asked
+        by name
+    player
+        opens their streams
+
+    Raises
+    ------
+    InputError, SourceError
+        naming the device, where it cannot be what is asked for
+    BrokerError, FileError
+        when a stream cannot be opened
+    """
+    made = []
+    for name, one in asked.items():
+        try:
+            made.append(make(name, one, player))
+        except (InputError, SourceError) as error:
+            raise type(error)(f"Parameters: {key}.{name}: {error}") from None
+    return made
