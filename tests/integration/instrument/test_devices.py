@@ -18,6 +18,9 @@ from helpers.support import free_port
 
 TRIGGERS, PERIOD = 30, 71_428_571
 
+# On a busy machine it takes a minute until the servers of a run are there.
+pytestmark = pytest.mark.timeout(300)
+
 RETRIED = """
 import runpy
 
@@ -93,8 +96,8 @@ class Played:
     stdout: str
 
 
-def play(folder, broker, name, script_of, tail=""):
-    """Play all scripts at 14 Hz."""
+def play(folder, broker, name, script_of, tail="", only=()):
+    """Play all scripts at 14 Hz, or some of them."""
     topic = f"devices-{name}-{free_port()}"
     with h5py.File(folder / "recorded.nxs", "w") as file:
         file["entry/T/value"], file["entry/T/time"] = [1.5, 2.5, 4.5], [0.0, 0.2, 0.7]
@@ -108,6 +111,8 @@ def play(folder, broker, name, script_of, tail=""):
         "players:",
     ]
     for player, parameters in players(topic, "recorded.nxs").items():
+        if only and player not in only:
+            continue
         lines += [f"  {player}:", f"    script: {script_of(player)}", "    data_path: [.]"]
         lines += [f"    parameters: {json.dumps(parameters)}", *([f"    {tail}"] if tail else [])]
     scenario = folder / "devices.yaml"
@@ -167,6 +172,26 @@ def records(played, broker, topic):
     return found
 
 
+def test_a_constant_is_repeated_as_the_forwarder_does(whole, broker):
+    sent = [record for record in records(whole, broker, "logs") if record[0] == "constant"]
+    assert len({value for _, value, _ in sent}) == 1
+    assert deserialise_f144(sent[0][1]).value == 3
+    stamps = np.array([stamp for *_, stamp in sent])
+    assert np.diff(stamps) == pytest.approx(500, abs=1)
+    assert stamps[0] == deserialise_f144(sent[0][1]).timestamp_unix_ns // 1_000_000
+
+
+def test_top_dead_centre_follows_the_pulses(whole, broker):
+    times = [
+        deserialise_tdct(value).timestamps
+        for key, value, _ in records(whole, broker, "choppers")
+        if key == "c1" and value[4:8] == b"tdct"
+    ]
+    assert [len(passed) for passed in times] == [1] * TRIGGERS
+    passed = np.concatenate(times).astype(np.int64)
+    assert np.diff(passed) == pytest.approx(PERIOD, abs=1000)
+
+
 def test_all_that_is_sent_is_noted_and_found(whole, retried):
     for played in (whole, retried):
         assert "arrived at Kafka and in the files" in played.stdout
@@ -184,32 +209,12 @@ def test_two_runs_with_one_seed_have_the_same_data_also_where_triggers_are_sent_
 
 
 def test_what_is_damaged_is_found(broker, tmp_path):
-    played = play(tmp_path, broker.address, "damaged", "instrument/{}.py".format)
-    for player, path in {"motion": "x/value", "choppers": "c2/top_dead_center/time"}.items():
+    damage = {"motion": "x/value", "choppers": "c1/top_dead_center/time"}
+    played = play(tmp_path, broker.address, "damaged", "instrument/{}.py".format, only=damage)
+    for player, path in damage.items():
         with h5py.File(played.files[player], "r+") as data:
             data[f"entry/instrument/{path}"][3] += 1
     checked = played.command.run("check-data")
     assert checked.returncode == 1
-    print(checked.stdout)
-    for player in ("motion", "choppers"):
-        assert player in checked.stdout
-
-
-def test_a_constant_is_repeated_as_the_forwarder_does(whole, broker):
-    sent = [record for record in records(whole, broker, "logs") if record[0] == "constant"]
-    assert len({value for _, value, _ in sent}) == 1
-    assert deserialise_f144(sent[0][1]).value == 3
-    stamps = np.array([stamp for *_, stamp in sent])
-    assert np.diff(stamps) == pytest.approx(500, abs=1)
-    assert stamps[0] == deserialise_f144(sent[0][1]).timestamp_unix_ns // 1_000_000
-
-
-def test_top_dead_centre_follows_the_pulses(whole, broker):
-    times = [
-        deserialise_tdct(value).timestamps
-        for key, value, _ in records(whole, broker, "choppers")
-        if key == "c1" and value[4:8] == b"tdct"
-    ]
-    assert [len(passed) for passed in times] == [1] * TRIGGERS
-    passed = np.concatenate(times)
-    assert np.diff(passed) == pytest.approx(PERIOD, abs=1000)
+    for player, trigger in {"motion, x": 12, "choppers, c1": 4}.items():
+        assert f"Player {player} in its files: 1 message is missing: trigger {trigger}, " in checked.stdout
