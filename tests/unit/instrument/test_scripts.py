@@ -152,13 +152,13 @@ def test_a_value_that_does_not_change_keeps_its_time_also_after_a_pause():
 
 def test_alarms_and_connection_follow_their_program():
     log = LOG | {"signal": "ramp", "low": 0, "high": 10, "duration": 1, "period": 0.1, "alarms": True}
-    program = [[8, "DISCONNECTED"], [12, "CONNECTED"]]
+    program = [[8, "DISCONNECTED"], [10, "REMOTE_ERROR"], [12, "CONNECTED"]]
     told = {"logs": {"T": log | {"limits": [0.5, 7.5], "connection": program}}}
     sent = act("logs", range(1, 29), told)
     alarms = [(trigger, *given) for method, _, trigger, given, _ in sent if method == "alarm"]
     assert alarms == [(1, "MINOR", "LOW"), (2, "OK", "NO_ALARM"), (12, "MINOR", "HIGH")]
     states = [(trigger, *given) for method, _, trigger, given, _ in sent if method == "connection"]
-    assert states == [(1, "CONNECTED"), (8, "DISCONNECTED"), (12, "CONNECTED")]
+    assert states == [(1, "CONNECTED"), (8, "DISCONNECTED"), (10, "REMOTE_ERROR"), (12, "CONNECTED")]
     values = [given[0] for method, _, trigger, given, _ in sent if method == "series"]
     assert values[:9] == pytest.approx([0, 1, 2, 3, 4, 4, 4, 4, 8], abs=0.01)
 

@@ -15,6 +15,9 @@ from donki.sources import Log, RampSignal, Reading, Signal, Sine, Steps, Walk, a
 
 CONNECTED = "CONNECTED"
 
+_NEVER = 1 << 62
+"""In ns: after any run."""
+
 
 class PlayedLog:
     """A log, its alarms and its connection.
@@ -88,16 +91,22 @@ class PlayedLog:
 
     def _as_log(self, period: int) -> Log:
         asked = self._asked
-        outages: list[tuple[int, int]] = []
-        for number, status in self._program().items():
-            begin = begin_of(number, period)
-            if outages and outages[-1][1] > begin:
-                outages[-1] = outages[-1][0], begin
-            if status != CONNECTED:
-                outages.append((begin, 1 << 62))
         default = 1.0 if asked.signal == "noise" else 0.0
         noise = default if asked.noise is None else asked.noise
-        return Log(self._signal, in_ns(asked.period), noise, self._rng, outages)
+        return Log(self._signal, in_ns(asked.period), noise, self._rng, self._outages(period))
+
+    def _outages(self, period: int) -> list[tuple[int, int]]:
+        """Return from when to when it is not connected, in ns since the beginning of the run."""
+        found: list[tuple[int, int]] = []
+        lost: int | None = None
+        for number, status in self._program().items():
+            time = begin_of(number, period)
+            if status != CONNECTED:
+                lost = time if lost is None else lost
+            elif lost is not None:
+                found.append((lost, time))
+                lost = None
+        return found if lost is None else [*found, (lost, _NEVER)]
 
     def _as_signal(self, name: str, player: Player) -> Signal:
         asked = self._asked
