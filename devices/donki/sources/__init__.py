@@ -6,8 +6,8 @@ events of one pulse after another::
     panel = HistogramSource(read_mcstas("tof.dat"), pixels=read_mcstas("psd.dat"))
     time_of_flight, pixel_id = panel.sample(rng, events=12_000)
 
-A `PowderSource` draws them from what is known of an instrument and its sample. A replay returns those of a
-NeXus file or of recorded Kafka topics, pulse by pulse::
+A `PowderSource` or a `SmallAngleSource` draws them from what is known of an instrument and its sample. A
+replay returns those of a NeXus file or of recorded Kafka topics, pulse by pulse::
 
     replay = NexusReplay("run.nxs", loop=True)
     time_of_flight, pixel_id, offset = replay.pulse(trigger)
@@ -44,11 +44,16 @@ from donki.sources.slow_control.walk import Walk
 from donki.sources.synthetic.bank import Bank
 from donki.sources.synthetic.beam import Beam
 from donki.sources.synthetic.diffraction_image import DiffractionImage
+from donki.sources.synthetic.direct_beam import DirectBeamSource
+from donki.sources.synthetic.elastic import ElasticSource
 from donki.sources.synthetic.peaks import Peaks
+from donki.sources.synthetic.pixels import Pixels
 from donki.sources.synthetic.powder import PowderSource
 from donki.sources.synthetic.ramp import Ramp
+from donki.sources.synthetic.small_angle import FormFactor, Guinier, PowerLaw, SmallAngleSource, Sphere
 from donki.sources.synthetic.spot_image import SpotImage
 from donki.sources.synthetic.trace import PulseTrace
+from donki.sources.synthetic.white_beam import FlatSource, WhiteBeamSource
 
 __all__ = [
     "SECOND",
@@ -59,11 +64,16 @@ __all__ = [
     "Chopper",
     "Command",
     "DiffractionImage",
+    "DirectBeamSource",
     "DrawnSource",
+    "ElasticSource",
     "EventList",
     "EventListSource",
     "Events",
+    "FlatSource",
+    "FormFactor",
     "Geometry",
+    "Guinier",
     "HistogramSource",
     "Log",
     "Message",
@@ -72,7 +82,9 @@ __all__ = [
     "NexusReplay",
     "Panel",
     "Peaks",
+    "Pixels",
     "PowderSource",
+    "PowerLaw",
     "Pulse",
     "PulseTrace",
     "Ramp",
@@ -81,11 +93,14 @@ __all__ = [
     "Recording",
     "Signal",
     "Sine",
+    "SmallAngleSource",
     "Source",
+    "Sphere",
     "SpotImage",
     "Steps",
     "TopicReplay",
     "Walk",
+    "WhiteBeamSource",
     "alarm_changes",
     "read_mcpl",
     "read_mcstas",

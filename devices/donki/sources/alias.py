@@ -88,6 +88,56 @@ class AliasTable:
         return values[self._outcome]
 
 
+class AliasRows:
+    """As many distributions of the outcomes 0 … n-1 as there are rows of weights, for draws from any of them.
+
+    As `AliasTable`, with probabilities to 2^-16 of 1 / n: what the random numbers of 24 bits leave of a few
+    hundred outcomes.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (rows, n)
+        finite, not negative; of a row that is all zero nothing may be drawn
+    """
+
+    def __init__(self, weights: NDArray[np.float64]) -> None:
+        self.rows, self._n = weights.shape
+        own = np.ones(weights.shape, np.float32)
+        partner = np.tile(np.arange(self._n, dtype=np.int32), (self.rows, 1))
+        for row, of in enumerate(weights):
+            if (total := of.sum()) > 0:
+                _share_cells(of * (self._n / total), own[row], partner[row])
+        self._own, self._partner = own.ravel(), partner.ravel()
+
+    def draw(self, rng: np.random.Generator, row: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return an outcome of each of the rows that are named, independent of each other."""
+        inside = rng.random(len(row), dtype=np.float32)
+        inside *= self._n
+        outcome = inside.astype(np.int32)
+        inside -= outcome
+        cell = row * np.int32(self._n)
+        cell += outcome
+        np.copyto(outcome, self._partner.take(cell), where=inside >= self._own.take(cell))
+        return outcome
+
+
+def _share_cells(share: NDArray[np.float64], own: NDArray[np.float32], partner: NDArray[np.int32]) -> None:
+    """Set what each of n cells keeps for its own outcome, and whose the rest is; shares sum to n."""
+    light, heavy = np.flatnonzero(share < 1), np.flatnonzero(share >= 1)
+    if not len(light) or not len(heavy):
+        return
+    lacking = np.concatenate([[0.0], np.cumsum(1 - share[light])])
+    to_spare = np.cumsum(share[heavy] - 1)
+    # Rounding leaves the last of them a little more or less than is lacking.
+    to_spare[-1] = max(to_spare[-1], lacking[-1])
+    turn = np.minimum(np.searchsorted(to_spare, lacking[:-1], side="right"), len(heavy) - 1)
+    partner[light] = heavy[turn]
+    partner[heavy] = np.append(heavy[1:], heavy[-1])
+    own[light] = share[light]
+    given = lacking[np.searchsorted(lacking[:-1], to_spare, side="left")]
+    own[heavy] = np.clip(1 + to_spare - given, 0, 1)
+
+
 def _check(weights: NDArray[np.float64], name: str) -> None:
     for refused, what in ((~np.isfinite(weights), "not finite"), (weights < 0, "negative")):
         if refused.any():

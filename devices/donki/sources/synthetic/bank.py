@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError
-from donki.sources.geometry import Geometry, pixel_numbers
-from donki.sources.number_checks import LONGEST, check_length, check_pixel_numbers, check_pixels
+from donki.sources.geometry import pixel_numbers
+from donki.sources.number_checks import check_length, check_pixels
+from donki.sources.synthetic.pixels import Pixels
 
 
 @dataclass(frozen=True)
-class Bank:
-    """Pixels in rows and columns, at places known from the sample.
+class Bank(Pixels):
+    """Pixels in rows and columns.
 
-    The sample is at the origin, the beam runs along z, y is up and x to the left of the beam, as in McStas
-    and NeXus. Pixels are numbered ``first_pixel + row * columns + column``, row 0 the lowest, the column
-    rising with the scattering angle.
+    They are numbered ``first_pixel + row * columns + column``, row 0 the lowest, the column rising with the
+    scattering angle.
 
     Attributes
     ----------
@@ -29,22 +29,15 @@ class Bank:
     first_pixel : int
     """
 
+    detector_number: NDArray[np.int32] = field(init=False, repr=False)
     positions: NDArray[np.float64]
     solid_angle: NDArray[np.float64]
     first_pixel: int = 1
 
     def __post_init__(self) -> None:
-        if self.positions.shape != (*self.solid_angle.shape, 3):
-            raise InputError(
-                f"a bank has a place x, y, z and a solid angle of each pixel: shapes {self.positions.shape},"
-                f" {self.solid_angle.shape}"
-            )
-        # Not a number compares false.
-        if not (np.all(np.abs(self.positions) <= LONGEST) and np.all(self.solid_angle >= 0)):
-            raise InputError("a bank's positions are in m, its solid angles in sr, not below 0")
-        if not np.all(self.solid_angle <= 4 * np.pi):
-            raise InputError("a bank's solid angles are at most 4 π sr each")
-        check_pixel_numbers(self.first_pixel, self.solid_angle.size)
+        numbers = pixel_numbers(self.first_pixel, self.solid_angle.shape)
+        object.__setattr__(self, "detector_number", numbers)
+        super().__post_init__()
 
     @classmethod
     def flat(
@@ -125,29 +118,6 @@ class Bank:
         positions[..., 1] = _middles(height, rows)[:, None]
         area = radius * (end - begin) * height / (columns * rows)
         return cls(positions, _solid_angle(positions, area, radius), first_pixel)
-
-    @property
-    def geometry(self) -> Geometry:
-        """The pixels and their places seen from the sample, for the settings of ``player.events``."""
-        x, y, z = np.moveaxis(self.positions, -1, 0)
-        return Geometry(
-            detector_number=pixel_numbers(self.first_pixel, x.shape),
-            x_pixel_offset=x,
-            y_pixel_offset=y,
-            z_pixel_offset=z,
-            unit="m",
-        )
-
-    @property
-    def distance(self) -> NDArray[np.float64]:
-        """From the sample to each pixel in m, shape (rows, columns)."""
-        distance: NDArray[np.float64] = np.sqrt((self.positions**2).sum(axis=-1))
-        return distance
-
-    @property
-    def two_theta(self) -> NDArray[np.float64]:
-        """Scattering angle of each pixel in rad, shape (rows, columns)."""
-        return np.arctan2(np.hypot(self.positions[..., 0], self.positions[..., 1]), self.positions[..., 2])
 
 
 def _middles(length: float, parts: int) -> NDArray[np.float64]:

@@ -12,9 +12,9 @@ from donki.sources.alias import AliasTable
 from donki.sources.drawn_source import DrawnSource
 from donki.sources.events import MAX_TIME_OF_FLIGHT, Events
 from donki.sources.neutron import wavelength_to_time
-from donki.sources.synthetic.bank import Bank
 from donki.sources.synthetic.beam import Beam
 from donki.sources.synthetic.peaks import Peaks
+from donki.sources.synthetic.pixels import Pixels
 
 # A peak is drawn as a histogram of its Gaussian, the background as one of the flux: as many cells in all as
 # stay in a core's cache.
@@ -32,13 +32,14 @@ class PowderSource(DrawnSource):
     and the Lorentz factor of time-of-flight diffraction, d⁴ sin θ [Larson2004]_. Background is the same in
     all directions and has the spectrum of the flux.
 
-    The weights are taken at the mean angle of each of up to 64 groups of pixels of like angle, and for the
-    temperature of the peaks; times are those of each pixel, to 2^-24 of themselves (4 ns in 70 ms). Events
-    come in no order.
+    The weights are taken at the mean angle of each of up to 64 groups of pixels of like angle, which share
+    their group's events alike, and for the temperature of the peaks; times are those of each pixel, to 2^-24
+    of themselves (4 ns in 70 ms). Events come in no order.
 
     Parameters
     ----------
-    bank : Bank
+    bank : Pixels
+        a `Bank`, or pixels wherever they are
     beam : Beam
     peaks : Peaks
     resolution : float
@@ -65,7 +66,7 @@ class PowderSource(DrawnSource):
     """
 
     def __init__(
-        self, bank: Bank, beam: Beam, peaks: Peaks, *, resolution: float = 2e-3, background: float = 0.2
+        self, bank: Pixels, beam: Beam, peaks: Peaks, *, resolution: float = 2e-3, background: float = 0.2
     ) -> None:
         if not (0 < resolution < 0.1 and 0 <= background <= 1):
             raise InputError(
@@ -84,7 +85,7 @@ class PowderSource(DrawnSource):
                 f"neutrons of {beam.band[1]:g} Å come {latest * 1e-9:g} s after the pulse, an event holds"
                 " 2.147 s at most: narrow the band or shorten the flight path"
             )
-        self._pixel = (bank.first_pixel + order).astype(np.int32)
+        self._pixel = bank.detector_number.ravel()[order]
         self._per_d = per_wavelength * 2 * np.sin(theta)
         self._per_wavelength = per_wavelength
 
