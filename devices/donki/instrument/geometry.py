@@ -136,6 +136,18 @@ def flight_path(component: Group, assumed: list[str] | None = None) -> float:
     return length
 
 
+def pixel_numbers_of(component: Group) -> NDArray[np.int64] | None:
+    """Return the numbers of the pixels of a component, of any shape; None where it has none of its own.
+
+    Raises
+    ------
+    SourceError
+        when they are no numbers of pixels
+    """
+    field = _number_field(component)
+    return None if field is None else _whole(field)
+
+
 def sample_position(component: Group, assumed: list[str]) -> NDArray[np.float64]:
     """Return where the sample is in the description's coordinates, in m; without one, the origin."""
     sample = _named(component, "NXsample", "sample")

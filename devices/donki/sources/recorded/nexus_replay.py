@@ -48,6 +48,11 @@ class NexusReplay(Replay):
     log : logging.Logger
         is told what was skipped: ``player.log``
 
+    Attributes
+    ----------
+    events : int
+        how many events the pulses have in all, damaged ones too
+
     Raises
     ------
     SourceError
@@ -80,6 +85,7 @@ class NexusReplay(Replay):
             found = EventGroup(self._path, self._find(group), stated)
             self._columns = EventColumns(found, damage)
             timeline = self._timeline_of(found, damage, loop)
+            self.events = sum(end - begin for begin, end in self._ranges(np.sort(self._rows)))
             super().__init__(found.name, timeline, damage)
         except DonkiError:
             self._file.close()
