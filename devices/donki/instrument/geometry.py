@@ -19,6 +19,8 @@ from donki.instrument.transformations import is_placed, pose
 from donki.sources import Pixels
 
 _NUMBERS = ("detector_number", "pixel_id", "spectrum_index")
+_HOLDS_PARTS = ("NXdetector", "NXdetector_group", "")
+_PARTS = ("NXdetector", "NXdetector_module", "")
 _HIGHEST = np.iinfo(np.int32).max
 
 
@@ -181,20 +183,13 @@ def _parts(detector: Group) -> list[Group]:
     shape = shape_of(detector)
     if _number_field(detector) is not None or (shape is not None and "detector_faces" in shape.datasets):
         return [detector]
-    parts = [
-        group
-        for group in detector.groups.values()
-        if _number_field(group) is not None and not _is_shape(group)
-    ]
+    groups = detector.groups.values() if detector.nx_class in _HOLDS_PARTS else ()
+    parts = [group for group in groups if group.nx_class in _PARTS and _number_field(group) is not None]
     if not parts:
         raise SourceError(
             f"{detector.path}: has no {' or '.join(_NUMBERS)}, so that it has no pixels to send"
         )
     return parts
-
-
-def _is_shape(group: Group) -> bool:
-    return group.nx_class in ("NXoff_geometry", "NXcylindrical_geometry")
 
 
 def _number_field(group: Group) -> Dataset | None:
