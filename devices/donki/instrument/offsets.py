@@ -35,7 +35,7 @@ def offsets_of(detector: Group, shape: tuple[int, ...], assumed: list[str]) -> N
 
     Returns
     -------
-    ndarray of float64, shape (*shape, 3)
+    ndarray of float64, that shape and 3 places
         in m
 
     Raises
@@ -55,7 +55,7 @@ def offsets_of(detector: Group, shape: tuple[int, ...], assumed: list[str]) -> N
 def offsets_of_axes(
     detector: Group, told: dict[str, NDArray[np.float64]], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Return offsets in m, of whatever dimension each was told, by pixel: shape (*shape, 3)."""
+    """Return offsets in m, of whatever dimension each was told, by pixel: that shape and 3 places."""
     whole = np.zeros((*shape, 3))
     for name, values in told.items():
         whole[..., NAMES.index(name)] = _by_pixel(detector, name, values, shape)

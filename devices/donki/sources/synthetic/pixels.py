@@ -25,9 +25,9 @@ class Pixels:
     ----------
     detector_number : ndarray of int32, any shape
         of each pixel; no two are alike, and there may be gaps
-    positions : ndarray of float64, shape (*shape, 3)
+    positions : ndarray of float64, that shape and 3 places
         the middle of each pixel in m
-    solid_angle : ndarray of float64, shape as detector_number
+    solid_angle : ndarray of float64, that shape
         of each pixel seen from the sample, sr
 
     Raises
