@@ -48,11 +48,11 @@ def offsets_of(detector: Group, shape: tuple[int, ...], assumed: list[str]) -> N
     if len(shape) == 1 and len(flat) > 1 and shape[0] not in flat and np.prod(flat) == shape[0]:
         # Numbered one after the other, x the fastest, and each offset along an axis of its own.
         inner = tuple(told[name].size for name in reversed(NAMES) if name in told and told[name].size > 1)
-        return offsets_of_axes(detector, told, inner).reshape(*shape, 3)
-    return offsets_of_axes(detector, told, shape)
+        return _by_axes(detector, told, inner).reshape(*shape, 3)
+    return _by_axes(detector, told, shape)
 
 
-def offsets_of_axes(
+def _by_axes(
     detector: Group, told: dict[str, NDArray[np.float64]], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
     """Return offsets in m, of whatever dimension each was told, by pixel: that shape and 3 places."""

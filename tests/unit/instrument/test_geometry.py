@@ -232,6 +232,18 @@ def test_distances_are_those_along_the_beam(tmp_path):
             position_of(root.find("/entry/instrument/nowhere"))
 
 
+def test_sample_and_source_are_known_by_their_names_where_they_have_no_class(tmp_path):
+    path = tmp_path / "made.nxs"
+    with instrument(path, source=-12.0) as made:
+        panel(made, "bank")
+        sample = made.parent["sample"]
+        del sample["depends_on"], sample.attrs["NX_class"], made["source"].attrs["NX_class"]
+        place(sample, ("translation", 1, "m", (0, 0, 1)))
+    np.testing.assert_allclose(positions(path)[..., 2], 4)
+    with opened(path, BANK) as bank:
+        assert flight_path(bank) == pytest.approx(13)
+
+
 @pytest.mark.parametrize(
     ("distance", "nx_class"), [(-30.0, "NXsource"), (30.0, "NXsource"), (30.0, "NXmoderator")]
 )

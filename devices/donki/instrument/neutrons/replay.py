@@ -29,6 +29,7 @@ class ScaledReplay:
 
     def __init__(self, replay: NexusReplay) -> None:
         if not replay.events:
+            replay.close()
             raise SourceError(f"{replay.name}: holds no events to replay; state other physics: kind")
         self._replay = replay
 
