@@ -128,6 +128,8 @@ def test_a_replay_is_as_it_was_recorded_unless_a_rate_is_stated(folder):
     np.testing.assert_array_equal(pulses[0][1], 1001 + np.arange(24))
     nothing = detector(folder, 3, of="side", physics={"kind": "replay"}, rate=0)
     assert [len(time) for time, _ in nothing] == [0, 0, 0]
+    with pytest.raises(InputError, match="events in a pulse are too many"):
+        detector(folder, 1, of="side", physics={"kind": "replay"}, rate=1e12)
     # 16 events a pulse on average are 224/s.
     twice = detector(folder, 2, of="side", physics={"kind": "replay"}, rate=32e9 / PERIOD)
     np.testing.assert_array_equal(twice[0][1], np.repeat(1001 + np.arange(24), 2))

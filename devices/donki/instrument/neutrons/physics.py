@@ -15,7 +15,6 @@ from donki.instrument.parameters import physics
 from donki.sources import (
     Beam,
     DirectBeamSource,
-    DrawnSource,
     EventList,
     EventListSource,
     Events,
@@ -52,13 +51,13 @@ class Simulated:
         return self.source.sample(rng, rate=mean * self.share)
 
 
-def simulated(asked: Any, pixels: Pixels, beam: Beam, data_file: DataFile) -> Simulated:
+def simulated(asked: physics.Simulation, pixels: Pixels, beam: Beam, data_file: DataFile) -> Simulated:
     """Return what draws the events of a detector.
 
     Parameters
     ----------
     asked
-        the Parameter ``physics``, of any kind but replay
+        the Parameter ``physics``
     pixels
         of the detector
     beam
@@ -104,7 +103,7 @@ def _mcstas(asked: physics.McStas, pixels: Pixels, beam: Beam, data_file: DataFi
     is_mcpl = path.name.removesuffix(".gz").endswith(".mcpl")
     found = _mcpl(path, asked) if is_mcpl else read_mcstas(path, asked.monitor)
     first = int(pixels.detector_number.min()) if asked.first_pixel is None else asked.first_pixel
-    source: DrawnSource
+    source: EventListSource | HistogramSource
     if isinstance(found, EventList):
         panel = None if asked.panel is None else Panel(*asked.panel, first_pixel=first)
         source = EventListSource(found, panel)
@@ -128,7 +127,7 @@ def _mcpl(path: Path, asked: physics.McStas) -> Monitor | EventList:
     return read_mcpl(path, columns)
 
 
-def _check_pixels(source: EventListSource | HistogramSource | Any, pixels: Pixels, path: Path) -> None:
+def _check_pixels(source: EventListSource | HistogramSource, pixels: Pixels, path: Path) -> None:
     """Refuse a file with pixels that the detector does not have."""
     foreign = np.setdiff1d(source.geometry["detector_number"], pixels.detector_number)
     if foreign.size:

@@ -11,6 +11,7 @@ from donki.errors import InputError, SourceError
 from donki.instrument.nodes import Group
 from donki.instrument.parameters.physics import Replay
 from donki.sources import Events, NexusReplay
+from donki.sources.events import MAX_EVENTS
 
 
 class ScaledReplay:
@@ -45,11 +46,23 @@ class ScaledReplay:
         mean
             events in a pulse, on average of all; each event comes so many times, in their order, and where
             that is no whole number, the rest is the chance of one time more. None: as they were recorded
+
+        Raises
+        ------
+        InputError
+            when that is more than a pulse can have
+        SourceError
+            when they cannot be read
         """
         time, pixel, _ = self._replay.pulse(trigger)
         times = 1.0 if mean is None else mean * len(self._replay) / self._replay.events
         if times == 1:
             return Events(time, pixel)
+        if times * len(time) > MAX_EVENTS:
+            raise InputError(
+                f"{self._replay.name}: {times * len(time):.3g} events in a pulse are too many, it has"
+                f" {MAX_EVENTS} at most: state a lower rate"
+            )
         whole = int(times)
         repeats = whole + (rng.random(len(time)) < times - whole)
         return Events(np.repeat(time, repeats), np.repeat(pixel, repeats))

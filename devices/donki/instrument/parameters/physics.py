@@ -83,7 +83,7 @@ class McStas(Section):
     monitor: str | None = None
     "Which monitor, where the file holds several."
     pixels: str | None = None
-    "A second file, whose histogram gives the pixels, where the first has times alone."
+    "A second file, whose histogram gives the pixels where the first has times alone; else all are on one."
     flight_path: Positive | None = None
     "To the detector in m, where the file has wavelengths or energies; without it that of the description."
     panel: tuple[Positive, Positive, Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
@@ -104,7 +104,7 @@ class Replay(Section):
     "What becomes of damaged events."
 
 
-Physics = Annotated[
-    Powder | SmallAngle | Direct | Flat | McStas | Replay,
-    Field(discriminator="kind"),
-]
+Simulation = Powder | SmallAngle | Direct | Flat | McStas
+"""What is drawn, not replayed."""
+
+Physics = Annotated[Simulation | Replay, Field(discriminator="kind")]
