@@ -13,7 +13,7 @@ rate
     events/s; 10,000, and for a replay as many as were recorded
 beam
     ``flight_path`` to the sample in m (that of the description), ``band``: the shortest and the longest
-    wavelength in Å (from 1 Å on what fits between two pulses of 14 Hz), ``moderator`` in K (50)
+    wavelength in Å (from 1 Å on what fits between two pulses of 14 Hz, to 20), ``moderator`` in K (50)
 physics
     ``kind``, and what belongs to it:
 

@@ -12,7 +12,7 @@ from donki.sources import Beam
 from donki.sources.neutron import wavelength_to_time
 from donki.sources.recorded.timeline import ESS_PERIOD
 
-_SHORTEST = 1.0  # Å
+_SHORTEST, _LONGEST = 1.0, 20.0  # Å
 
 
 def beam_of(asked: BeamParameters, component: Group, assumed: list[str]) -> Beam:
@@ -39,7 +39,7 @@ def beam_of(asked: BeamParameters, component: Group, assumed: list[str]) -> Beam
 
 
 def natural_band(length: float) -> tuple[float, float]:
-    """Return the band in Å, from 1 Å on, of which the slowest arrive a pulse later than the fastest.
+    """Return the band in Å, from 1 Å to 20 Å at most, whose slowest arrive a pulse later than the fastest.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def natural_band(length: float) -> tuple[float, float]:
         of the flight path in m
     """
     per_wavelength = float(wavelength_to_time(np.ones(1), length)[0])
-    return _SHORTEST, round(_SHORTEST + ESS_PERIOD * 1e-9 / per_wavelength, 2)
+    return _SHORTEST, round(min(_SHORTEST + ESS_PERIOD * 1e-9 / per_wavelength, _LONGEST), 2)
 
 
 def frame_length(trigger: Trigger) -> int:

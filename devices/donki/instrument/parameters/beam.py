@@ -15,6 +15,6 @@ class BeamParameters(Section):
     flight_path: Annotated[float, Field(gt=0)] | None = None
     "From the moderator to the sample, in m; without it that of the description."
     band: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
-    "The shortest and the longest wavelength, in Å; without it from 1 Å on what fits between pulses of 14 Hz."
+    "The shortest and the longest wavelength, in Å; without it 1 Å to what 14 Hz leaves apart, or 20."
     moderator: Annotated[float, Field(gt=0)] = 50.0
     "The temperature of the moderator in K, which the spectrum goes by."
