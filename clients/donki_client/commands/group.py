@@ -9,7 +9,7 @@ import click
 #: The commands in the order in which one meets them, by heading: where a command is registered.
 SECTIONS = {
     "Begin": ("demo", "director", "player", "broker"),
-    "Play": ("run", "check", "shell", "panel"),
+    "Play": ("instrument", "run", "check", "shell", "panel"),
     "Look at what was played": ("report", "check-data", "rewrite"),
     "Kafka topics": ("record", "replay"),
 }

@@ -15,7 +15,8 @@ from donki.hdf5 import check_size, plain_value, reading
 from donki.instrument.nodes import Dataset, Group, StreamModule, links_to_nowhere
 from donki.texts import decoded
 
-#: What a file writer puts beside the values of a PV that has alarms, or a state of its connection.
+#: What a file writer puts beside the values of a PV that has alarms, or a state of its connection; it makes
+#: the data sets of all, so that only those with values tell of a stream.
 _BESIDE = {"al00": "alarm_severity", "ep01": "connection_status"}
 
 
@@ -86,7 +87,11 @@ class Hdf5Group(Group):
     def child_names(self) -> Sequence[str]:
         """See `Group`."""
         with reading(self._file, self.path):
-            return tuple(self._item)
+            # h5py has names that are no UTF-8 as bytes.
+            return tuple(
+                name.decode(errors="surrogateescape") if isinstance(name, bytes) else name
+                for name in self._item
+            )
 
     def child(self, name: str) -> Group | Dataset | str | None:
         """See `Group`."""
@@ -103,7 +108,7 @@ class Hdf5Group(Group):
                 return decoded(links.get_val(raw))
             if kind != h5py.h5l.TYPE_HARD:  # what is in other files is not read
                 return None
-            item = self._item[name]
+            item = self._item[raw]
             if isinstance(item, h5py.Group):
                 return Hdf5Group(self._file, path, item, self.root)
             return Hdf5Dataset(self._file, path, item) if isinstance(item, h5py.Dataset) else None
@@ -132,7 +137,8 @@ class Hdf5Group(Group):
         module = said["writer_module"] or self._guessed()
         yield StreamModule(module, said["topic"], said["source"], {**said, **self._value()})
         for beside, field in _BESIDE.items():
-            if field in self.child_names and beside != module:
+            found = self.datasets.get(field)
+            if beside != module and found is not None and 0 not in found.shape:
                 yield StreamModule(beside, said["topic"], said["source"], {**said, "writer_module": beside})
 
     def _guessed(self) -> str:

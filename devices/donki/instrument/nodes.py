@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -79,6 +80,11 @@ class Dataset(ABC):
         """
 
     @property
+    def size(self) -> int:
+        """How many values it has."""
+        return math.prod(self.shape)
+
+    @property
     def units(self) -> str | None:
         """The attribute ``units``; None where there is none, or it is empty."""
         return _text(self.attributes.get("units")) or None
@@ -143,6 +149,14 @@ class Group(ABC):
     def nx_class(self) -> str:
         """Its class in NeXus; empty where it has none."""
         return _text(self.attributes.get("NX_class"))
+
+    def above(self) -> Iterator[Group]:
+        """Yield the groups that this one is in by its path, the nearest first, the root last."""
+        path = self.path
+        while path != "/":
+            path = posixpath.dirname(path)
+            if isinstance(group := self.root.find(path), Group):
+                yield group
 
     def find(self, path: str) -> Group | Dataset | None:
         """Return what a path leads to; None where there is nothing, or links lead round in a circle.

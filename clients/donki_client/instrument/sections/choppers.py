@@ -1,0 +1,125 @@
+"""One Player for all choppers: what belongs to one is known by the name of its group, or of its PV."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from donki.instrument.nodes import Group
+from donki_client.instrument.declared import Declared
+from donki_client.instrument.names import short_names
+from donki_client.instrument.planned import Instrument, Planned
+from donki_client.instrument.values import number_in, settings, units_of
+
+SCRIPT = "instrument/choppers.py"
+CLASSES = ("NXdisk_chopper", "NXchopper", "NXfermi_chopper")
+
+#: Where a stream belongs: the key of the chopper's settings and the key in it, by the name of its group or by
+#: the end of its PV (those of the ESS's choppers: Spd_R, ChopDly-S and so on).
+ROLES = {
+    ("speed", "source"): re.compile(r"/(rotation_speed|speed)$|:Spd_R$"),
+    ("speed", "set_point_source"): re.compile(r"/(rotation_speed|speed)_?(set_?point|target)$|:Spd_S$"),
+    ("phase", "source"): re.compile(r"/phase$|:(Phs|Pha)(_R|-R)?$"),
+    ("phase", "set_point_source"): re.compile(r"/phase_?(set_?point|target)$|:(Phs|Pha)(_S|-S)$"),
+    ("delay", "source"): re.compile(r"/(delay|total_delay)$|:TotDly$"),
+    ("delay", "set_point_source"): re.compile(r"/(experiment_delay|delay_?set_?point)$|:ChopDly-S$"),
+}
+
+#: The frequency of the ESS's source in Hz: that of a chopper of which the description has none.
+SOURCE_FREQUENCY = 14.0
+_HERTZ = {"hz": 1.0, "1/s": 1.0, "s^-1": 1.0, "rpm": 1 / 60, "1/min": 1 / 60}
+_NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
+_DEGREES = {"deg": 1.0, "degree": 1.0, "degrees": 1.0, "rad": 57.29577951308232}
+
+
+def plan(instrument: Instrument) -> Iterator[Planned]:
+    """Yield the Player of the choppers, if there are any; other values of theirs are left to the logs."""
+    groups: dict[str, Group] = {}
+    parts: dict[str, dict[tuple[str, str], Declared]] = {}
+    for declared in instrument.pool.find("f144", "tdct"):
+        chopper = declared.within(CLASSES)
+        if chopper is None and declared.stream.module == "tdct":
+            chopper = declared.parent
+        if chopper is None or (role := _role(declared)) is None:
+            continue
+        groups[chopper.path] = chopper
+        parts.setdefault(chopper.path, {}).setdefault(role, declared)
+    if not groups:
+        return
+    choppers: dict[str, Any] = {}
+    streams: list[Declared] = []
+    for name, (path, group) in zip(short_names(tuple(groups)), groups.items(), strict=True):
+        choppers[name], played = _chopper(group, parts[path])
+        streams += played
+    yield Planned(
+        name="choppers",
+        script=SCRIPT,
+        about=[
+            "Choppers: frequency in Hz, and delay_ns or phase_deg (degrees).",
+            "program: [[1, park], [50, spin], [200, lock], [900, lose_lock]] says from which trigger on",
+        ],
+        parameters={"choppers": choppers},
+        streams=streams,
+    )
+    instrument.pool.take(*streams)
+
+
+def _role(declared: Declared) -> tuple[str, str] | None:
+    if declared.stream.module == "tdct":
+        return "top_dead_centre", "source"
+    # By the group before the PV: the names of PVs differ more.
+    for text in (declared.path, declared.source):
+        for role, pattern in ROLES.items():
+            if pattern.search(text):
+                return role
+    return None
+
+
+def _chopper(
+    group: Group, parts: Mapping[tuple[str, str], Declared]
+) -> tuple[dict[str, Any], list[Declared]]:
+    """Return the settings of a chopper, and its streams that go to one topic, as the script sends them."""
+    logs = {role: parts[role] for role in ROLES if role in parts}
+    topic = next((declared.topic for declared in logs.values()), None)
+    played = [declared for declared in logs.values() if declared.topic == topic]
+    found: dict[str, Any] = {"topic": topic}
+    for (quantity, key), declared in logs.items():
+        if declared in played:
+            found.setdefault(quantity, {})[key] = declared.source
+    if edge := parts.get(("top_dead_centre", "source")):
+        found["top_dead_centre"] = {"topic": edge.topic, "source": edge.source}
+        played.append(edge)
+    speed = _value(group, ("rotation_speed", "rotation_speed_setpoint", "speed"), parts, "speed", _HERTZ)
+    found["frequency"] = speed or SOURCE_FREQUENCY
+    # The two say the same.
+    found["delay_ns"] = _value(group, ("delay", "experiment_delay"), parts, "delay", _NANOSECONDS)
+    if found["delay_ns"] is None:
+        found["phase_deg"] = _value(group, ("phase", "phase_setpoint"), parts, "phase", _DEGREES)
+    return settings(found.items()), played
+
+
+def _value(
+    group: Group,
+    names: tuple[str, ...],
+    parts: Mapping[tuple[str, str], Declared],
+    quantity: str,
+    factors: Mapping[str, float],
+) -> float | None:
+    """Return a value of the file in the unit of the script; None where there is none, or no such unit."""
+    number = number_in(group, *names)
+    units = next(
+        (found for name in names if (found := _units(group, name)) is not None),
+        None,
+    )
+    if units is None and (declared := parts.get((quantity, "source"))):
+        units = units_of(declared.group, declared.config)
+    factor = factors.get((units or "").strip().lower())
+    return None if number is None or factor is None else float(f"{number * factor:.6g}")
+
+
+def _units(group: Group, name: str) -> str | None:
+    found = group.find(name)
+    if isinstance(found, Group):
+        found = found.datasets.get("value")
+    return None if found is None else found.units

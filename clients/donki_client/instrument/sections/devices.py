@@ -1,0 +1,59 @@
+"""Players of area detectors (ad00) and of digitisers (se00)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from donki_client.instrument.declared import Declared
+from donki_client.instrument.names import short_names
+from donki_client.instrument.planned import Instrument, Planned
+from donki_client.instrument.values import dtype_of, settings
+
+IMAGES = "instrument/images.py"
+DIGITISERS = "instrument/digitisers.py"
+
+#: Of images whose description has a placeholder in place of a shape, which is filled in at each start.
+SHAPE = [256, 256]
+
+
+def plan(instrument: Instrument) -> Iterator[Planned]:
+    """Yield the Players of what sends images and of what sends samples, if there are any."""
+    yield from _player(
+        instrument,
+        "ad00",
+        Planned("images", IMAGES, ["Area detectors; pattern: moving, rings or flat"], {}, []),
+    )
+    yield from _player(
+        instrument,
+        "se00",
+        Planned("digitisers", DIGITISERS, ["Digitisers: samples of a waveform at each trigger"], {}, []),
+    )
+
+
+def _player(instrument: Instrument, module: str, like: Planned) -> Iterator[Planned]:
+    streams = instrument.pool.find(module)
+    if not streams:
+        return
+    names = short_names([declared.path for declared in streams])
+    devices = dict(zip(names, map(_settings, streams), strict=True))
+    yield Planned(like.name, like.script, like.about, {like.name: devices}, streams)
+    instrument.pool.take(*streams)
+
+
+def _settings(declared: Declared) -> dict[str, Any]:
+    found: dict[str, Any] = {"topic": declared.topic, "source": declared.source}
+    if declared.stream.module == "ad00":
+        found |= {
+            "shape": _shape(declared.config.get("array_size")),
+            "dtype": dtype_of(declared.config),
+            "pattern": "moving",
+        }
+    return settings(found.items())
+
+
+def _shape(said: object) -> Sequence[int]:
+    """Return rows and columns of an image, if they are known."""
+    if isinstance(said, list) and len(said) == 2 and all(isinstance(size, int) and size > 1 for size in said):
+        return said
+    return SHAPE
