@@ -23,10 +23,10 @@ from donki_client.console.output import Console, printable
 def instrument(file: Path, directory: Path, overwrite: bool) -> None:
     """Make a scenario that plays all streams of an instrument.
 
-    FILE describes the instrument: a NeXus file as ESS file writers leave it, a nexus_structure in JSON, or a
-    bundled one, such as loki.nxs. Each stream that it declares is played by a bundled script: detectors,
-    monitors, choppers, motors, sample environment. What cannot be played is listed with the reason. The
-    scenario is there to be changed; donki check and donki run take it as any other.
+    FILE describes the instrument: a NeXus file as ESS file writers leave it, a nexus_structure in JSON, or
+    the bundled loki_like.nxs. A bundled script plays each stream that it declares: detectors, monitors,
+    choppers, motors, sample environment. What cannot be played is listed with the reason. The scenario is
+    there to be changed; donki check and donki run take it as any other.
     """
     from donki_client.instrument.write import find_description, write_scenario  # noqa: PLC0415
 

@@ -103,7 +103,7 @@ def _show(mapping: Mapping, console: Console) -> None:
     if mapping.players:
         _show_players(mapping, console)
     if mapping.unmapped:
-        console.print(f"{len(mapping.unmapped):,} are not:", style="yellow")
+        console.print(f"Not played: {len(mapping.unmapped):,}", style="yellow")
     for one in mapping.unmapped:
         what = f" ({one.what})" if one.what else ""
         console.print(visible(f"  {one.path}{what}: {one.reason}"), markup=False, soft_wrap=True)
@@ -127,9 +127,9 @@ def _show_players(mapping: Mapping, console: Console) -> None:
     console.print(table)
     streams = [declared for player in mapping.players for declared in player.streams]
     again = sum(len(declared.again) for declared in streams)
-    said = f"{len(streams):,} streams are played"
+    said = f"Streams played: {len(streams):,}"
     if again:
-        said += f"; {again:,} groups declare one of them again"
+        said += f", declared again elsewhere: {again:,}"
     console.print(said, style="bold green")
     for text in dict.fromkeys(text for player in mapping.players for text in player.assumed):
         console.print(visible(text), style="yellow", markup=False, soft_wrap=True)

@@ -18,13 +18,13 @@ FOLDER = shipped_scripts() / "instrument"
 
 @pytest.fixture(scope="module")
 def root():
-    with open_description(FOLDER / "loki.nxs") as found:
+    with open_description(FOLDER / "loki_like.nxs") as found:
         yield found
 
 
 def test_it_is_what_its_script_makes(root, tmp_path):
-    subprocess.run([sys.executable, FOLDER / "make_loki.py", tmp_path], check=True, timeout=60)
-    with open_description(tmp_path / "loki.nxs") as fresh:
+    subprocess.run([sys.executable, FOLDER / "make_loki_like.py", tmp_path], check=True, timeout=60)
+    with open_description(tmp_path / "loki_like.nxs") as fresh:
         made, kept = list(fresh.walk()), list(root.walk())
         assert [group.path for group in made] == [group.path for group in kept]
         for new, old in zip(made, kept, strict=True):
@@ -35,14 +35,14 @@ def test_it_is_what_its_script_makes(root, tmp_path):
 
 
 def test_it_is_small_and_its_pixels_are_many(root):
-    assert (FOLDER / "loki.nxs").stat().st_size < 330_000
+    assert (FOLDER / "loki_like.nxs").stat().st_size < 330_000
     banks = [group for group in root.walk() if group.nx_class == "NXdetector"]
     ids = np.concatenate([bank.datasets["detector_number"].read().ravel() for bank in banks])
     np.testing.assert_array_equal(ids, np.arange(1, 1_605_633))
 
 
 def test_all_of_it_is_played(root):
-    mapping = map_streams(root, "loki.nxs")
+    mapping = map_streams(root, "loki_like.nxs")
     assert not mapping.unmapped
     detectors, others = mapping.players[:9], mapping.players[9:]
     assert [(one.parameters["topic"], one.parameters["source"]) for one in detectors] == [

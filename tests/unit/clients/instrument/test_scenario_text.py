@@ -34,7 +34,7 @@ def read(folder, text):
 
 def test_a_log_is_a_line_and_what_is_longer_is_several(folder):
     long = {f"key_{number}": {"source": "x" * 30} for number in range(5)}
-    text = scenario_text(Mapping("LOKI", [planned({"logs": {"T": LOG, "long": long}})], []), "loki.nxs")
+    text = scenario_text(Mapping("LOKI", [planned({"logs": {"T": LOG, "long": long}})], []), "loki_like.nxs")
     lines = text.splitlines()
     assert "        T: {topic: logs, source: PV, units: K, signal: constant, value: 0.5}" in lines
     assert "          key_0: {source: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}" in lines

@@ -1,8 +1,8 @@
-"""Make the description of an instrument like LoKI beside this file: ``python make_loki.py [FOLDER]``.
+"""Make the description of an instrument like LoKI beside this file: ``python make_loki_like.py [FOLDER]``.
 
-``loki.nxs`` is what an ESS file writer leaves when nothing was sent yet: nine banks of straw tubes with 1.6
-million pixels, 4 monitors, 3 choppers, 8 motors and 60 logs. Topics and sources are those that live reduction
-expects of LoKI; where the pixels are is simplified.
+``loki_like.nxs`` is what an ESS file writer leaves when nothing was sent yet: nine banks of straw tubes with
+1.6 million pixels, 4 monitors, 3 choppers, 8 motors and 60 logs. Topics and sources are those that live
+reduction expects of LoKI; where the pixels are is simplified.
 """
 
 import sys
@@ -200,7 +200,7 @@ def motor(instrument, name, pv, unit, position, low, high, velocity):
     field(found, "velocity", velocity, f"{unit}/s")
 
 
-def write_loki(path):
+def write_description(path):
     with h5py.File(path, "w", libver="latest") as file:
         entry = group_of(file, "entry", "NXentry")
         entry["title"] = "An instrument like LoKI"
@@ -226,4 +226,4 @@ def write_loki(path):
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    write_loki(folder / "loki.nxs")
+    write_description(folder / "loki_like.nxs")
