@@ -28,6 +28,8 @@ ROLES = {
 
 #: The frequency of the ESS's source in Hz: that of a chopper of which the description has none.
 SOURCE_FREQUENCY = 14.0
+#: A chopper below this speed in Hz is parked: it says nothing of the speed at which it is used.
+_PARKED = 0.5
 _HERTZ = {"hz": 1.0, "1/s": 1.0, "s^-1": 1.0, "rpm": 1 / 60, "1/min": 1 / 60}
 _NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 _DEGREES = {"deg": 1.0, "degree": 1.0, "degrees": 1.0, "rad": 57.29577951308232}
@@ -81,7 +83,7 @@ def _chopper(
 ) -> tuple[dict[str, Any], list[Declared]]:
     """Return the settings of a chopper, and its streams that go to one topic, as the script sends them."""
     logs = {role: parts[role] for role in ROLES if role in parts}
-    topic = next((declared.topic for declared in logs.values()), None)
+    topic = next(declared.topic for declared in (*logs.values(), *parts.values()))
     played = [declared for declared in logs.values() if declared.topic == topic]
     found: dict[str, Any] = {"topic": topic}
     for (quantity, key), declared in logs.items():
@@ -90,32 +92,31 @@ def _chopper(
     if edge := parts.get(("top_dead_centre", "source")):
         found["top_dead_centre"] = {"topic": edge.topic, "source": edge.source}
         played.append(edge)
-    speed = _value(group, ("rotation_speed", "rotation_speed_setpoint", "speed"), parts, "speed", _HERTZ)
-    found["frequency"] = speed or SOURCE_FREQUENCY
+    # The set point first: a read-back of a chopper in step with the source is not quite the source's.
+    speed = _value(group, parts, "speed", ("rotation_speed_setpoint", "rotation_speed", "speed"), _HERTZ)
+    found["frequency"] = speed if speed is not None and abs(speed) >= _PARKED else SOURCE_FREQUENCY
     # The two say the same.
-    found["delay_ns"] = _value(group, ("delay", "experiment_delay"), parts, "delay", _NANOSECONDS)
+    found["delay_ns"] = _value(group, parts, "delay", ("delay", "experiment_delay"), _NANOSECONDS)
     if found["delay_ns"] is None:
-        found["phase_deg"] = _value(group, ("phase", "phase_setpoint"), parts, "phase", _DEGREES)
+        found["phase_deg"] = _value(group, parts, "phase", ("phase", "phase_setpoint"), _DEGREES)
     return settings(found.items()), played
 
 
 def _value(
     group: Group,
-    names: tuple[str, ...],
     parts: Mapping[tuple[str, str], Declared],
     quantity: str,
+    names: tuple[str, ...],
     factors: Mapping[str, float],
 ) -> float | None:
     """Return a value of the file in the unit of the script; None where there is none, or no such unit."""
-    number = number_in(group, *names)
-    units = next(
-        (found for name in names if (found := _units(group, name)) is not None),
-        None,
-    )
-    if units is None and (declared := parts.get((quantity, "source"))):
-        units = units_of(declared.group, declared.config)
-    factor = factors.get((units or "").strip().lower())
-    return None if number is None or factor is None else float(f"{number * factor:.6g}")
+    read_back = parts.get((quantity, "source"))
+    declared = units_of(read_back.group, read_back.config) if read_back else None
+    for name in names:
+        number, units = number_in(group, name), _units(group, name) or declared or ""
+        if number is not None and (factor := factors.get(units.strip().lower())):
+            return float(f"{number * factor:.6g}")
+    return None
 
 
 def _units(group: Group, name: str) -> str | None:

@@ -19,25 +19,17 @@ SHAPE = [256, 256]
 
 def plan(instrument: Instrument) -> Iterator[Planned]:
     """Yield the Players of what sends images and of what sends samples, if there are any."""
-    yield from _player(
-        instrument,
-        "ad00",
-        Planned("images", IMAGES, ["Area detectors; pattern: moving, rings or flat"], {}, []),
-    )
-    yield from _player(
-        instrument,
-        "se00",
-        Planned("digitisers", DIGITISERS, ["Digitisers: samples of a waveform at each trigger"], {}, []),
-    )
+    yield from _player(instrument, "ad00", "images", IMAGES, "Area detectors; pattern: moving, rings or flat")
+    yield from _player(instrument, "se00", "digitisers", DIGITISERS, "Digitisers: a waveform at each trigger")
 
 
-def _player(instrument: Instrument, module: str, like: Planned) -> Iterator[Planned]:
+def _player(instrument: Instrument, module: str, name: str, script: str, about: str) -> Iterator[Planned]:
     streams = instrument.pool.find(module)
     if not streams:
         return
     names = short_names([declared.path for declared in streams])
     devices = dict(zip(names, map(_settings, streams), strict=True))
-    yield Planned(like.name, like.script, like.about, {like.name: devices}, streams)
+    yield Planned(name, script, [about], {name: devices}, streams)
     instrument.pool.take(*streams)
 
 

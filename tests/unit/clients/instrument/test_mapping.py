@@ -213,6 +213,23 @@ def test_a_chopper_is_all_that_is_in_its_group(mapped):
     assert set(parameters(mapping, "logs")["logs"]) == {"pulse_delay"}
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"rotation_speed": (13.9998, "Hz"), "rotation_speed_setpoint": (14.0, "Hz")}, {"frequency": 14.0}),
+        ({"rotation_speed": (840.0, "rpm"), "delay": (2.5, "ms")}, {"frequency": 14.0, "delay_ns": 2.5e6}),
+        ({"rotation_speed": (0.01, "Hz"), "phase": (-30.0, "deg")}, {"frequency": 14.0, "phase_deg": -30.0}),
+        ({"rotation_speed": (7.0, "furlong"), "delay": (1.0, None)}, {"frequency": 14.0}),
+    ],
+)
+def test_what_is_known_of_a_chopper_in_the_units_of_the_script(tmp_path, values, expected):
+    data = [Data(name, value, units) for name, (value, units) in values.items()]
+    chopper = Group("c", "NXdisk_chopper", [*data, Group("tdc", "", [Stream("tdct", "t", "C:TDC")])])
+    with open_description(write(tmp_path, instrument(chopper), "nexus")) as root:
+        found = parameters(map_streams(root, "made.nxs"), "choppers")["choppers"]["c"]
+    assert found == {"topic": "t", "top_dead_centre": {"topic": "t", "source": "C:TDC"}, **expected}
+
+
 def test_images_and_digitisers(mapped):
     mapping = mapped(
         instrument(
