@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from donki.errors import SourceError
+from donki.instrument.geometry import distance_from_source, flight_path
 from donki.instrument.nodes import Group
 
 #: Metres from the source to the sample, and from the source to a monitor, where nobody knows.
 FLIGHT_PATH, MONITOR_DISTANCE = 25.0, 20.0
 
-_SOURCES = ("NXsource", "NXmoderator")
-_PLACES = ("depends_on", "distance")
 
-
-def is_placed(group: Group) -> bool:
-    """Return whether the description says where something is."""
-    return any(name in group.datasets for name in _PLACES)
-
-
-def stated_beam(root: Group) -> dict[str, Any]:
-    """Return the Parameter ``beam``: empty where the description says how far the source is."""
-    if any(group.nx_class in _SOURCES and is_placed(group) for group in root.walk()):
-        return {}
-    return {"flight_path": FLIGHT_PATH}
+def stated_beam(component: Group) -> dict[str, Any]:
+    """Return the Parameter ``beam``: empty where the description says where the source is."""
+    try:
+        flight_path(component)
+    except SourceError:
+        return {"flight_path": FLIGHT_PATH}
+    return {}
 
 
 def assumed_of(beam: Mapping[str, Any]) -> list[str]:
@@ -31,3 +27,12 @@ def assumed_of(beam: Mapping[str, Any]) -> list[str]:
     if not beam:
         return []
     return [f"the description does not say where the source is: flight_path {FLIGHT_PATH:g} m is made up"]
+
+
+def stated_distance(monitor: Group) -> float | None:
+    """Return the Parameter ``distance`` of a monitor: None where the description says it."""
+    try:
+        distance_from_source(monitor)
+    except SourceError:
+        return MONITOR_DISTANCE
+    return None

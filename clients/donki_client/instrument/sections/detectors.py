@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from donki.errors import SourceError
+from donki.instrument.geometry import detector_geometry
 from donki.instrument.nodes import Dataset, Group
 from donki_client.instrument.declared import Declared
 from donki_client.instrument.names import shared_names
@@ -28,54 +30,49 @@ PHYSICS = {
 
 def plan(instrument: Instrument) -> Iterator[Planned]:
     """Yield a Player for each stream of events of a detector whose pixels are known."""
-    pool = instrument.pool
     found: list[tuple[Declared, Group, int]] = []
-    for declared in pool.find("ev44"):
+    for declared in instrument.pool.find("ev44"):
         detector = declared.within(("NXdetector",))
         if detector is None:
             continue
-        if not (pixels := _pixels(detector)):
-            pool.refuse(
-                declared, f"{detector.path} has no detector_number: which pixels there are is not known"
-            )
-            continue
-        found.append((declared, detector, pixels))
+        try:
+            pixels = detector_geometry(detector).pixels.detector_number.size
+        except SourceError as error:
+            instrument.pool.refuse(declared, str(error))
+        else:
+            found.append((declared, detector, pixels))
     names = shared_names([detector.path for _, detector, _ in found], [one.path for one, *_ in found])
     total = sum(pixels for *_, pixels in found)
-    beam = stated_beam(instrument.root)
     for name, (declared, detector, pixels) in zip(names, found, strict=True):
-        physics = _physics(instrument, declared)
-        is_replayed = physics["kind"] == "replay"
-        yield Planned(
-            name=name,
-            script=SCRIPT,
-            about=[f"{pixels:,} pixels"],
-            assumed=[] if is_replayed else assumed_of(beam),
-            parameters=settings(
-                {
-                    "file": instrument.file,
-                    "detector": detector.path,
-                    "topic": declared.topic,
-                    "source": declared.source,
-                    # A replay has the rate of what was recorded.
-                    "rate": None if is_replayed else float(f"{TOTAL_RATE * pixels / total:.3g}"),
-                    "physics": physics,
-                    "beam": beam,
-                }.items()
-            ),
-            streams=[declared],
-            reads_file=True,
-        )
-        pool.take(declared)
+        yield _player(instrument, name, declared, detector, pixels, pixels / total)
+        instrument.pool.take(declared)
 
 
-def _pixels(detector: Group) -> int:
-    """Return how many pixels a detector has, itself or in the groups in it."""
-    for groups in ([detector], detector.groups.values()):
-        numbers = [group.find("detector_number") for group in groups]
-        if pixels := sum(ids.size for ids in numbers if isinstance(ids, Dataset)):
-            return pixels
-    return 0
+def _player(
+    instrument: Instrument, name: str, declared: Declared, detector: Group, pixels: int, share: float
+) -> Planned:
+    physics, beam = _physics(instrument, declared), stated_beam(detector)
+    is_replayed = physics["kind"] == "replay"
+    return Planned(
+        name=name,
+        script=SCRIPT,
+        about=[f"{pixels:,} pixels"],
+        assumed=[] if is_replayed else assumed_of(beam),
+        parameters=settings(
+            {
+                "file": instrument.file,
+                "detector": detector.path,
+                "topic": declared.topic,
+                "source": declared.source,
+                # A replay has the rate of what was recorded.
+                "rate": None if is_replayed else float(f"{TOTAL_RATE * share:.3g}"),
+                "physics": physics,
+                "beam": {} if is_replayed else beam,
+            }.items()
+        ),
+        streams=[declared],
+        reads_file=True,
+    )
 
 
 def _physics(instrument: Instrument, declared: Declared) -> dict[str, Any]:

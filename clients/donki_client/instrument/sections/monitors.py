@@ -8,7 +8,7 @@ from typing import Any
 from donki.instrument.nodes import Dataset, Group
 from donki_client.instrument.declared import Declared
 from donki_client.instrument.names import shared_names
-from donki_client.instrument.places import MONITOR_DISTANCE, assumed_of, is_placed, stated_beam
+from donki_client.instrument.places import MONITOR_DISTANCE, assumed_of, stated_beam, stated_distance
 from donki_client.instrument.planned import Instrument, Planned
 from donki_client.instrument.values import settings
 
@@ -33,7 +33,7 @@ def plan(instrument: Instrument) -> Iterator[Planned]:
     ]
     names = shared_names([monitor.path for _, monitor in found], [declared.path for declared, _ in found])
     waiting = dict(zip(names, found, strict=True))
-    beam = stated_beam(instrument.root)
+    beam = stated_beam(found[0][1]) if found else {}
     while waiting:
         # A script has one stream of a source.
         first = {declared.source: name for name, (declared, _) in reversed(waiting.items())}
@@ -60,7 +60,7 @@ def _settings(declared: Declared, monitor: Group) -> dict[str, Any]:
             "source": declared.source,
             "sends": sends,
             "rate": RATE,
-            "distance": None if is_placed(monitor) else MONITOR_DISTANCE,
+            "distance": stated_distance(monitor),
             "bins": _bins(declared) if sends == "histogram" else None,
         }.items()
     )
@@ -70,7 +70,7 @@ def _assumed(monitors: Iterable[Group]) -> list[str]:
     return [
         f"the description does not say where {monitor.path} is: distance {MONITOR_DISTANCE:g} m is made up"
         for monitor in monitors
-        if not is_placed(monitor)
+        if stated_distance(monitor) is not None
     ]
 
 

@@ -6,17 +6,40 @@ from collections import Counter
 
 import pytest
 
+from donki.instrument.parameters import (
+    ChoppersParameters,
+    DigitisersParameters,
+    ImagesParameters,
+    LogsParameters,
+    MotionParameters,
+    read_parameters,
+)
+from donki.instrument.parameters.detector import DetectorParameters, MonitorsParameters
 from donki.instrument.tree import open_description
 from donki_client.instrument.mapping import map_streams
 from donki_client.instrument.names import short_names
 from helpers.instrument_files import FORMS, Data, Group, Stream, log, write
 
+MODELS = {
+    "instrument/choppers.py": ChoppersParameters,
+    "instrument/detector.py": DetectorParameters,
+    "instrument/digitisers.py": DigitisersParameters,
+    "instrument/images.py": ImagesParameters,
+    "instrument/logs.py": LogsParameters,
+    "instrument/monitors.py": MonitorsParameters,
+    "instrument/motion.py": MotionParameters,
+}
+
 IDS = Data("detector_number", [[1, 2], [3, 4]], dtype="int32")
+PLACE = Data("distance", 5.0, "m")
 MOTOR = "INS:MC-LinX-01:Mtr"
 CHOPPER = "INS-ChpSy1:Chop-BWC-101"
 
 
-def detector(name, *streams, children=(IDS,)):
+SOURCE = Group("source", "NXsource", [Data("distance", -23.5, "m")])
+
+
+def detector(name, *streams, children=(IDS, PLACE)):
     events = [Group(f"events_{number}", "NXevent_data", [stream]) for number, stream in enumerate(streams)]
     return Group(name, "NXdetector", [*children, *events])
 
@@ -33,11 +56,14 @@ def instrument(*children, name="DREAM"):
 
 @pytest.fixture(params=FORMS)
 def mapped(request, tmp_path):
-    """Return what a tree is mapped to."""
+    """Return what a tree is mapped to; the scripts accept all of it."""
 
     def mapped(tree):
         with open_description(write(tmp_path, tree, request.param)) as root:
-            return map_streams(root, "made.nxs")
+            mapping = map_streams(root, "made.nxs")
+        for player in mapping.players:
+            read_parameters(MODELS[player.script], player.parameters)
+        return mapping
 
     return mapped
 
@@ -55,7 +81,10 @@ def test_each_detector_has_a_player_with_its_share_of_the_rate(mapped):
             Group(
                 "bank1;x",
                 "NXdetector",
-                [Group("part", "", [small]), Group("events", "", [Stream("ev44", "dream_1", "dream")])],
+                [
+                    Group("part", "", [small, PLACE]),
+                    Group("events", "", [Stream("ev44", "dream_1", "dream")]),
+                ],
             ),
         )
     )
@@ -80,16 +109,19 @@ def test_a_detector_with_several_streams_has_a_player_for_each(mapped):
 
 
 def test_events_in_the_file_are_replayed(tmp_path):
-    tree = instrument(detector("bank0", Stream("ev44", "t", "a")))
-    tree[0].children[0].children[1].children[1].children.append(Data("event_id", [1, 2, 3], dtype="int32"))
-    with open_description(write(tmp_path, tree, "nexus")) as root:
-        assert parameters(map_streams(root, "made.nxs"), "bank0")["physics"] == {"kind": "replay"}
+    bank = detector("bank0", Stream("ev44", "t", "a"))
+    bank.children[-1].children.append(Data("event_id", [1, 2, 3], dtype="int32"))
+    with open_description(write(tmp_path, instrument(bank), "nexus")) as root:
+        found = parameters(map_streams(root, "made.nxs"), "bank0")
+    assert found["physics"] == {"kind": "replay"}
+    assert not {"rate", "beam"} & set(found)
 
 
 def test_monitors_send_events_or_histograms(mapped):
     bins = {"variables": [{"name": "signal", "shape": [7], "axes": ["x"]}]}
     mapping = mapped(
         instrument(
+            SOURCE,
             Group("m1", "NXmonitor", [Group("events", "NXevent_data", [Stream("ev44", "beam", "cbm1")])]),
             Group(
                 "m2",
@@ -107,7 +139,7 @@ def test_monitors_send_events_or_histograms(mapped):
         "rate": 1000,
         "distance": 20.0,
     }
-    assert [player.assumed[1] for player in mapping.players] == [
+    assert [player.assumed[0] for player in mapping.players] == [
         "the description does not say where /entry/instrument/m1 is: distance 20 m is made up"
     ]
     assert (found["m2"]["sends"], found["m2"].get("bins", 7)) == ("histogram", 7)
@@ -127,8 +159,7 @@ def test_monitors_of_one_source_have_players_of_their_own(mapped):
 
 
 def test_where_the_source_is_need_not_be_stated_if_the_description_says_it(mapped):
-    source = Group("source", "NXsource", [Data("distance", -23.5, "m")])
-    mapping = mapped(instrument(source, detector("bank0", Stream("ev44", "t", "a"))))
+    mapping = mapped(instrument(SOURCE, detector("bank0", Stream("ev44", "t", "a"))))
     assert "beam" not in parameters(mapping, "bank0")
 
 
@@ -294,6 +325,7 @@ def test_what_cannot_be_played_has_a_reason(mapped):
     mapping = mapped(
         instrument(
             detector("blind", Stream("ev44", "t", "a"), children=()),
+            detector("lost", Stream("ev44", "t", "z"), children=(IDS,)),
             Group("stray", "", [Stream("ev44", "t", "b")]),
             Group("sums", "NXdata", [Stream("da00", "t", "c")]),
             Group("histogram", "", [Stream("hs01", "t", "f")]),
@@ -303,10 +335,8 @@ def test_what_cannot_be_played_has_a_reason(mapped):
     assert not mapping.players
     found = {one.path.removeprefix("/entry/instrument/"): (one.what, one.reason) for one in mapping.unmapped}
     assert found.pop("badly")[1].startswith("Kafka topic 'no topic!' cannot be made")
-    assert found.pop("blind/events_0") == (
-        "ev44",
-        "/entry/instrument/blind has no detector_number: which pixels there are is not known",
-    )
+    assert "so that it has no pixels to send" in found.pop("blind/events_0")[1]
+    assert "lost" in found.pop("lost/events_0")[1]
     assert found == {
         "stray": ("ev44", "its events belong to no NXdetector and no NXmonitor"),
         "sums": ("da00", "histograms are played of an NXmonitor alone"),
