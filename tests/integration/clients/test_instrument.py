@@ -10,6 +10,7 @@ import yaml
 
 from donki.player.script.path import shipped_scripts
 from helpers.donki_command import Command
+from helpers.instrument_files import Data, Group, Stream, log, write
 
 LOKI = shipped_scripts() / "instrument" / "loki_like.nxs"
 HISTOGRAM = {"module": "hs01", "config": {"topic": "t", "source": "histogram"}}
@@ -106,3 +107,74 @@ def test_a_folder_that_cannot_be_made_is_named(command, description, tmp_path):
     done = command.run("instrument", str(description), "--output", str(tmp_path / "file" / "below"))
     assert done.returncode == 1
     assert f"{tmp_path / 'file' / 'below'}: cannot be written" in done.stderr
+
+
+def placed(name, nx_class, distance, *children):
+    return Group(name, nx_class, [Data("distance", distance, "m"), *children])
+
+
+def small():
+    """An instrument that has one of each kind of streams."""
+    pixels = Data("detector_number", [[1, 2], [3, 4]], dtype="int32")
+    offsets = [Data(f"{axis}_pixel_offset", [-0.1, 0.1], "m") for axis in "xy"]
+    modules = ("f144", "al00", "ep01")
+    children = [
+        placed("source", "NXsource", -20.0),
+        placed(
+            "bank",
+            "NXdetector",
+            2.0,
+            pixels,
+            *offsets,
+            Group("events", "", [Stream("ev44", "i_detector", "b")]),
+        ),
+        placed("m1", "NXmonitor", -1.0, Group("events", "", [Stream("ev44", "i_monitor", "m1")])),
+        placed("m2", "NXmonitor", 1.0, Group("data", "", [Stream("da00", "i_monitor", "m2")])),
+        Group(
+            "chopper",
+            "NXdisk_chopper",
+            [
+                log("rotation_speed", "i_choppers", "C:Spd_R", "Hz"),
+                log("delay", "i_choppers", "C:TotDly", "ns"),
+                Group("top_dead_centre", "", [Stream("tdct", "i_choppers", "C:TDC")]),
+            ],
+        ),
+        Group(
+            "stage",
+            "NXpositioner",
+            [
+                log("value", "i_motion", "M.RBV", "mm"),
+                log("target_value", "i_motion", "M.VAL", "mm"),
+                log("idle_flag", "i_motion", "M.DMOV"),
+            ],
+        ),
+        Group(
+            "camera",
+            "NXdetector",
+            [Group("data", "", [Stream("ad00", "i_camera", "cam", {"array_size": [8, 8]})])],
+        ),
+        Group("adc", "", [Stream("se00", "i_adc", "adc")]),
+        Group("temperature", "NXlog", [Stream(module, "i_logs", "T") for module in modules]),
+    ]
+    return [Group("entry", "NXentry", [Group("instrument", "NXinstrument", children)])]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("form", ["json", "nexus ugly"])
+def test_what_was_written_is_checked_and_played_and_all_of_it_arrives(command, tmp_path, form):
+    file = write(tmp_path, small(), form)
+    made = command.run("instrument", str(file), "--output", str(tmp_path / "twin"))
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "Streams played: 14\n" in made.stdout
+    assert "Not played" not in made.stdout
+    scenario = tmp_path / "twin" / "made.yaml"
+    scenario.write_text(scenario.read_text().replace("triggers: 140", "triggers: 14"))
+    checked = command.run("check", str(scenario))
+    assert (checked.returncode, checked.stderr) == (0, "")
+    played = command.run("run", str(scenario))
+    assert (played.returncode, played.stderr) == (0, ""), played.stdout
+    assert "arrived at Kafka" in played.stdout
+    names = ("bank", "monitors", "choppers", "motion", "images", "digitisers", "logs")
+    for name in names:
+        [row] = [line.split() for line in played.stdout.splitlines() if line.startswith(f"{name} ")]
+        assert row[2] == "14"
