@@ -23,6 +23,7 @@ extensions = [
     "scenario_reference",
     "metrics_reference",
     "registry_reference",
+    "script_reference",
     "tango_reference",
 ]
 default_role = "py:obj"

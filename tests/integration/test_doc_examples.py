@@ -198,6 +198,7 @@ def test_readme(reader):
         "tutorials/first_steps.rst",
         "tutorials/own_experiment.rst",
         "how-to/scenarios.rst",
+        "how-to/instrument.rst",
         "how-to/record_replay.rst",
         "how-to/faults.rst",
     ],
