@@ -258,6 +258,7 @@ def test_what_is_known_of_a_chopper_in_the_units_of_the_script(tmp_path, values,
     chopper = Group("c", "NXdisk_chopper", [*data, Group("tdc", "", [Stream("tdct", "t", "C:TDC")])])
     with open_description(write(tmp_path, instrument(chopper), "nexus")) as root:
         found = parameters(map_streams(root, "made.nxs"), "choppers")["choppers"]["c"]
+    read_parameters(ChoppersParameters, {"choppers": {"c": found}})
     assert found == {"topic": "t", "top_dead_centre": {"topic": "t", "source": "C:TDC"}, **expected}
 
 
