@@ -18,9 +18,6 @@ from helpers.support import free_port
 
 TRIGGERS, PERIOD = 30, 71_428_571
 
-# On a busy machine it takes a minute until the servers of a run are there.
-pytestmark = pytest.mark.timeout(300)
-
 RETRIED = """
 import runpy
 
