@@ -15,6 +15,7 @@ from streaming_data_types.run_start_pl72 import RunStartInfo
 from donki.errors import BrokerError, InputError
 from donki.json_text import parse_json
 from donki.streams.kafka.brokers import format_brokers, parse_brokers
+from donki.streams.kafka.consumer import open_consumer
 from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki.streams.kafka.sink import KafkaSink
 from donki.streams.listing import Stream
@@ -22,7 +23,6 @@ from donki.streams.manifest import OffsetRange
 from donki.streams.schemas import SCHEMAS
 from donki.streams.schemas.encoding.flatbuffer import UNREADABLE, schema
 from donki_client.rewrite.past_run import PastRun
-from donki_client.topics.consumer import open_consumer
 from donki_client.verify.kafka.past_messages import PastMessages, deleted_of_run, open_messages
 
 #: How long before a run its start message is looked for, in ms: clocks differ.

@@ -16,9 +16,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from donki.errors import BrokerError
 from donki.streams.kafka.brokers import parse_brokers, probe
+from donki.streams.kafka.consumer import CONNECT_LIMIT, open_consumer
 from donki_client.console.interruption import interruption
 from donki_client.console.output import printable
-from donki_client.topics.consumer import CONNECT_LIMIT, open_consumer
 from donki_client.topics.recording_file import RecordingFile
 
 SILENCE_LIMIT = 10.0  # s without a message after which the broker is asked whether it is still there

@@ -11,8 +11,8 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from donki.errors import BrokerError
+from donki.streams.kafka.consumer import open_consumer
 from donki.streams.manifest import OffsetRange
-from donki_client.topics.consumer import open_consumer
 from donki_client.verify.kafka.topic_reader import RESET, PastMessage, TopicReader
 
 SILENCE_LIMIT = 10.0  # s without a record before the reading is given up

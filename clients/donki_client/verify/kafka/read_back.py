@@ -106,7 +106,7 @@ class ReadBack:
         # Slow to import; the run does not wait for it.
         from kafka.errors import KafkaError  # noqa: PLC0415
 
-        from donki_client.topics.consumer import open_consumer  # noqa: PLC0415
+        from donki.streams.kafka.consumer import open_consumer  # noqa: PLC0415
         from donki_client.verify.kafka.topic_reader import RESET  # noqa: PLC0415
 
         try:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from donki.errors import BrokerError, InputError
 from donki.host_port import format_host_port, parse_host_port
+from donki.streams.kafka import consumer
 from donki.streams.kafka import sink as kafka
 from donki.streams.kafka.brokers import PROTOCOLS, format_brokers, parse_brokers, probe
 from donki.streams.kafka.sink import KafkaSink
 from donki_client.address import Address
 from donki_client.facility import kafka_broker
-from donki_client.topics import consumer
 from helpers.support import took
 
 NAMES = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,20}[A-Za-z0-9])?", fullmatch=True)
