@@ -40,7 +40,7 @@ class SetUpError(DonkiError):
 
 
 class AnswerError(DonkiError):
-    """An answer of a Player that cannot be read; names what was expected in its place."""
+    """An answer of a Player or a file writer that cannot be read; names what was expected in its place."""
 
 
 class InputError(DonkiError):

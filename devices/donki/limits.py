@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from donki.errors import InputError
 
@@ -41,6 +41,18 @@ class OnError(IntEnum):
     """The Player is left out for the rest of the run."""
 
 
+class FileWriterPolicy(Enum):
+    """What follows where file writers do not write a run; the names are those of the property."""
+
+    IGNORE = "only FileWriterState shows it"
+    WARN = "Status, the log and the record of the run say so, and the run goes on"
+    REQUIRE = "no trigger is sent before a file writer has taken the run, and the run fails"
+
+
+#: For how long a file writer may be silent, in s: the least, what is usual, the most.
+LEAST_SILENCE, USUAL_SILENCE, MOST_SILENCE = 1, 10, 86_400
+
+
 def check_priority(priority: int) -> int:
     """Return the priority if a Player can have it, or raise InputError.
 
@@ -64,6 +76,22 @@ def check_retries(retries: int) -> int:
     if not 0 <= retries <= MOST_RETRIES:
         raise InputError(f"Retries: a whole number from 0 to {MOST_RETRIES}; got {retries}")
     return retries
+
+
+def check_silence(seconds: int) -> int:
+    """Return for how long a file writer may be silent, in s, or raise InputError."""
+    if not LEAST_SILENCE <= seconds <= MOST_SILENCE:
+        raise InputError(f"FileWriterTimeout: from {LEAST_SILENCE} s to {MOST_SILENCE} s; got {seconds}")
+    return seconds
+
+
+def read_file_writer_policy(name: str) -> FileWriterPolicy:
+    """Return the policy of that name, or raise InputError."""
+    try:
+        return FileWriterPolicy[name]
+    except KeyError:
+        known = ", ".join(FileWriterPolicy.__members__)
+        raise InputError(f"FileWriterPolicy: one of {known}; got {name!r:.80}") from None
 
 
 def check_on_error(policy: int) -> OnError:

@@ -47,6 +47,10 @@ class RunLog:
         late = f", {sequence.pace.overruns} late" if sequence.pace.overruns else ""
         self._log.info("run %s %s after trigger %s%s", run.id, sequence.outcome, sequence.completed, late)
 
+    def unwritten(self, run: Run, trouble: str) -> None:
+        """Say that a run is not written as it should be."""
+        self._log.warning("run %s, file writer: %s", run.id, trouble)
+
     def refused(self, command: str, error: str) -> None:
         """Say that a run could not be begun."""
         self._log.error("%s: %s", command, error)

@@ -81,6 +81,10 @@ DIRECTOR_PROPERTIES = {
     "RunDirectory": ([], [["/tmp", "/var"]]),
     "RunTopic": ([], ["a b", ["a", "b"]]),
     "TimingTopic": ([], ["é", ["a", "b"]]),
+    "FileWriterPolicy": (["IGNORE", "REQUIRE"], ["warn", "0", ["WARN", "IGNORE"]]),
+    "FileWriterTimeout": (["1", "3600"], ["0", "86401", "1.5", "x"]),
+    "FileWriterPool": (["a_topic"], ["a b", ["a", "b"]]),
+    "FileWriterStructure": ([], ["/nowhere.json", "/tmp", ["a", "b"]]),
 }
 
 

@@ -142,6 +142,16 @@ class Conductor:
         """Tell the sequence that a Player is there and idle."""
         self._carry_out(lambda now: self.sequence.found(player, now))
 
+    def writer_took(self) -> None:
+        """Tell the sequence that a file writer has the run."""
+        with suppress(NotAllowedError):
+            self._carry_out(self.sequence.writer_took)
+
+    def writer_failed(self, trouble: str) -> None:
+        """Tell the sequence that the run is not written."""
+        with suppress(NotAllowedError):
+            self._carry_out(lambda now: self.sequence.writer_failed(trouble, now))
+
     def change(self, change: Callable[[Sequence], None]) -> None:
         """Change the rules of the sequence between two of its events; NotAllowedError once it has ended."""
 
@@ -177,10 +187,18 @@ class Conductor:
         while self.sequence.phase is not Phase.ENDED:
             self._perform(self._next())
             self._changed()
-            if not self._armed.is_set() and self.sequence.phase not in (Phase.SETTING_UP, Phase.ENDING):
-                self.record.armed()
-                self._armed.set()
+            if not self._armed.is_set():
+                self._see_how_far()
         self._leave()
+
+    def _see_how_far(self) -> None:
+        """Tell when all Players are set up, and when nothing keeps the triggers back any more."""
+        phase = self.sequence.phase
+        if phase in (Phase.SETTING_UP, Phase.ENDING):
+            return
+        self.record.armed()
+        if phase is not Phase.AWAITING_WRITER:
+            self._armed.set()
 
     def _break_off(self, problem: str) -> None:
         """End the run where the conducting thread failed: whoever plays is told to give up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from tango.server import device_property
@@ -9,6 +10,9 @@ from tango.server import device_property
 from donki.device.properties.rules import check_optional_topic, read_folder
 from donki.device.telemetry.metrics_property import MetricsProperty
 from donki.device.telemetry.status_property import StatusProperty
+from donki.director.output.writers.settings import FileWriterSettings
+from donki.director.output.writers.structure import OwnStructure
+from donki.limits import USUAL_SILENCE, FileWriterPolicy, check_silence, read_file_writer_policy
 
 
 class DirectorProperties(StatusProperty, MetricsProperty):
@@ -29,7 +33,38 @@ class DirectorProperties(StatusProperty, MetricsProperty):
     RunTopic = device_property(
         dtype=str,
         default_value="",
-        doc="Kafka topic on which ESS file writers are told of each run (pl72, 6s4t); empty: nowhere.",
+        doc="Kafka topic on which ESS file writers are told of each run (pl72, 6s4t) and answer (answ, x5f2, "
+        "wrdn); empty: nowhere.",
+    )
+    FileWriterPolicy = device_property(
+        dtype=str,
+        default_value=FileWriterPolicy.IGNORE.name,
+        doc="What follows where no file writer writes a run: "
+        + "; ".join(f"{policy.name}, {policy.value}" for policy in FileWriterPolicy)
+        + ".",
+    )
+    FileWriterTimeout = device_property(
+        dtype=int,
+        default_value=USUAL_SILENCE,
+        doc="How long file writers may be silent, in s: until one has taken a run, and then beyond the time "
+        "from one of its x5f2 to the next.",
+    )
+    FileWriterPool = device_property(
+        dtype=str,
+        default_value="",
+        doc="Kafka topic of the job pool from which one of several file writers takes each run; it answers "
+        "on RunTopic. Empty: RunTopic itself.",
+    )
+    FileWriterStructure = device_property(
+        dtype=str,
+        default_value="",
+        doc="JSON file of the NeXus structure that file writers must write, with NICOS's placeholders; "
+        "empty: all that the Players stream.",
+    )
+    FileWriterInstrument = device_property(
+        dtype=str,
+        default_value="",
+        doc="Name of the instrument whose template file writers begin with; empty: none.",
     )
     TimingTopic = device_property(
         dtype=str,
@@ -42,5 +77,28 @@ class DirectorProperties(StatusProperty, MetricsProperty):
         **MetricsProperty.rules,
         "RunDirectory": read_folder,
         "RunTopic": check_optional_topic,
+        "FileWriterPolicy": read_file_writer_policy,
+        "FileWriterTimeout": check_silence,
+        "FileWriterPool": check_optional_topic,
+        "FileWriterStructure": lambda path: OwnStructure(Path(path)) if path else None,
         "TimingTopic": check_optional_topic,
     }
+
+    def file_writers(self) -> FileWriterSettings | None:
+        """Return how file writers are told of runs; None where they are not.
+
+        Raises
+        ------
+        DonkiError
+            when the structure cannot be read
+        """
+        if not self.RunTopic:
+            return None
+        return FileWriterSettings(
+            self.RunTopic,
+            self.FileWriterPool,
+            read_file_writer_policy(self.FileWriterPolicy),
+            self.FileWriterTimeout,
+            Path(self.FileWriterStructure) if self.FileWriterStructure else None,
+            self.FileWriterInstrument,
+        )

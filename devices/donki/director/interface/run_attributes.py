@@ -10,6 +10,9 @@ from donki.device.publisher import ARCHIVED
 from donki.director.interface.declaring import run_setting, shown
 from donki.director.settings import DRAWN_SEED, Settings
 
+#: The most jobs at file writers that are shown.
+MOST_JOBS = 1000
+
 
 class RunAttributes:
     """Stands before the device among the bases of its class."""
@@ -27,6 +30,14 @@ class RunAttributes:
         label="Journal",
         display_level=DispLevel.EXPERT,
         doc="Path of the journal of all runs; the master files are beside it. Empty if it cannot be written.",
+    )
+    FileWriterState = shown(
+        lambda director: director.runs.recorder.writer_jobs,
+        dtype=(str,),
+        max_dim_x=MOST_JOBS,
+        label="File writers",
+        doc="Jobs at the file writers of the run in progress or the last one, and those left behind: asked, "
+        "accepted, writing, written, refused, failed or silent, then a colon, the file and what is known.",
     )
     RunTitle = run_setting(
         "RunTitle",

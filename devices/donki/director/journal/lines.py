@@ -49,8 +49,8 @@ LINES = {
 #: What tables were called in master files of earlier versions.
 FORMER_NAMES = {"attempt": "step"}
 
-#: Columns that may change after the end of a run: file writers may be told to stop later.
-CHANGING = {("job", "stopped")}
+#: Columns that may change after the end of a run: file writers may be told to stop later, and answer later.
+CHANGING = {("job", name) for name in ("stopped", "state", "writer", "file", "said")}
 
 
 def line_checksum(line: tuple[Any, ...]) -> int:

@@ -197,6 +197,13 @@ CREATE TRIGGER step_to_attempt AFTER INSERT ON step BEGIN
     DELETE FROM step;
 END;
 """,
+    # What file writers answered: where the job stands, a word of `JobState`, and its file.
+    """
+ALTER TABLE job ADD COLUMN state TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN writer TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN file TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN said TEXT NOT NULL DEFAULT '';
+""",
 )
 
 #: The version of the journals that are written, SQLite's ``user_version`` in the file.

@@ -26,6 +26,7 @@ from donki.director.journal.tables import (
     ADD_REMARK,
     ADD_RUN,
     ADD_TRIGGER,
+    ANSWER_JOB,
     END_RUN,
     RAISE_SENT,
     STOP_JOB,
@@ -39,6 +40,7 @@ from donki.run import Run
 if TYPE_CHECKING:
     from donki.director.players.entry import RosterEntry
     from donki.director.rules.sequence import Sequence
+    from donki.director.rules.writer_jobs import WriterJob
 
 
 class Journal(GroupWriter):
@@ -101,9 +103,13 @@ class Journal(GroupWriter):
         self._deliver(player_key, manifest)
         self._notes.put((deliveries.PARTED, (player_key,)))
 
-    def job(self, run_id: str, job_id: str, topic: str) -> None:
-        """Note a job that file writers are told of on a topic."""
-        self._notes.put((ADD_JOB, (job_id, topic, run_id)))
+    def job(self, run_id: str, job: WriterJob, topic: str) -> None:
+        """Note a job that file writers are told of; they are controlled on a topic."""
+        self._notes.put((ADD_JOB, (job.id, topic, job.state.value, job.file, run_id)))
+
+    def job_answered(self, job: WriterJob) -> None:
+        """Note where a job of file writers stands."""
+        self._notes.put((ANSWER_JOB, (job.state.value, job.writer, job.file, job.said, job.id)))
 
     def job_stopped(self, job_id: str, stopped: int) -> None:
         """Note when the file writers were told to stop a job, ns since 1970 UTC."""

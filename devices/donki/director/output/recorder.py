@@ -7,6 +7,7 @@ from collections.abc import Sequence as Several
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from donki.device.properties.kafka import read_kafka_options
 from donki.director.journal.writer import Journal
@@ -14,6 +15,8 @@ from donki.director.output.file_writers import FileWriterJob
 from donki.director.output.run_record import RunRecord, finish_run
 from donki.director.output.timing_message import TimingEncoder
 from donki.director.output.timing_stream import TimingStream
+from donki.director.output.writers.listener import WriterListener
+from donki.director.output.writers.settings import FileWriterSettings
 from donki.director.players.entry import RosterEntry
 from donki.director.rules.sequence import Sequence
 from donki.errors import DonkiError, FileError
@@ -35,15 +38,15 @@ class Topics:
         as `donki.streams.kafka.brokers.parse_brokers` takes them
     options
         JSON object of options for the Kafka client
-    run
-        the topic on which ESS file writers are told of a run; empty: nowhere
+    writers
+        how ESS file writers are told of a run; None: they are not
     timing
         the topic to which the times of triggers go; empty: nowhere
     """
 
     brokers: Several[str]
     options: str
-    run: str
+    writers: FileWriterSettings | None
     timing: str
 
 
@@ -88,6 +91,7 @@ class Recorder:
         self._opening = threading.Lock()
         self._is_closed = False
         self._journal: Journal | None = None
+        self._listener: WriterListener | None = None
         self._records: list[RunRecord] = []
 
     @property
@@ -101,6 +105,11 @@ class Recorder:
         problem = self._journal.problem if self._journal else ""
         problems = self._records[-1].problems if self._records else []
         return [problem, *problems] if problem else problems
+
+    @property
+    def writer_jobs(self) -> list[str]:
+        """Where the jobs of the file writers stand in the run in progress, or in the last one."""
+        return self._records[-1].writer_jobs if self._records else []
 
     def begin(
         self, run: Run, sequence: Sequence, entries: Several[RosterEntry], remark: str = ""
@@ -119,9 +128,10 @@ class Recorder:
         journal, topics = self.journal(), self._topics
         timing_sink = self._make_sink() if topics.timing else None
         job = None
-        if topics.run:
+        if topics.writers:
             epoch = sequence.pace.epoch
-            job = FileWriterJob(run, topics.run, self._make_sink, journal, epoch)
+            listener = self._listener = self._listener or self._listen(topics.writers.topic)
+            job = FileWriterJob(run, topics.writers, self._make_sink, listener, journal, epoch)
         try:
             journal.begin(run, sequence, entries, taken_up=bool(remark))
         except FileError:
@@ -160,6 +170,8 @@ class Recorder:
             self.noted.set()
         for record in self._records:
             record.wait()
+        if self._listener:
+            self._listener.close()
         if self._journal:
             self._journal.write_all()
             self._journal.close()
@@ -198,6 +210,16 @@ class Recorder:
                 except DonkiError as error:
                     journal.remark(run_id, str(error))
 
+    def _listen(self, topic: str) -> WriterListener:
+        def unreadable(problem: str) -> None:
+            if self._journal:
+                self._journal.remark(self._records[-1].run_id, problem)
+
+        return WriterListener(topic, self._topics.brokers, self._options, unreadable, self._threads)
+
+    def _options(self) -> dict[str, Any]:
+        return read_kafka_options(self._topics.options)
+
     def _make_sink(self) -> KafkaSink:
-        options = read_kafka_options(self._topics.options)
+        options = self._options()
         return KafkaSink(self._topics.brokers, options, f"donki-{self.director.replace('/', '-')}")

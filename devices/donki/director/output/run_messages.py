@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -34,6 +34,8 @@ def run_start(
     topic: str,
     brokers: Sequence[str],
     streams: Iterable[Stream],
+    structure: Mapping[str, Any] | None = None,
+    instrument: str = "",
 ) -> bytes:
     """Return the pl72 message that starts a job.
 
@@ -53,18 +55,23 @@ def run_start(
         ``host:port`` of the Kafka brokers that have the data
     streams
         what must be written, as far as it is known
+    structure
+        to be written in place of what the streams make
+    instrument
+        of whose template the file writer begins with a copy; empty: it makes all of the file itself
     """
     told = tuple(streams)
-    structure = json.dumps(nexus_structure(run, told))
-    if len(structure) > MOST_STRUCTURE:
-        structure = json.dumps(nexus_structure(run, map(_without_pixels, told)))
+    content = json.dumps(nexus_structure(run, told) if structure is None else structure)
+    if structure is None and len(content) > MOST_STRUCTURE:
+        content = json.dumps(nexus_structure(run, map(_without_pixels, told)))
     return bytes(
         serialise_pl72(
             job_id=job,
             filename=filename,
             start_time=start_time // MILLISECOND,
             run_name=run.id,
-            nexus_structure=structure,
+            nexus_structure=content,
+            instrument_name=instrument,
             broker=",".join(brokers),
             metadata=json.dumps({"run_id": run.id, "title": run.title, "metadata": dict(run.metadata)}),
             control_topic=topic,
@@ -78,7 +85,7 @@ def _without_pixels(stream: Stream) -> Stream:
     return stream._replace(layout=None) if kind and kind.has_events else stream
 
 
-def run_stop(run_id: str, job: str, stop_time: int) -> bytes:
+def run_stop(run_id: str, job: str, stop_time: int, writer: str = "") -> bytes:
     """Return the 6s4t message that stops a job.
 
     Parameters
@@ -89,11 +96,19 @@ def run_stop(run_id: str, job: str, stop_time: int) -> bytes:
         as it was started
     stop_time
         ns since 1970 UTC; data up to then are written
+    writer
+        the service id of the file writer that has the job, where it is known
     """
     # Rounded up: the last data must not be left out.
     milliseconds = -(-stop_time // MILLISECOND)
     return bytes(
-        serialise_6s4t(job_id=job, run_name=run_id, command_id=str(uuid.uuid4()), stop_time=milliseconds)
+        serialise_6s4t(
+            job_id=job,
+            run_name=run_id,
+            service_id=writer,
+            command_id=str(uuid.uuid4()),
+            stop_time=milliseconds,
+        )
     )
 
 

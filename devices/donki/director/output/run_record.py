@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,6 +18,9 @@ from donki.errors import BrokerError, DonkiError
 from donki.run import Run
 from donki.streams.listing import Stream
 from donki.threads import Threads
+
+#: How often it is taken up what was delivered, in s.
+GROUP = 0.1
 
 
 def finish_run(journal: Journal, run_id: str) -> None:
@@ -77,6 +81,7 @@ class RunRecord:
         self._remainders: list[tuple[int, Mapping[str, Any]]] = []
         self._streams: dict[str, list[Stream]] = {}
         self._problems: list[str] = []
+        self._manifests: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._is_armed = False
         self._is_told = False
         self._begun = threading.Event()
@@ -90,8 +95,28 @@ class RunRecord:
     @property
     def problems(self) -> list[str]:
         """What could not be done, or cannot be at present."""
-        problem = self._timing.problem if self._timing else ""
-        return [*self._problems, problem] if problem else self._problems
+        problems = (self._timing.problem if self._timing else "", self._job.trouble if self._job else "")
+        return [*self._problems, *filter(None, problems)]
+
+    @property
+    def run_id(self) -> str:
+        """Of the run."""
+        return self._run.id
+
+    @property
+    def requires_writer(self) -> bool:
+        """Whether no trigger may be sent before a file writer has the run."""
+        return self._job is not None and self._job.required
+
+    @property
+    def writer_jobs(self) -> list[str]:
+        """Where the jobs of the file writers stand, a line each."""
+        return [str(job) for job in self._job.jobs] if self._job else []
+
+    def watch_writer(self, taken: Callable[[], object], troubled: Callable[[str], object]) -> None:
+        """Say who is told of the file writers, as `FileWriterJob.watch`."""
+        if self._job:
+            self._job.watch(taken, troubled)
 
     @property
     def is_complete(self) -> bool:
@@ -158,7 +183,9 @@ class RunRecord:
         if job and self._is_armed:
             streams = [stream for _, told in sorted(self._streams.copy().items()) for stream in told]
             self._attempt(lambda: job.start(streams))
-        self._ended.wait()
+        while not self._ended.wait(GROUP):
+            self._take_manifests()
+        self._take_manifests()
         # Once before the master file, which must not wait for a broker.
         self._attempt(self._tell_of_the_end)
         self._attempt(self._write_master_file)
@@ -199,5 +226,11 @@ class RunRecord:
             self._note_latest(effect.report)
 
     def _note_latest(self, said: Mapping[str, Any]) -> None:
+        # Reading the time stamps takes too long for the conducting thread.
         if self._job:
-            self._job.take(said.get("manifest", {}))
+            self._manifests.put(said.get("manifest", {}))
+
+    def _take_manifests(self) -> None:
+        with suppress(queue.Empty):
+            while self._job:
+                self._job.take(self._manifests.get_nowait())

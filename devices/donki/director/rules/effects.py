@@ -135,6 +135,10 @@ class TriggerDone(NamedTuple):
 Effect = Ask | Cancel | Attempt | TriggerDone
 
 
+#: Whose failure it is where the policy for file writers ended the sequence.
+FILE_WRITER = "(file writer)"
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a sequence failed.
@@ -161,7 +165,8 @@ class Failure:
         when = f"trigger {self.trigger}" if self.trigger or self.at_stop else "set-up"
         if self.at_stop:
             when = f"Stop after {when}"
-        return f"Player {self.player}, {when}: {self.message}"
+        who = "File writer" if self.player == FILE_WRITER else f"Player {self.player}"
+        return f"{who}, {when}: {self.message}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a JSON object; the player is null where it was nobody's alone."""

@@ -68,7 +68,7 @@ class EndableSequence(SequenceState):
     ) -> list[Effect]:
         if not in_flight:
             self._pending.pop(player, None)
-        trigger = 0 if self.phase is Phase.SETTING_UP else self.trigger
+        trigger = 0 if self.phase in (Phase.SETTING_UP, Phase.AWAITING_WRITER) else self.trigger
         self.failure = Failure(player, trigger, message, attempt=attempt)
         return self._end(now, GRACE)
 

@@ -2,8 +2,8 @@
 
 It knows no Tango, no thread and no clock: times come in as ns of a monotonic clock, what is to be done goes
 out as effects. A sequence is driven by its events: `begin`, `request` (a command of the user), `replied` (a
-Player answered, or could not), `found` (an unreachable Player is there again) and `tick` (the `deadline` has
-passed). Each returns the effects to carry out, in order. States and transitions: `states`.
+Player answered, or could not), `found` (an unreachable Player is there again), `writer_took`, `writer_failed`
+and `tick` (the `deadline` has passed). Each returns the effects to carry out. Transitions: `states`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from donki.director.rules.effects import (
+    FILE_WRITER,
     Attempt,
     Cancel,
     Effect,
@@ -59,7 +60,7 @@ class Sequence(EndableSequence):
                 return self._end(now, GRACE)
             case Command.STOP:
                 self._stopping = True
-                return self._end(now) if between_triggers else []
+                return self._end(now) if between_triggers or self.phase is Phase.AWAITING_WRITER else []
             case Command.PAUSE:
                 self._pause_after = self.completed
                 if between_triggers:
@@ -132,6 +133,17 @@ class Sequence(EndableSequence):
             return self._next_trigger(now)
         return []
 
+    def writer_took(self, now: int) -> list[Effect]:
+        """Wait for a file writer no longer."""
+        self.awaits_writer = False
+        return self._ready(now) if self.phase is Phase.AWAITING_WRITER else []
+
+    def writer_failed(self, message: str, now: int) -> list[Effect]:
+        """Fail because the run is not written, unless the sequence is ending anyway."""
+        if self.phase in (Phase.ENDING, Phase.ENDED):
+            return []
+        return self._fail(FILE_WRITER, message, now)
+
     def tick(self, now: int) -> list[Effect]:
         """Do what is due: send the trigger, or give up a Player that has not answered in time."""
         if self.phase is Phase.WAITING:
@@ -173,7 +185,10 @@ class Sequence(EndableSequence):
         return asks + [self._ask(task, [member], now, member.attempts[self.trigger]) for member in again]
 
     def _ready(self, now: int) -> list[Effect]:
-        """Go on when all Players are set up."""
+        """Go on when all Players are set up, and a file writer has the run, if one must."""
+        if self.awaits_writer and not self._stopping:
+            self._enter(Phase.AWAITING_WRITER)
+            return []
         self.pace.begin(now)
         return self._between(now)
 

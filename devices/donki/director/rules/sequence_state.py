@@ -70,6 +70,8 @@ class SequenceState:
         why it failed; None if it did not
     silent
         the Players that did not answer until the end
+    awaits_writer
+        whether no trigger is sent before a file writer has taken the run; to be set before it begins
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class SequenceState:
         self.completed = completed
         self.failure: Failure | None = None
         self.silent: list[str] = []
+        self.awaits_writer = False
         self.step = step
         self._reference = 0
         self._period = 0
@@ -116,7 +119,7 @@ class SequenceState:
         """Where it goes by a request that has not taken effect yet; None where it just goes on."""
         if self.phase is Phase.ENDING:
             return Heading.ENDED
-        if self.phase not in (Phase.SETTING_UP, Phase.WAITING, Phase.ACTING):
+        if self.phase not in (Phase.SETTING_UP, Phase.AWAITING_WRITER, Phase.WAITING, Phase.ACTING):
             return None
         if self._stopping:
             return Heading.END

@@ -72,6 +72,7 @@ class Phase(Enum):
     """Where a sequence stands."""
 
     SETTING_UP = auto()
+    AWAITING_WRITER = auto()
     WAITING = auto()
     ACTING = auto()
     PAUSED = auto()
@@ -81,7 +82,8 @@ class Phase(Enum):
 
 #: The phases that may follow each phase.
 FOLLOWING: dict[Phase, frozenset[Phase]] = {
-    Phase.SETTING_UP: frozenset({Phase.ACTING, Phase.PAUSED, Phase.ENDING}),
+    Phase.SETTING_UP: frozenset({Phase.AWAITING_WRITER, Phase.ACTING, Phase.PAUSED, Phase.ENDING}),
+    Phase.AWAITING_WRITER: frozenset({Phase.ACTING, Phase.PAUSED, Phase.ENDING}),
     Phase.WAITING: frozenset({Phase.WAITING, Phase.ACTING, Phase.PAUSED, Phase.ENDING}),
     Phase.ACTING: frozenset({Phase.WAITING, Phase.ACTING, Phase.PAUSED, Phase.ENDING}),
     Phase.PAUSED: frozenset({Phase.WAITING, Phase.ACTING, Phase.PAUSED, Phase.ENDING}),

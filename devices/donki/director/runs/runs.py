@@ -143,6 +143,12 @@ class Runs(RunsState):
             if not conductor.wait_ended(END_PATIENCE):
                 conductor.record.end("aborted", "it had not ended when its Director did")
 
+    def _unwritten(self, conductor: Conductor, trouble: str) -> None:
+        """Say that a run is not written; where it must be, it fails."""
+        self._log.unwritten(conductor.run, trouble)
+        if conductor.record.requires_writer:
+            conductor.writer_failed(trouble)
+
     def _take_settings(self, sequence: Sequence, *, held: bool) -> None:
         """Apply what was set while the sequence was made."""
         settings = self._settings
@@ -194,6 +200,7 @@ class Runs(RunsState):
         self._threads.begin()
         with reserved(self.roster, entries, run):
             record = self.recorder.begin(run, sequence, entries, remark)
+            sequence.awaits_writer = record.requires_writer
 
             def ended() -> None:
                 error = describe_failure(sequence.failure, sequence.silent) if sequence.failure else ""
@@ -214,6 +221,7 @@ class Runs(RunsState):
                         self._changed,
                         self._observers(run, sequence),
                     )
+                    record.watch_writer(conductor.writer_took, partial(self._unwritten, conductor))
                     self._refusal = ""
                     self._conductor = conductor
             except NotAllowedError as withdrawn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 
 import pytest
 from hypothesis import assume, given, settings
@@ -757,3 +758,54 @@ def test_whatever_fails_no_trigger_is_lost_and_none_is_done_twice(
         assert list(outcomes.values()).count(Outcome.DONE) <= 1
     if rules.failure and rules.failure.player in enabled:
         assert policies[int(rules.failure.player[1:])] in (OnError.ABORT, OnError.RETRY)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["step", "took", "failed", Command.STOP, Command.PAUSE, Command.RESUME, Command.ABORT]
+        ),
+        max_size=12,
+    ),
+    st.integers(0, 99),
+)
+def test_no_trigger_is_sent_before_a_file_writer_has_the_run_and_its_failure_ends_it(events, seed):
+    rules = sequence(0, 0, triggers=2)
+    rules.awaits_writer = True
+    orchestra = Orchestra(rules, random.Random(seed))
+    taken = failed = False
+    for event in events:
+        ending = rules.phase in (Phase.ENDING, Phase.ENDED)
+        if event == "step":
+            orchestra.step()
+        elif event == "took":
+            orchestra.perform(rules.writer_took(orchestra.now))
+            taken = True
+        elif event == "failed":
+            orchestra.perform(rules.writer_failed("no answer", orchestra.now))
+            failed = failed or not ending
+        else:
+            with suppress(NotAllowedError):
+                orchestra.perform(rules.request(event, orchestra.now))
+        assert taken or not orchestra.triggers("sent")
+    assert (rules.failure is not None) == failed
+    if failed:
+        assert str(rules.failure).endswith(": no answer")
+        assert str(rules.failure).startswith("File writer, ")
+        assert rules.failure.as_dict()["player"] is None
+    orchestra.perform(rules.writer_took(orchestra.now))
+    orchestra.play()
+    if rules.phase is Phase.PAUSED:
+        orchestra.perform(rules.request(Command.RESUME, orchestra.now))
+        orchestra.play()
+    assert rules.phase is Phase.ENDED
+
+
+def test_a_stop_leaves_the_wait_for_a_file_writer():
+    rules = sequence(0, triggers=2)
+    rules.awaits_writer = True
+    orchestra = Orchestra(rules).play()
+    assert (rules.phase, rules.state, rules.trigger) == (Phase.AWAITING_WRITER, State.RUNNING, 0)
+    orchestra.perform(rules.request(Command.STOP, orchestra.now))
+    orchestra.play()
+    assert (rules.outcome, rules.completed, rules.phase) == ("stopped", 0, Phase.ENDED)

@@ -225,10 +225,17 @@ class JournalReader(DataReader):
         with self._named():
             yield from self._connection.execute(f"SELECT {selected} {LINES[table]}", (run.key,))
 
+    @property
+    def _has_answers(self) -> bool:
+        return bool(self._query("SELECT 1 FROM pragma_table_info('job') WHERE name = 'state'"))
+
     def _jobs(self, which: str, value: object) -> list[Job]:
+        # Journals of the versions 1 to 4 do not have them.
+        answered = ", state, writer, file, said" if self._has_answers else ""
         rows = self._query(
             "SELECT job.id, topic, run.id, ended,"  # noqa: S608
             " MAX(began, COALESCE((SELECT MAX(done) FROM trigger WHERE trigger.run = run.key), 0))"
+            f"{answered}"
             " FROM job JOIN run ON run.key = job.run"
             f" WHERE {which} ORDER BY job.key",
             value,

@@ -173,6 +173,14 @@ class Job:
         when that run ended, ns since 1970 UTC; None as for `RecordedRun.ended`
     last
         when it did something last, likewise
+    state
+        where it stands, a word of `JobState`; empty in journals of earlier versions
+    writer
+        which file writer has it, or refused it; empty where none answered
+    file
+        which file it is for, with its path once it is written; empty as for `state`
+    said
+        what the file writer said of it, or what is missing
     """
 
     id: str
@@ -180,6 +188,10 @@ class Job:
     run_id: str
     ended: int | None
     last: int
+    state: str = ""
+    writer: str = ""
+    file: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True)
