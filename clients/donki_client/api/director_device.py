@@ -159,6 +159,11 @@ class DirectorDevice:
         return str(self._proxy.read("LastError")[0])
 
     @property
+    def file_writer_state(self) -> tuple[str, ...]:
+        """The jobs at the ESS file writers, a line each: its state, a colon, the file and what is known."""
+        return tuple(self._proxy.read("FileWriterState")[0] or ())
+
+    @property
     def players(self) -> tuple[PlayerStatus, ...]:
         """The Players that the Director found."""
         return tuple(

@@ -13,7 +13,13 @@ from donki_client.console.output import Console
 
 @click.command(short_help="Play a scenario, a whole experiment in a YAML file.")
 @click.argument("file", type=click.Path(path_type=Path))
-def run(file: Path) -> None:
+@click.option(
+    "--structure",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="JSON file of the NeXus structure that the ESS file writer writes, in place of the scenario's.",
+)
+def run(file: Path, structure: Path | None) -> None:
     """Play the scenario FILE, a whole experiment in YAML, or a bundled one, such as loki.yaml.
 
     Starts what is missing on this machine: a Tango database where neither the file nor TANGO_HOST names
@@ -26,9 +32,12 @@ def run(file: Path) -> None:
         from_environment,
         instance_name,
         read_scenario,
+        with_structure,
     )
     from donki_client.scenario.play import play  # noqa: PLC0415
 
     scenario = from_environment(read_scenario(find_scenario(file)), os.environ)
+    if structure:
+        scenario = with_structure(scenario, structure)
     if not play(scenario, instance_name(file), Console()):
         sys.exit(1)

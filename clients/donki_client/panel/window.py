@@ -34,6 +34,7 @@ class Window(QMainWindow):
         self.state = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.status = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.run = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.file_writers = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.answer = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.controls = Controls(orchestra)
         self.table = PlayersTable()
@@ -66,6 +67,8 @@ class Window(QMainWindow):
         self.status.setToolTip(html.escape(visible(picture.status, lines=True)))
         run = picture.snapshot.run_id
         self.run.setText(f"run {run}" if run else "no run yet")
+        self.file_writers.setText(picture.file_writers)
+        self.file_writers.setVisible(bool(picture.file_writers))
         self.controls.show_picture(picture)
         rows = picture.rows
         self._rows = {self._orchestra.full_name(row.device): row for row in rows}
@@ -129,6 +132,7 @@ class Window(QMainWindow):
         layout = QVBoxLayout(middle)
         layout.setSpacing(10)
         layout.addLayout(head)
+        layout.addWidget(self.file_writers)
         layout.addWidget(self.controls)
         layout.addWidget(self.answer)
         layout.addWidget(both, 1)

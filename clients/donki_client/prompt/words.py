@@ -55,6 +55,8 @@ def _say_status(director: Director, console: Console) -> None:
     head.append(f": {detail(snapshot)}, period {director.period:g} s", "default")
     console.print(head, soft_wrap=True)
     say(console, director.status)
+    for job in director.file_writer_state:
+        say(console, f"file writer: {job}")
 
 
 def _say_findings(director: Director, console: Console) -> None:

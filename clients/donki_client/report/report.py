@@ -15,6 +15,7 @@ from donki.director.journal.place import FILE_NAME, default_directory
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import RecordedRun
 from donki.director.output.master_file import master_file_path
+from donki.director.rules.writer_jobs import JobState, job_line
 from donki.errors import FileError
 from donki_client.address import Address
 from donki_client.api.errors import translated
@@ -57,6 +58,7 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
         statistics = RunStatistics.read(reader, run)
         failed = reader.failed_attempts(run, MOST_FAILED)
         remarks = reader.remarks(run)
+        jobs = reader.jobs(run)
     _print_run(statistics, master_file_path(directory, run.id), console)
     if statistics.parts:
         _title(console, "Triggers and data")
@@ -76,6 +78,12 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
         more = sum(part.failed + part.skipped for part in statistics.parts) - len(failed)
         if more:
             _say(console, f"  and {more:,} more; the journal has all: {directory / FILE_NAME}")
+    if jobs:
+        _title(console, "File writers")
+        for job in jobs:
+            # Earlier versions did not hear what became of it.
+            state = job.state or JobState.ASKED.value
+            _say(console, f"  {job_line(state, job.file, job.writer, job.id, job.said)}")
     if remarks:
         _title(console, "Remarks")
         for time, text in remarks:

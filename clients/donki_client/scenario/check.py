@@ -91,7 +91,7 @@ def _try(scenario: Scenario) -> Trial:
     from donki_client.facility.local import LocalFacility  # noqa: PLC0415
     from donki_client.scenario.runner import ScenarioRunner  # noqa: PLC0415
 
-    nowhere = {"database": None, "broker": None, "hdf5": None}
+    nowhere = {"database": None, "broker": None, "hdf5": None, "file_writer": None}
     alone = scenario.model_copy(update={**nowhere, "triggers": TRIED, "rate": None, "period": None})
     with TemporaryDirectory(prefix="donki-try-") as folder:
         quiet = Console(file=io.StringIO())

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from donki.errors import DonkiError, InputError
-from donki.limits import OnError
+from donki.limits import FileWriterPolicy, OnError
 from donki.streams.kafka.clients import CLIENTS, find_client
 from donki.streams.kafka.topic_name import check_topic
 from donki_client.scenario.quantity import RATE, TIME, Kind, read_quantity
@@ -89,6 +89,7 @@ Time = Annotated[float, _reading(TIME), _quantity_schema(TIME)]
 Rate = Annotated[float, _reading(RATE), obeying(_check_rate), _quantity_schema(RATE)]
 Duration = Annotated[Time, obeying(_check_positive)]
 Topic = Annotated[str, obeying(lambda topic: check_topic(topic) if topic else None)]
+RequiredTopic = Annotated[str, obeying(check_topic)]
 KafkaClient = Annotated[
     str,
     obeying(find_client),
@@ -97,8 +98,10 @@ KafkaClient = Annotated[
 ]
 if TYPE_CHECKING:
     Policy = str
+    WriterPolicy = str
 else:
     Policy = Literal[tuple(OnError.__members__)]
+    WriterPolicy = Literal[tuple(FileWriterPolicy.__members__)]
 PlayerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 

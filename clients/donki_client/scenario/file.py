@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from donki.errors import InputError
 from donki.player.script.path import shipped_scripts
 from donki_client.environment import named
-from donki_client.scenario.model import Scenario, ScenarioFiles, paths_in
+from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter, paths_in
 from donki_client.scenario.player import ScenarioFault, ScenarioPlayer
 from donki_client.scenario.yaml_document import Document, Place, Problem, Route, read_document
 
@@ -97,6 +97,25 @@ def from_environment(scenario: Scenario, environment: Mapping[str, str]) -> Scen
     return scenario.model_copy(update=found)
 
 
+def with_structure(scenario: Scenario, structure: Path) -> Scenario:
+    """Return a scenario whose file writers write another structure.
+
+    Raises
+    ------
+    InputError, FileError
+        when it names no file writers, or the structure cannot be used
+    """
+    from donki.director.output.writers.structure import OwnStructure  # noqa: PLC0415 - slow to import
+
+    if scenario.file_writer is None:
+        raise InputError(
+            "--structure is for the ESS file writer, and the scenario names none; add file_writer: TOPIC"
+        )
+    OwnStructure(structure)
+    writer = scenario.file_writer.model_copy(update={"structure": structure})
+    return scenario.model_copy(update={"file_writer": writer})
+
+
 def instance_name(path: Path) -> str:
     """Return the name of the server that plays a file's scenario."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).lstrip("_.-") or "scenario"
@@ -153,6 +172,8 @@ def _model_at(route: Route) -> type[BaseModel]:
         return ScenarioFault
     if route[:1] == ("hdf5",) and len(route) > 1:
         return ScenarioFiles
+    if route[:1] == ("file_writer",) and len(route) > 1:
+        return ScenarioFileWriter
     return ScenarioPlayer if len(route) > 1 else Scenario
 
 

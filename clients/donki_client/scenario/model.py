@@ -24,6 +24,7 @@ from donki.director.rules.pace import check_period
 from donki.director.rules.sequence_state import ENDLESS, check_triggers
 from donki.errors import InputError
 from donki.json_text import to_json
+from donki.limits import USUAL_SILENCE, FileWriterPolicy, check_silence
 from donki.streams.kafka.brokers import parse_brokers
 from donki.streams.kafka.clients import DEFAULT
 from donki.streams.nexus.compression_names import check_compression
@@ -35,7 +36,10 @@ from donki_client.scenario.fields import (
     Part,
     PlayerName,
     Rate,
+    RequiredTopic,
     Time,
+    Topic,
+    WriterPolicy,
     in_folder,
     obeying,
     problem,
@@ -46,6 +50,19 @@ from donki_client.scenario.player import ScenarioPlayer
 def _check_title(title: str) -> None:
     if wrong := "".join(letter for letter in title if ord(letter) > 255):
         raise InputError(f"Tango takes the letters of Latin-1 alone, not {wrong!r:.80}; got {title!r:.200}")
+
+
+def _check_structure(path: Path) -> None:
+    # Slow to import, for what the streams are.
+    from donki.director.output.writers.structure import OwnStructure  # noqa: PLC0415
+
+    OwnStructure(path)
+
+
+def _check_silence(seconds: float) -> None:
+    if not seconds.is_integer():
+        raise InputError(f"whole seconds are accepted; got {seconds:g} s")
+    check_silence(int(seconds))
 
 
 def _check_seed(seed: int) -> None:
@@ -76,8 +93,43 @@ class ScenarioFiles(Part):
         return {"anyOf": [{"type": "string"}, handler(core_schema)]}
 
 
+class ScenarioFileWriter(Part):
+    """The ESS file writers that record the run; the name of a topic alone leaves all else as by default."""
+
+    topic: RequiredTopic = Field(examples=["loki_filewriter"])
+    """Kafka topic on which they are controlled, and answer."""
+
+    pool: Topic = Field(default="", examples=["ess_filewriter_pool"])
+    """Kafka topic of the job pool from which one of several takes the run; empty: the topic itself."""
+
+    policy: WriterPolicy = FileWriterPolicy.IGNORE.name
+    """What follows where none writes the run: nothing, a warning, or that the run fails."""
+
+    timeout: Annotated[Time, obeying(_check_silence)] = Field(default=float(USUAL_SILENCE), examples=["60 s"])
+    """How long they may be silent, in whole seconds."""
+
+    structure: Annotated[Path, BeforeValidator(in_folder), obeying(_check_structure)] | None = Field(
+        default=None, examples=["loki.json"]
+    )
+    """JSON file of the NeXus structure that they write, with NICOS's placeholders; none: all streams."""
+
+    instrument: str = Field(default="", examples=["loki"])
+    """Name of the instrument whose template they begin with; empty: none."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let editors accept the name of a topic too."""
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
+
+
 def _as_files(value: object) -> object:
     return value if isinstance(value, Mapping | ScenarioFiles | None) else {"folder": value}
+
+
+def _as_file_writer(value: object) -> object:
+    return value if isinstance(value, Mapping | ScenarioFileWriter | None) else {"topic": value}
 
 
 class Scenario(Part):
@@ -123,6 +175,11 @@ class Scenario(Part):
         default=None, examples=["data", {"folder": "data", "compression": "gzip"}]
     )
     """The Players' NeXus files: their folder, relative to the scenario's, or a section; none: no files."""
+
+    file_writer: Annotated[ScenarioFileWriter | None, BeforeValidator(_as_file_writer)] = Field(
+        default=None, examples=["loki_filewriter", {"topic": "loki_filewriter", "policy": "REQUIRE"}]
+    )
+    """The ESS file writers that record the run: their topic, or a section; none: they are not told of it."""
 
     players: dict[PlayerName, ScenarioPlayer] = Field(examples=[{"panel": {"script": "run_player_0.py"}}])
     """The Players by name."""

@@ -10,11 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from donki.errors import DonkiError, NotAllowedError
-from donki.limits import OnError
+from donki.limits import FileWriterPolicy, OnError
 from donki.texts import visible
 from donki_client.address import Address
 from donki_client.api.director import Director
 from donki_client.api.errors import UnreachableError
+from donki_client.api.file_writer_state import is_open, is_written
 from donki_client.api.player import Sent, read_sent
 from donki_client.api.snapshot import Snapshot
 from donki_client.console.progress import follow
@@ -22,7 +23,7 @@ from donki_client.facility.broker_options import MAX_BYTES, limits
 from donki_client.facility.database import answers
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import DeviceServer, running
-from donki_client.scenario.model import Scenario, ScenarioFiles
+from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter
 from donki_client.scenario.summary import Result, problems
 from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
@@ -30,15 +31,31 @@ from donki_client.verify.run_data import RunData
 #: How long the journal is waited for at the end of a run, in s.
 JOURNAL_LIMIT = 5.0
 
+#: How long a file writer may go on writing after the end of a run, in s, before it is waited for no longer.
+FILE_WRITER_LIMIT = 120.0
+
 
 @dataclass(frozen=True)
 class Played:
-    """The result of a sequence: how it ended, what each Player did, and what was found of the data."""
+    """The result of a sequence: how it ended, what each Player did, and what was found of the data.
+
+    ``jobs`` are those at the file writers, as the Director's FileWriterState has them, with the policy for
+    them; None where they were not told of the run.
+    """
 
     end: Snapshot
     results: Sequence[Result]
     data: RunData
     with_files: bool
+    jobs: Sequence[str] = ()
+    policy: FileWriterPolicy | None = None
+
+    @property
+    def unwritten(self) -> str:
+        """Why the run is not written by a file writer, unless that is to be ignored; empty if it is."""
+        ignored = self.policy in (None, FileWriterPolicy.IGNORE)
+        job = self.jobs[-1] if self.jobs else "it was not asked"
+        return "" if ignored or is_written(job) else f"the file writer did not write the run: {job}"
 
     @property
     def problems(self) -> list[str]:
@@ -46,6 +63,8 @@ class Played:
         places = list(self.data.problems_of_places)
         if self.data.run.ended is None:
             places.append("the journal has no end of the run: not all that was sent is noted there")
+        if self.policy is FileWriterPolicy.REQUIRE and self.unwritten and not self.end.last_error:
+            places.append(self.unwritten)
         return problems(self.end, self.results, places, with_files=self.with_files)
 
 
@@ -69,33 +88,33 @@ class ScenarioRunner:
         self._facility = facility
         self._journal = journal
         self._console = console
-        self._director = DeviceServer.director(
-            name,
-            PlayerDevices=[f"donki/player/{player}" for player in scenario.players],
-            RunDirectory=str(journal),
-        )
+        self._name = name
 
     def play(self) -> Played:
         """Bring up what is missing, play the sequence, and return the result."""
         facility = self._facility
         broker = self._bring_up(facility)
-        players = self._players(broker)
+        server, players = self._director(broker), self._players(broker)
         with ReadBack(broker, self._journal) as read_back:
             with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
-                self._refuse_running(facility.database, [self._director, *players])
-                facility.start_servers(self._director, *players, tell=self._tell)
+                self._refuse_running(facility.database, [server, *players])
+                facility.start_servers(server, *players, tell=self._tell)
                 read_back.wait()
-            director = Director(self._director.device, facility.database)
+            director = Director(server.device, facility.database)
             end = self._play(director, read_back)
             sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
             data = self._check(end.run_id, broker, read_back)
+            jobs = self._wait_for_file_writers(director)
         # The names of a Player that never ran are known in lower case alone.
         shown = {player.name.lower(): player for player in director.players}
         results = [
             Result(shown[name.lower()], said, data.of(shown[name.lower()].name))
             for name, said in sent.items()
         ]
-        return Played(end, results, data, with_files=self._scenario.hdf5 is not None)
+        with_files, writer = self._scenario.hdf5 is not None, self._scenario.file_writer
+        return Played(
+            end, results, data, with_files, jobs, FileWriterPolicy[writer.policy] if writer else None
+        )
 
     def _check(self, run_id: str, broker: str, read_back: ReadBack) -> RunData:
         """Read back the rest of what was delivered when the journal has the end of the run; compare all."""
@@ -152,6 +171,25 @@ class ScenarioRunner:
                     f"{server.device} is already running in {database} ({elsewhere}); "
                     "stop it there, or give it another name in the scenario"
                 )
+
+    def _director(self, broker: str) -> DeviceServer:
+        writer = self._scenario.file_writer
+        return DeviceServer.director(
+            self._name,
+            PlayerDevices=[f"donki/player/{player}" for player in self._scenario.players],
+            RunDirectory=str(self._journal),
+            **({"KafkaBrokers": broker, **_file_writer_properties(writer)} if writer else {}),
+        )
+
+    def _wait_for_file_writers(self, director: Director) -> list[str]:
+        """Return how the jobs at the file writers ended, a line each; or how they are after a long wait."""
+        limit = time.monotonic() + FILE_WRITER_LIMIT
+        with self._console.status("waiting for the file writer"):
+            while any(map(is_open, jobs := director.file_writer_state)) and time.monotonic() < limit:
+                time.sleep(0.1)
+        for job in jobs:
+            self._say("File writer", job)
+        return list(jobs)
 
     def _players(self, broker: str) -> list[DeviceServer]:
         properties = _file_properties(self._scenario.hdf5)
@@ -228,6 +266,18 @@ def _file_properties(files: ScenarioFiles | None) -> dict[str, str]:
         "FileName": files.name,
         "FileTriggers": str(files.triggers),
         "FileCompression": files.compression,
+    }
+
+
+def _file_writer_properties(writer: ScenarioFileWriter) -> dict[str, str | list[str]]:
+    """Return the properties of a Director that say how file writers are told of the run."""
+    return {
+        "RunTopic": writer.topic,
+        "FileWriterPool": writer.pool,
+        "FileWriterPolicy": writer.policy,
+        "FileWriterTimeout": f"{writer.timeout:.0f}",
+        "FileWriterStructure": str(writer.structure.resolve()) if writer.structure else "",
+        "FileWriterInstrument": writer.instrument,
     }
 
 

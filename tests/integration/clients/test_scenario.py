@@ -11,7 +11,10 @@ import pytest
 
 from donki.player.script.path import shipped_scripts
 from donki_client.facility.servers import connect
+from helpers.brokers import new_broker
 from helpers.donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
+from helpers.file_writer import FOLDER, Behaviour, FileWriter
+from helpers.kafka_clients import new_topic
 from helpers.support import free_port
 
 SCENARIOS = shipped_scripts() / "scenarios"
@@ -336,3 +339,65 @@ def test_nothing_that_a_scenario_says_acts_on_a_terminal(command, write, tmp_pat
     assert r"\x1b[31mred\n[red]forged[/] $x^2_$ \x07" in outputs[0].stdout
     assert r"\x1b[31mred\n[red]forged[/] $x^2_$ \x07" in outputs[1].stdout
     assert r"\x1b]0;owned\x07" in outputs[0].stdout
+
+
+@pytest.fixture(scope="module")
+def memory_broker():
+    with new_broker("embedded") as running:
+        yield running.address
+
+
+def test_a_file_writer_records_the_run_by_the_scenarios_structure_or_another(
+    command, write, tmp_path, memory_broker
+):
+    topic = new_topic(memory_broker)
+    module = {"module": "f144", "config": {"topic": "logs", "source": "$TITLE$"}}
+    (tmp_path / "own.json").write_text(json.dumps({"children": [module]}))
+    (tmp_path / "other.json").write_text(json.dumps({"children": []}))
+    head = (
+        f"triggers: 5\ntitle: ice\nbroker: {memory_broker}\nfile_writer:\n  topic: {topic}\n"
+        "  policy: REQUIRE\n  timeout: 60 s\n  structure: own.json\n  instrument: loki"
+    )
+    path = write(ACTS, head, "    values_topic: logs\n")
+    with FileWriter(memory_broker, topic) as writer:
+        done = command.run("run", path)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        other = command.run("run", path, "--structure", str(tmp_path / "other.json"))
+        assert (other.returncode, other.stderr) == (0, ""), other.stdout
+    start, second = writer.starts
+    assert (
+        f"File writer     written: {FOLDER}/{start.filename}, by {writer.service}, job {start.job_id}"
+        in done.stdout
+    )
+    filled = {"module": "f144", "config": {"topic": "logs", "source": "ice"}}
+    assert json.loads(start.nexus_structure) == {"children": [filled]}
+    assert json.loads(second.nexus_structure) == {"children": []}
+    assert start.instrument_name == "loki"
+    report = command.run("report")
+    assert (
+        f"  written: {FOLDER}/{second.filename}, by {writer.service}, job {second.job_id}\n" in report.stdout
+    )
+
+
+@pytest.mark.parametrize("policy", ["IGNORE", "WARN", "REQUIRE"])
+def test_a_run_that_no_file_writer_takes_is_what_the_policy_says(command, write, memory_broker, policy):
+    topic = new_topic(memory_broker)
+    writer = f"{{topic: {topic}, policy: {policy}, timeout: 60}}"
+    path = write(ACTS, f"triggers: 5\nbroker: {memory_broker}\nfile_writer: {writer}")
+    with FileWriter(memory_broker, topic, Behaviour.REFUSES):
+        done = command.run("run", path)
+    said = "refused the job: Rejected start command"
+    if policy == "REQUIRE":
+        assert done.returncode == 1
+        assert said in done.stdout + done.stderr
+        return
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert re.search(rf"File writer     refused: .*{said}", done.stdout)
+    assert ("the file writer did not write the run: refused" in done.stdout) == (policy == "WARN")
+
+
+def test_a_structure_without_a_file_writer_is_refused(command, write, tmp_path):
+    (tmp_path / "own.json").write_text('{"children": []}')
+    done = command.run("run", write(ACTS), "--structure", str(tmp_path / "own.json"))
+    assert done.returncode == 1
+    assert "the scenario names none; add file_writer: TOPIC" in done.stderr

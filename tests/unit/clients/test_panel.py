@@ -33,6 +33,14 @@ def picture():
     return picture
 
 
+def test_the_jobs_at_the_file_writers_are_shown(picture):
+    assert picture.file_writers == ""
+    picture.hear_director("FileWriterState", ["written: a.nxs, job 1", "writing: b.nxs, job 2"], "")
+    assert picture.file_writers == "file writer: written: a.nxs, job 1\nfile writer: writing: b.nxs, job 2"
+    picture.hear_director("FileWriterState", None, "")
+    assert picture.file_writers == ""
+
+
 def states(picture):
     return [row.state for row in picture.rows]
 

@@ -16,6 +16,7 @@ DIRECTOR_ATTRIBUTES = (
     *("State", "Status", "Triggers", "Period", "RunTitle", "RunId", "LastError"),
     *("CurrentTrigger", "Progress", "RemainingTime", "TriggerRate", "Overruns"),
     "PlayerTable",
+    "FileWriterState",
 )
 
 #: What it hears of each Player.
@@ -88,6 +89,11 @@ class PanelState:
     def status(self) -> str:
         """The Director's state in words, or why it is not known."""
         return self.problem or str(self.director.get("Status", ""))
+
+    @property
+    def file_writers(self) -> str:
+        """Where the jobs at the ESS file writers stand, a line each; empty where there are none."""
+        return "\n".join(f"file writer: {job}" for job in self.director.get("FileWriterState") or ())
 
     @property
     def devices(self) -> list[str]:

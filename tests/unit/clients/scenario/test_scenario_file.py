@@ -16,7 +16,7 @@ from donki.errors import InputError
 from donki.limits import OnError
 from donki.player.script.path import shipped_scripts
 from donki_client.scenario.file import find_scenario, from_environment, instance_name, read_scenario
-from donki_client.scenario.model import Scenario, ScenarioFiles, schema_text
+from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter, schema_text
 from donki_client.scenario.player import ScenarioPlayer
 
 SCENARIOS = shipped_scripts() / "scenarios"
@@ -336,3 +336,36 @@ def test_the_schema_describes_every_key():
 def test_the_scenarios_that_come_along_are_valid_and_name_the_schema(path):
     assert read_scenario(path).title
     assert path.read_text().startswith("# yaml-language-server: $schema=scenario.schema.json\n")
+
+
+def test_file_writers_are_a_topic_or_a_section(read, tmp_path):
+    assert read(HEAD).file_writer is None
+    assert read(f"file_writer: runs\n{HEAD}").file_writer == ScenarioFileWriter(topic="runs")
+    (tmp_path / "own.json").write_text('{"children": []}')
+    section = "{topic: runs, pool: jobs, policy: WARN, timeout: 1 min, structure: own.json, instrument: loki}"
+    assert read(f"file_writer: {section}\n{HEAD}").file_writer == ScenarioFileWriter(
+        topic="runs",
+        pool="jobs",
+        policy="WARN",
+        timeout=60.0,
+        structure=tmp_path / "own.json",
+        instrument="loki",
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "column", "said"),
+    [
+        ("{topic: a b}", 22, "file_writer.topic: "),
+        ("{pool: jobs}", 14, "file_writer.topic is missing; for example topic: loki_filewriter"),
+        ("{topic: runs, policy: warn}", 36, "did you mean WARN?"),
+        ("{topic: runs, timeout: 1.5 s}", 37, "file_writer.timeout: whole seconds are accepted; got 1.5 s"),
+        ("{topic: runs, timeout: 0 s}", 37, "FileWriterTimeout: from 1 s to 86400 s; got 0"),
+        ("{topic: runs, structure: gone.json}", 39, "gone.json cannot be read: No such file"),
+        ("{topic: runs, timeuot: 5}", 28, "unknown key 'timeuot'; did you mean timeout?"),
+    ],
+)
+def test_what_is_wrong_of_file_writers_is_named(problems, section, column, said):
+    ((line, found, text),) = problems(f"file_writer: {section}\n{HEAD}")
+    assert (line, found) == (1, column)
+    assert said in text
