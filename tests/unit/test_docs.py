@@ -82,6 +82,7 @@ def test_python_code_compiles(example):
 @pytest.mark.parametrize("example", of_all_pages("yaml"))
 def test_a_scenario_or_a_part_of_one_is_valid(example, folder):
     (folder / "mine.py").write_text("def action(trigger): ...\n")
+    (folder / "loki.json").write_text('{"children": []}')
     shown = yaml.safe_load(example.text) or {}
     player = {key: shown.pop(key) for key in list(shown) if key not in Scenario.model_fields}
     assert set(player) <= set(ScenarioPlayer.model_fields)
