@@ -19,6 +19,10 @@ class FileError(DonkiError):
     """A data file that cannot be written; names the path."""
 
 
+class ReadoutError(DonkiError):
+    """Readouts that cannot be sent to an event formation unit; names its address."""
+
+
 class SourceError(DonkiError):
     """A source of simulated data that cannot be read; names file, line and what was expected there."""
 

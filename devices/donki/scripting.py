@@ -7,7 +7,15 @@ A script needs none of it to run; with annotations, editors complete and type ch
     def action(trigger: Trigger, player: Player) -> None: ...
 """
 
-from donki.errors import BrokerError, DonkiError, FileError, InputError, NotAllowedError, SourceError
+from donki.errors import (
+    BrokerError,
+    DonkiError,
+    FileError,
+    InputError,
+    NotAllowedError,
+    ReadoutError,
+    SourceError,
+)
 from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.run import Run
@@ -40,6 +48,7 @@ __all__ = [
     "NotAllowedError",
     "PayloadStream",
     "Player",
+    "ReadoutError",
     "Run",
     "SampleStream",
     "SeriesStream",

@@ -24,7 +24,7 @@ ARCHIVED = {
     ],
     "player": [
         *("State", "Priority", "Script", "ScriptHash", "LastTrigger", "LastDuration", "EventsSent"),
-        *("MessagesSent", "BytesSent"),
+        *("MessagesSent", "BytesSent", "PacketsSent", "ReadoutsSent"),
     ],
 }
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from donki.errors import BrokerError, InputError
+from donki.errors import BrokerError, InputError, ReadoutError
 from donki.streams.faults.rule import read_rules
 from donki.streams.kafka.sink import KafkaSink
+from donki.streams.readouts.sender import ReadoutSender
 
 #: Less room than this for files is worth a word, in bytes.
 ROOM = 1_000_000_000
@@ -23,6 +24,7 @@ def findings(
     topics: Iterable[str],
     directory: Path | None,
     faults: object = None,
+    readout_address: str = "",
 ) -> list[str]:
     """Return one line for each thing that must be mended, with its remedy; empty is ready.
 
@@ -39,6 +41,8 @@ def findings(
         where the files go; None for no files
     faults
         what stands under that key of the Player's Parameters, where its attribute Faults is empty
+    readout_address
+        HOST:PORT where raw readouts go; empty for none
     """
     lines = _topics(brokers, options, client, sorted(set(topics)))
     if directory:
@@ -47,6 +51,10 @@ def findings(
         read_rules(faults)
     except InputError as error:
         lines.append(f"Parameters: {error}")
+    try:
+        ReadoutSender(readout_address)
+    except ReadoutError as error:
+        lines.append(str(error))
     return lines
 
 

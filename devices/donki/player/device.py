@@ -254,6 +254,7 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
                     topics | {stream.topic for stream in self._script_runner.session.streams},
                     self.file_directory(),
                     None if self.settings.rules else self._player.parameters.get("faults"),
+                    self.ReadoutAddress,
                 ),
             ]
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What the broker has acknowledged in a run, without what failed attempts have left there."""
+    """What was sent in a run.
+
+    Attributes
+    ----------
+    events, messages, bytes
+        what the broker has acknowledged, without what failed attempts have left there
+    packets, readouts
+        what was sent as raw readouts, also by failed attempts; nobody acknowledges it
+    """
 
     events: int = 0
     messages: int = 0
     bytes: int = 0
+    packets: int = 0
+    readouts: int = 0
 
     def __add__(self, more: Counts) -> Counts:
-        """Return what was acknowledged in both."""
-        return Counts(self.events + more.events, self.messages + more.messages, self.bytes + more.bytes)
+        """Return what was sent in both."""
+        return Counts(*map(add, astuple(self), astuple(more)))
 
 
 class Stream(NamedTuple):

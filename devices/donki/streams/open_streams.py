@@ -10,6 +10,7 @@ from donki.streams.inputs import as_label
 from donki.streams.kafka.topic_name import check_topic
 from donki.streams.nexus.column import check_name
 from donki.streams.nexus.file import NexusFile
+from donki.streams.readouts.sender import ReadoutSender
 from donki.streams.schemas import Route, SourceStream
 from donki.streams.sink import Sink
 from donki.streams.transaction import Transaction
@@ -30,15 +31,23 @@ class OpenStreams:
         the Player's file, if there is one
     transaction
         that what is sent belongs to
+    readouts
+        sends raw readouts, where there is a receiver of such
     """
 
     def __init__(
-        self, sink: Sink, open_topic: Callable[[str], None], file: NexusFile | None, transaction: Transaction
+        self,
+        sink: Sink,
+        open_topic: Callable[[str], None],
+        file: NexusFile | None,
+        transaction: Transaction,
+        readouts: ReadoutSender,
     ) -> None:
         self._sink = sink
         self._open_topic = open_topic
         self._file = file
         self._transaction = transaction
+        self._readouts = readouts
         self._streams: dict[tuple[str, str], SourceStream] = {}
 
     def __iter__(self) -> Iterator[SourceStream]:
@@ -66,7 +75,7 @@ class OpenStreams:
         self._transaction.take()
         try:
             make: Callable[..., S] = kind
-            stream = make(Route(topic, source, self._sink, self._transaction), **settings)
+            stream = make(Route(topic, source, self._sink, self._transaction, self._readouts), **settings)
             if self._file is not None:
                 check_name(source, "source")
             self._open_topic(topic)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from donki.streams.nexus.file import NexusFile
 from donki.streams.nexus.file_names import FILE_NAME
 from donki.streams.nexus.run_files import RunFiles
 from donki.streams.open_streams import OpenStreams
+from donki.streams.readouts.sender import ReadoutSender
 from donki.streams.returned_values import ReturnedValues
 from donki.streams.schemas import SourceStream
 from donki.streams.transaction import Part, Transaction
@@ -52,6 +53,8 @@ class RunOutput:
         what values are called, in Kafka and in the file, by the names that actions return
     faults
         what is put into the data on their way to Kafka; the file keeps them as they were, and lists what was
+    readouts
+        sends raw readouts of events, as they were without faults; it is closed with the rest
 
     Raises
     ------
@@ -79,8 +82,10 @@ class RunOutput:
         file_compression: str = "",
         aliases: Mapping[str, str] | None = None,
         faults: Sequence[Rule] = (),
+        readouts: ReadoutSender | None = None,
     ) -> None:
         self._values_topic = values_topic
+        self._readouts = readouts or ReadoutSender()
         self._transaction = Transaction(f"run {run.id}")
         self._trigger = 0
         self._abandoned = False
@@ -101,7 +106,7 @@ class RunOutput:
             self._injector = FaultInjector(self._manifest.sent, faults, run.seed, player, table.note)
             self._manifest.measure(self._injector, table)
         self._streams = OpenStreams(
-            self._manifest.measured, self._sink.open_topic, self._file, self._transaction
+            self._manifest.measured, self._sink.open_topic, self._file, self._transaction, self._readouts
         )
         self._values = ReturnedValues(
             player, values_topic, aliases or {}, self._manifest, self._file, self._transaction
@@ -114,13 +119,13 @@ class RunOutput:
 
     @property
     def counts(self) -> Counts:
-        """What the broker has acknowledged in this run."""
-        return Counts(self._sink.events, self._sink.messages, self._sink.bytes)
+        """What was sent in this run, as far as the broker has acknowledged it."""
+        return Counts(self._sink.events, self._sink.messages, self._sink.bytes, *self._readouts.counts)
 
     @property
     def delivered(self) -> Counts:
         """What counts for good: it was delivered, and is never taken back."""
-        return Counts(*self._sink.committed)
+        return Counts(*self._sink.committed, *self._readouts.counts)
 
     @property
     def queue(self) -> Queue:
@@ -206,7 +211,7 @@ class RunOutput:
         FileError
             when the file cannot be written
         """
-        with self._turn(SETTLE):
+        with self._transaction.turn(SETTLE, self._give_up):
             self._discard()
 
     @property
@@ -215,9 +220,9 @@ class RunOutput:
         return self._manifest.measured.has_undelivered or self._transaction.has_failed
 
     def abandon(self, reason: str) -> None:
-        """Give up what is not delivered; a wait for it in another thread ends with a BrokerError."""
+        """Give up what is not delivered; a wait for it in another thread ends with an error."""
         self._abandoned = True
-        self._sink.abandon(reason)
+        self._give_up(reason)
 
     def close(self, timeout: float = 5.0) -> None:
         """Deliver what was sent last, unless it was abandoned, and end the run's data.
@@ -231,7 +236,7 @@ class RunOutput:
         """
         if self._transaction.is_closed:
             return
-        with self._turn(timeout):
+        with self._transaction.turn(timeout, self._give_up):
             with ExitStack() as steps:
                 steps.callback(self._end)
                 if self._abandoned:
@@ -256,19 +261,12 @@ class RunOutput:
         It is committed in this order: the file may fail. It is discarded in the reverse: the sink waits for
         what is in flight.
         """
-        parts = self._file, self._manifest, self._values, *self._streams, self._injector, self._sink
-        return [part for part in parts if part is not None]
+        parts = self._file, self._manifest, self._values, *self._streams, self._injector
+        return [*(part for part in parts if part is not None), self._sink, self._readouts]
 
-    @contextmanager
-    def _turn(self, patience: float) -> Iterator[None]:
-        """Have the turn; a send of another thread that waits for the broker is given up after a while."""
-        if not self._transaction.take(patience):
-            self._sink.abandon("what else was sent is taken back, or the run is over")
-            self._transaction.take()
-        try:
-            yield
-        finally:
-            self._transaction.give()
+    def _give_up(self, reason: str = "what else was sent is taken back, or the run is over") -> None:
+        self._readouts.abandon(reason)
+        self._sink.abandon(reason)
 
     def _deliver(self, timeout: float) -> None:
         self._transaction.check()
@@ -294,6 +292,7 @@ class RunOutput:
             if self._file is not None:
                 steps.callback(self._finish, self._file)
             steps.callback(self._sink.close)
+            steps.callback(self._readouts.close)
 
     def _finish(self, file: NexusFile) -> None:
         file.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol
 
@@ -97,6 +99,17 @@ class Transaction:
         """Give the turn back."""
         self._is_taken = False
         self._release()
+
+    @contextmanager
+    def turn(self, patience: float, give_up: Callable[[], None]) -> Iterator[None]:
+        """Have the turn; after so many seconds, have what waits in another thread's turn given up."""
+        if not self.take(patience):
+            give_up()
+            self.take()
+        try:
+            yield
+        finally:
+            self.give()
 
     def check(self) -> None:
         """Raise what a send has failed with, also where the script has caught that."""

@@ -73,6 +73,8 @@ PLAYER_PROPERTIES = {
     "FileName": (["{run}_{player}.nxs"], ["{nothing}.nxs", "../a.nxs", "{run", ["a{run}{player}.nxs", "b"]]),
     "FileTriggers": (["0", "10"], [*(text for text in NO_WHOLE if text), "-1", ["1", "2"]]),
     "FileCompression": (["gzip"], ["zip", ["gzip", "lzf"]]),
+    "ReadoutAddress": (["127.0.0.1:9000", "[::1]:9000"], ["9000", "localhost:0", "a b:1", ["a:1", "b:2"]]),
+    "ReadoutRate": (["1000000"], [*(text for text in NO_WHOLE if text), "999999", ["1", "2"]]),
     "Aliases": (["a=b", ["a=b", "c=d"]], ["a", ["a=b", "a=c"]]),
 }
 DIRECTOR_PROPERTIES = {

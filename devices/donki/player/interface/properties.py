@@ -18,6 +18,7 @@ from donki.streams.faults.rule import Rule
 from donki.streams.kafka.clients import CLIENTS, DEFAULT, find_client
 from donki.streams.nexus.compression_names import check_compression
 from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_file_triggers
+from donki.streams.readouts.sender import DEFAULT_RATE, ReadoutSender, check_address, check_rate
 from donki.streams.run_output import RunOutput
 
 
@@ -63,6 +64,17 @@ class PlayerProperties(StatusProperty, MetricsProperty):
         doc="What a file is compressed with when it is finished: gzip or lzf; bitshuffle, blosc, blosc2, lz4 "
         "or zstd with the package hdf5plugin; empty: not at all.",
     )
+    ReadoutAddress = device_property(
+        dtype=str,
+        default_value="",
+        doc="HOST:PORT of an event formation unit or another receiver of raw readouts by UDP; empty: none "
+        "are sent. Scripts say which streams have readouts.",
+    )
+    ReadoutRate = device_property(
+        dtype=int,
+        default_value=DEFAULT_RATE,
+        doc="The most bytes of raw readouts that leave in a second; a trigger waits for it.",
+    )
     Aliases = device_property(
         dtype=(str,),
         default_value=[],
@@ -80,6 +92,8 @@ class PlayerProperties(StatusProperty, MetricsProperty):
         "FileName": check_file_name,
         "FileTriggers": check_file_triggers,
         "FileCompression": check_compression,
+        "ReadoutAddress": check_address,
+        "ReadoutRate": check_rate,
         "Aliases": read_aliases,
     }
 
@@ -102,6 +116,7 @@ class PlayerProperties(StatusProperty, MetricsProperty):
             file_compression=self.FileCompression,
             aliases=read_aliases(self.Aliases),
             faults=faults,
+            readouts=ReadoutSender(self.ReadoutAddress, self.ReadoutRate),
         )
 
     def file_directory(self) -> Path | None:

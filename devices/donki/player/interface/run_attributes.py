@@ -119,6 +119,30 @@ class RunAttributes(DonkiDevice):
         **ARCHIVED_BY_CRITERIA,
     )
 
+    def _read_PacketsSent(self) -> int:
+        return self._script_runner.session.counts.packets
+
+    PacketsSent = attribute(
+        fget=_read_PacketsSent,
+        dtype=int,
+        label="Packets sent",
+        doc="UDP packets of raw readouts that were sent in this run, also by failed attempts.",
+        archive_abs_change=1,
+        **ARCHIVED_BY_CRITERIA,
+    )
+
+    def _read_ReadoutsSent(self) -> int:
+        return self._script_runner.session.counts.readouts
+
+    ReadoutsSent = attribute(
+        fget=_read_ReadoutsSent,
+        dtype=int,
+        label="Readouts sent",
+        doc="Raw readouts that were sent in this run, also by failed attempts.",
+        archive_abs_change=1,
+        **ARCHIVED_BY_CRITERIA,
+    )
+
     def _read_Files(self) -> list[str]:
         return [str(path) for path in self._script_runner.session.files]
 

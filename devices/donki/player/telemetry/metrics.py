@@ -35,6 +35,18 @@ class PlayerMetrics(Families):
             lambda runner: runner.session.total.bytes,
         ),
         Read(
+            CounterMetricFamily,
+            "donki_player_readout_packets",
+            "UDP packets of raw readouts that were sent.",
+            lambda runner: runner.session.total.packets,
+        ),
+        Read(
+            CounterMetricFamily,
+            "donki_player_readouts",
+            "Raw readouts that were sent.",
+            lambda runner: runner.session.total.readouts,
+        ),
+        Read(
             GaugeMetricFamily,
             "donki_player_queue_messages",
             "Kafka messages that wait for the broker's acknowledgement.",

@@ -16,6 +16,8 @@ from donki.numeric import highest, lowest, whole_number
 from donki.streams.inputs import as_choice, as_flag
 from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki.streams.nexus.file import NexusFile
+from donki.streams.readouts.front_ends import find_front_end
+from donki.streams.readouts.pulses import ReadoutPulses
 from donki.streams.schemas.detector import DetectorLayout, as_detector, layout_of, structure_of
 from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
 from donki.streams.schemas.encoding.event_profile import PROFILES, EventProfile, Profile
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 MOST_EVENTS = MOST_PAYLOAD // 8
 """Most events in a message that Kafka is given."""
 
-_ANY_PIXEL = np.array([0, 2**31 - 1], np.int32)
+_ANY_PIXEL = 0, 2**31 - 1
 
 
 class EventStream(SourceStream):
@@ -65,6 +67,9 @@ class EventStream(SourceStream):
         ``"plain"``; or ``"efu"``, as the ESS event formation unit sends: a message's Kafka time stamp is when
         it was sent, but not before its pulse; a pulse without events is left out, whatever `empty_pulses`
         says; message ids begin at 1; every message has the size of one with `events_per_message` events
+    readout
+        the kind of front ends whose raw readouts of the events go to the property ReadoutAddress too, if
+        that is set: ``"loki"``, ``"bifrost"`` or ``"dream"``, which fixes the pixel ids; empty: none go
 
     Raises
     ------
@@ -96,6 +101,7 @@ class EventStream(SourceStream):
         position: ArrayLike | None = None,
         frame: Frame = "pulse",
         profile: Profile = "plain",
+        readout: str = "",
     ) -> None:
         super().__init__(route)
         whole = whole_number(events_per_message) or 0
@@ -117,9 +123,19 @@ class EventStream(SourceStream):
         }
         self._detector = as_detector(f"{self}", detector_number, offsets, unit, position)
         self._layout = layout_of(self._detector)
-        self._has_any_pixel = self._detector.detector_number is None
-        pixels = _ANY_PIXEL if self._detector.detector_number is None else self._detector.detector_number
-        self._lowest, self._highest = int(pixels.min()), int(pixels.max())
+        front_end = find_front_end(readout, f"{self}")
+        numbers = self._detector.detector_number
+        self._has_any_pixel = numbers is None and front_end is None
+        if numbers is not None:
+            self._lowest, self._highest = int(numbers.min()), int(numbers.max())
+            self._range_of = "detector_number is"
+        else:
+            self._lowest, self._highest = front_end.pixels if front_end else _ANY_PIXEL
+            self._range_of = f"those that {front_end.name} reads out are" if front_end else "each is"
+        self._readouts: ReadoutPulses | None = None
+        if front_end is not None:
+            pixels = self._lowest, self._highest
+            self._readouts = ReadoutPulses(front_end, route.readouts, f"{self}", *pixels)
         self._tof_name, self._pixel_name = f"{self}: time of flight", f"{self}: pixel ids"
         self._encoder = _encoder(self._profile, self.source, whole)
         self._message_id = self._first_undelivered = self._profile.first_message_id
@@ -222,14 +238,16 @@ class EventStream(SourceStream):
         if not len(tof) and not self._empty_pulses:
             return
         pixel_range = self._checked_range(pixel) if len(pixel) else None
-        period = getattr(trigger, "period", 0) if self._wraps else 0
+        period = getattr(trigger, "period", 0)
+        if self._readouts is not None:
+            self._readouts.check_time(time)
         with self._transaction:
-            if not period:
-                self._send_frame(time, tof, pixel, pixel_range)
+            if not (period and self._wraps):
+                self._send_frame(time, tof, pixel, pixel_range, period)
                 return
             for part in by_frame(time, period, tof, pixel):
                 if len(part.pixel_id) or self._empty_pulses:
-                    self._send_frame(*part, pixel_range)
+                    self._send_frame(*part, pixel_range, period)
 
     def _open_in(self, file: NexusFile) -> None:
         sent_as: dict[str, str | int] = {}
@@ -243,6 +261,7 @@ class EventStream(SourceStream):
         tof: NDArray[np.int32],
         pixel: NDArray[np.int32],
         pixel_range: tuple[int, int] | None,
+        period: int,
     ) -> None:
         most = self._events_per_message
         if len(tof) <= most:
@@ -252,6 +271,8 @@ class EventStream(SourceStream):
                 self._send_part(time, tof[first : first + most], pixel[first : first + most])
         if self._file is not None:
             self._file.append_events(self.source, time, tof, pixel, pixel_range)
+        if self._readouts is not None:
+            self._readouts.send(time, period, tof, pixel)
 
     def _send_part(self, time: int, tof: NDArray[np.int32], pixel: NDArray[np.int32]) -> None:
         message = self._encoder.encode(self._message_id, time, tof, pixel)
@@ -268,9 +289,9 @@ class EventStream(SourceStream):
         low = lowest(pixel)
         high = self._highest if self._has_any_pixel and self._file is None else highest(pixel)
         if low < self._lowest or high > self._highest:
-            expected = "each is from 0" if self._has_any_pixel else f"detector_number is from {self._lowest}"
             raise InputError(
-                f"{self}: pixel ids from {low} to {pixel.max()}, but {expected} to {self._highest}"
+                f"{self}: pixel ids from {low} to {pixel.max()}, but {self._range_of} from {self._lowest}"
+                f" to {self._highest}"
             )
         return low, high
 

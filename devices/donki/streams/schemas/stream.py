@@ -13,6 +13,7 @@ from streaming_data_types import DESERIALISERS
 
 from donki.streams.inputs import as_label
 from donki.streams.nexus.file import NexusFile
+from donki.streams.readouts.sender import ReadoutSender
 from donki.streams.schemas.encoding.flatbuffer import TimeField
 from donki.streams.schemas.encoding.flatbuffer import schema as schema_of
 from donki.streams.schemas.stored import StoredMessage
@@ -38,12 +39,15 @@ class Route:
         takes the messages
     transaction
         that what is sent belongs to
+    readouts
+        sends raw readouts, where there is a receiver of such
     """
 
     topic: str
     source: str
     sink: Sink
     transaction: Transaction = field(default_factory=Transaction)
+    readouts: ReadoutSender = field(default_factory=ReadoutSender)
 
 
 class EventCount(NamedTuple):
