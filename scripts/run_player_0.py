@@ -13,7 +13,8 @@ def setup(player):
     global stream
     topic = player.parameters.get("topic", "test-topic-0")
     geometry = {**panel.geometry, "position": (0, 0, 5)}  # m behind the sample
-    stream = player.events(topic, source="panel_0", frame="wrap", **geometry)
+    readout = player.parameters.get("readout", "")  # as which front ends send it, see ReadoutAddress
+    stream = player.events(topic, source="panel_0", frame="wrap", readout=readout, **geometry)
 
 
 def action(trigger, player):

@@ -20,6 +20,8 @@ class Sent:
         the last that was done; 0 before the first
     events, messages, bytes
         what the Kafka broker has acknowledged
+    packets, readouts
+        the UDP packets of raw readouts that it sent, and the readouts in them; nobody acknowledges them
     streams
         where the messages went, as far as their streams were opened
     files
@@ -30,6 +32,8 @@ class Sent:
     events: int
     messages: int
     bytes: int
+    packets: int = 0
+    readouts: int = 0
     streams: tuple[Stream, ...] = ()
     files: tuple[Path, ...] = ()
 
@@ -47,15 +51,16 @@ def read_sent(device: str) -> Sent:
     UnreachableError
         when it does not answer
     """
-    *counts, streams, files = Proxy(device).read(
-        "LastTrigger", "EventsSent", "MessagesSent", "BytesSent", "Streams", "Files"
-    )
-    trigger, events, messages, size = map(int, counts)
+    numbers = "LastTrigger", "EventsSent", "MessagesSent", "BytesSent", "PacketsSent", "ReadoutsSent"
+    *counts, streams, files = Proxy(device).read(*numbers, "Streams", "Files")
+    trigger, events, messages, size, packets, readouts = map(int, counts)
     return Sent(
         trigger,
         events,
         messages,
         size,
+        packets,
+        readouts,
         streams=tuple(Stream(**stream) for stream in json.loads(streams)),
         files=tuple(map(Path, files)),
     )

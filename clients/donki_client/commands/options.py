@@ -27,6 +27,11 @@ def broker(help: str, **settings: Any) -> Callable[[Callable[..., Any]], Callabl
     return click.option("--broker", metavar="HOST:PORT[,...]", help=help, **settings)
 
 
+def readout(help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that names a receiver of raw readouts."""
+    return click.option("--readout", metavar="HOST:PORT", help=help)
+
+
 a_broker = broker("The Kafka broker, or several of the cluster.", default="localhost:9092", show_default=True)
 
 directory = click.option(

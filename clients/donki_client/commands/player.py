@@ -27,7 +27,17 @@ from donki_client.console.output import Console
     "The Kafka broker, or several of the cluster.  [default: what DONKI_BROKER names, else as it was before,"
     " at first localhost:9092]"
 )
-def player(name: str, address: str, script: Path, data_path: tuple[Path, ...], broker: str | None) -> None:
+@options.readout(
+    "An event formation unit that raw readouts go to by UDP.  [default: as it was before, at first none]"
+)
+def player(
+    name: str,
+    address: str,
+    script: Path,
+    data_path: tuple[Path, ...],
+    broker: str | None,
+    readout: str | None,
+) -> None:
     """Run the Player donki/player/NAME until Ctrl-C.
 
     HOST:PORT is where the Tango database answers, the same as the Director's; SCRIPT is the action script, a
@@ -40,4 +50,4 @@ def player(name: str, address: str, script: Path, data_path: tuple[Path, ...], b
     from donki_client.facility.foreground import run_player  # noqa: PLC0415
 
     broker = broker or named(os.environ, "DONKI_BROKER")
-    run_player(name, Address.parse(address), script, Console(), data_path, broker)
+    run_player(name, Address.parse(address), script, Console(), data_path, broker, readout)

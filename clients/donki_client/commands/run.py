@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from donki_client.commands import options
 from donki_client.console.output import Console
 
 
@@ -19,7 +20,10 @@ from donki_client.console.output import Console
     type=click.Path(path_type=Path),
     help="JSON file of the NeXus structure that the ESS file writer writes, in place of the scenario's.",
 )
-def run(file: Path, structure: Path | None) -> None:
+@options.readout(
+    "An event formation unit that raw readouts go to by UDP, of every Player.  [default: the file's]"
+)
+def run(file: Path, structure: Path | None, readout: str | None) -> None:
     """Play the scenario FILE, a whole experiment in YAML, or a bundled one, such as loki.yaml.
 
     Starts what is missing on this machine: a Tango database where neither the file nor TANGO_HOST names
@@ -32,6 +36,7 @@ def run(file: Path, structure: Path | None) -> None:
         from_environment,
         instance_name,
         read_scenario,
+        with_readout,
         with_structure,
     )
     from donki_client.scenario.play import play  # noqa: PLC0415
@@ -39,5 +44,7 @@ def run(file: Path, structure: Path | None) -> None:
     scenario = from_environment(read_scenario(find_scenario(file)), os.environ)
     if structure:
         scenario = with_structure(scenario, structure)
+    if readout is not None:
+        scenario = with_readout(scenario, readout)
     if not play(scenario, instance_name(file), Console()):
         sys.exit(1)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from donki.device.properties.kafka import read_kafka_options
 from donki.errors import DonkiError, ScriptError
+from donki.streams.readouts.sender import check_address
 from donki.threads import Threads
 from donki_client.address import Address
 from donki_client.api.errors import translated
@@ -51,6 +52,7 @@ def run_player(
     console: Console,
     data_path: Sequence[Path] = (),
     broker: str | None = None,
+    readout: str | None = None,
 ) -> None:
     """Register the Player donki/player/NAME, run it and show its log until Ctrl-C.
 
@@ -62,12 +64,14 @@ def run_player(
         folders of the files that Parameters may name
     broker
         as `parse_brokers` takes it; None for that in the database
+    readout
+        HOST:PORT that raw readouts go to, empty for none; None for that in the database
 
     Raises
     ------
     DonkiError
-        when no Tango database or no such broker answers, the name is taken, the script is not usable, or the
-        server dies
+        when no Tango database or no such broker answers, the name is taken, the script or the address for
+        readouts is not usable, or the server dies
     """
     server = DeviceServer.player(name, script)
     # What is not given stays as it is in the database.
@@ -76,6 +80,9 @@ def run_player(
         server = replace(server, properties={**server.properties, "DataPath": folders})
     if broker:
         server = replace(server, properties={**server.properties, "KafkaBrokers": broker})
+    if readout is not None:
+        check_address(readout)
+        server = replace(server, properties={**server.properties, "ReadoutAddress": readout})
     if not answers(database):
         raise DonkiError(
             f"no Tango database answers at {database}; "

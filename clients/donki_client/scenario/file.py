@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from donki.errors import InputError
 from donki.player.script.path import shipped_scripts
+from donki.streams.readouts.sender import check_address
 from donki_client.environment import named
 from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter, paths_in
 from donki_client.scenario.player import ScenarioFault, ScenarioPlayer
@@ -165,6 +166,21 @@ def _closest(value: object, candidates: list[str]) -> str:
     known = [candidate.strip(",") for candidate in candidates if candidate != "or"]
     close = difflib.get_close_matches(str(value).upper(), known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def with_readout(scenario: Scenario, address: str) -> Scenario:
+    """Return a scenario whose Players all send their raw readouts to one address.
+
+    Raises
+    ------
+    InputError
+        when it is none
+    """
+    check_address(address)
+    players = {
+        name: player.model_copy(update={"readout": address}) for name, player in scenario.players.items()
+    }
+    return scenario.model_copy(update={"players": players})
 
 
 def _model_at(route: Route) -> type[BaseModel]:

@@ -24,6 +24,7 @@ from donki.player.script.path import shipped_scripts
 from donki.streams.aliases import read_aliases
 from donki.streams.faults.kinds import KINDS
 from donki.streams.faults.rule import read_rules
+from donki.streams.readouts.sender import check_address
 from donki_client.scenario.fields import (
     Duration,
     Part,
@@ -136,6 +137,9 @@ class ScenarioPlayer(Part):
 
     values_topic: Topic = Field(default="", examples=["loki_motion"])
     """Kafka topic of the values that the script returns; empty: nowhere."""
+
+    readout: Annotated[str, obeying(check_address)] = Field(default="", examples=["127.0.0.1:9000"])
+    """HOST:PORT of an event formation unit that raw readouts go to by UDP; empty: none go."""
 
     data_path: list[Annotated[Path, BeforeValidator(in_folder)]] = Field(default=[], examples=[["recorded"]])
     """Folders, relative to the scenario's, of files that parameters may name; none: the script's folder."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +103,7 @@ class ScenarioRunner:
             director = Director(server.device, facility.database)
             end = self._play(director, read_back)
             sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
+            self._say_readouts(sent)
             data = self._check(end.run_id, broker, read_back)
             jobs = self._wait_for_file_writers(director)
         # The names of a Player that never ran are known in lower case alone.
@@ -207,6 +208,7 @@ class ScenarioRunner:
                 KafkaClient=self._scenario.kafka_client,
                 ValuesTopic=player.values_topic,
                 Aliases=[f"{value}={alias}" for value, alias in player.aliases.items()],
+                ReadoutAddress=player.readout,
                 DataPath=[str(folder.resolve()) for folder in player.data_path],
                 **properties,
             )
@@ -249,6 +251,18 @@ class ScenarioRunner:
             return read_sent(f"tango://{database.tango_host}/donki/player/{player}")
         except UnreachableError:
             return None
+
+    def _say_readouts(self, sent: Mapping[str, Sent | None]) -> None:
+        receivers = {
+            name: player.readout for name, player in self._scenario.players.items() if player.readout
+        }
+        told = {name: said for name in receivers if (said := sent[name])}
+        if told and not any(said.packets for said in told.values()):
+            self._say("Readouts", "none were sent: no stream of the scripts has a readout")
+        for name, said in told.items():
+            if said.packets:
+                many = f"{_count(said.readouts, 'readout')} in {_count(said.packets, 'packet')}"
+                self._say("Readouts", f"{name} sent {many} to {receivers[name]}, which acknowledges none")
 
     def _tell(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)

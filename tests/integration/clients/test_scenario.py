@@ -12,9 +12,11 @@ import pytest
 from donki.player.script.path import shipped_scripts
 from donki_client.facility.servers import connect
 from helpers.brokers import new_broker
+from helpers.doc_examples import ROOT, examples
 from helpers.donki_command import Command, all_gone, descendants, press_ctrl_c, read_until
 from helpers.file_writer import FOLDER, Behaviour, FileWriter
 from helpers.kafka_clients import new_topic
+from helpers.readouts import Unit, a_receiver
 from helpers.support import free_port
 
 SCENARIOS = shipped_scripts() / "scenarios"
@@ -189,6 +191,28 @@ def test_a_disk_that_fills_up_in_mid_run_is_told_as_it_is(command, write):
     )
     report = command.run("report")
     assert "done, but not by every Player at every trigger" in report.stdout
+
+
+@pytest.mark.parametrize("by_option", [False, True])
+def test_readouts_go_where_the_file_or_the_command_says_and_are_counted(command, write, by_option):
+    [of_the_page] = examples(ROOT / "docs" / "how-to" / "readouts.rst", "python")
+    with a_receiver() as receiver:
+        address = "127.0.0.1:1" if by_option else receiver.address
+        options = ["--readout", receiver.address] if by_option else []
+        done = command.run("run", write(of_the_page.text, tail=f"    readout: {address}\n"), *options)
+        unit = receiver.read(Unit())
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert (unit.readouts, unit.lost) == (50_000, 0)
+    many = f"50,000 readouts in {len(unit.packets)} packets"
+    assert f"Readouts        p sent {many} to {receiver.address}, which acknowledges none\n" in done.stdout
+
+
+def test_it_is_said_where_there_is_nothing_to_read_out(command, write):
+    done = command.run("run", write(ACTS), "--readout", "127.0.0.1:1")
+    assert "Readouts        none were sent: no stream of the scripts has a readout\n" in done.stdout
+    done = command.run("run", write(ACTS), "--readout", "9000")
+    assert done.returncode != 0
+    assert "readouts go to a HOST:PORT, as 127.0.0.1:9000; got '9000'" in done.stderr
 
 
 def test_an_endless_scenario_ends_well_by_ctrl_c(command, write):

@@ -191,6 +191,7 @@ def test_a_script_that_is_not_beside_the_scenario_is_one_that_comes_along(read):
         (f"{HEAD}    retries: 3\n", 5, 5, "players.p.retries: counts only with on_error: RETRY"),
         (f"{HEAD}    on_error: RETRY\n", 5, 5, "players.p.on_error: RETRY needs retries: 1 or more"),
         (f"{HEAD}    values_topic: a b\n", 5, 19, "players.p.values_topic: Kafka topic 'a b' cannot be made"),
+        (f"{HEAD}    readout: localhost\n", 5, 14, "players.p.readout: readouts go to a HOST:PORT, as 127"),
         (f"{HEAD}  p: {{script: s.py}}\n", 5, 3, "'p' is there already, in line 3"),
         (f"{HEAD}  P: {{script: s.py}}\n", 5, 3, "players.P: Player 'P' is 'p' to Tango, which ignores case"),
         (f"{HEAD}  a b: {{script: s.py}}\n", 5, 3, "'a b' is no name of a Player"),
