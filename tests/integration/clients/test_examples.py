@@ -6,11 +6,18 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from donki.streams.readouts.bifrost import BifrostFrontEnd
+from donki.streams.readouts.ess_time import ess_time
+from donki.streams.readouts.packet import Pulse, packet
+from donki.streams.readouts.sender import ReadoutSender
 from helpers.orchestra import an_orchestra
+from helpers.support import free_port
 
 EXAMPLES = Path(__file__).parents[3] / "clients" / "examples"
 DIRECTOR = "donki/director/examples"
@@ -45,7 +52,7 @@ def run(orchestra):
 
 def test_they_need_nothing_of_ours():
     programs = list(EXAMPLES.glob("*.py"))
-    assert len(programs) == 4
+    assert len(programs) == 5
     for program in programs:
         assert not re.search(r"\bdonki(_client)?\b(?!/)", program.read_text().replace('"donki/', ""))
 
@@ -88,3 +95,22 @@ def test_the_timing_of_a_run_is_read(run, orchestra):
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["trigger", "1", "2", "3", "4"]
     assert all(float(line.split()[2]) > 0 for line in lines[1:])
+
+
+@pytest.mark.parametrize("lost", [0, 3])
+def test_packets_are_counted_and_those_that_are_missing(lost):
+    port = free_port()
+    command = [sys.executable, EXAMPLES / "count_packets.py", str(port)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as counting,
+        closing(ReadoutSender(f"127.0.0.1:{port}")) as sender,
+        closing(ReadoutSender(f"127.0.0.1:{free_port()}")) as elsewhere,
+    ):
+        assert counting.stdout.readline() == f"waiting at port {port}\n"
+        for number in range(10):
+            head = Pulse(ess_time(10**18), ess_time(10**18))
+            made = packet(BifrostFrontEnd.detector_type, head, 2, number, np.zeros(1, BifrostFrontEnd.record))
+            (elsewhere if 4 <= number < 4 + lost else sender).send(2, made, 1)
+        counted, _ = counting.communicate(timeout=60)
+    assert counted == f"{10 - lost} packets came, {lost} are missing\n"
+    assert counting.returncode == bool(lost)
