@@ -1,4 +1,4 @@
-"""Sphinx directives of what is registered: ``schemas``, ``streams`` and ``fault-kinds``."""
+"""Sphinx directives of what is registered: ``schemas``, ``streams``, ``fault-kinds`` and ``front-ends``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from donki.streams.faults.kind import Setting
 from donki.streams.faults.kinds import KINDS
+from donki.streams.readouts.front_ends import FRONT_ENDS
 from donki.streams.schemas import SCHEMAS
 
 
@@ -55,6 +56,25 @@ class FaultKinds(SphinxDirective):
         )
 
 
+class FrontEnds(SphinxDirective):
+    """Lists the kinds of front ends, the pixels that each reads out, and what the unit must be set to."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        rows = [
+            (
+                f"``{each.name}``",
+                each.does,
+                "{:,} to {:,}".format(*each.pixels),
+                f"0x{each.detector_type:02x}",
+                each.unit_files,
+            )
+            for each in FRONT_ENDS.values()
+        ]
+        head = "readout", "front ends", "pixel ids", "type", "files of the unit"
+        return self.parse_text_to_nodes(_table("12 36 18 8 26", head, *rows))
+
+
 def _setting(name: str, setting: Setting) -> str:
     default = "" if setting.default is None else f" ({setting.default})"
     return f"``{name}``{default} {setting.meaning}".rstrip()
@@ -72,4 +92,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("schemas", Schemas)
     app.add_directive("streams", Streams)
     app.add_directive("fault-kinds", FaultKinds)
+    app.add_directive("front-ends", FrontEnds)
     return {"parallel_read_safe": True}

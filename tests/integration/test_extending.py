@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 
 import h5py
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from helpers.brokers import EmbeddedBroker
 from helpers.donki_command import Command
 from helpers.orchestra import SCRIPTS
+from helpers.readouts import a_receiver
 
 SCRIPT = """
 def action(trigger, player):
@@ -23,6 +25,12 @@ from toy_plugin import Lamp
 
 def action(trigger, player):
     player.events("lamps", "lamp").send(trigger, *Lamp().sample(player.rng(trigger), rate=50))
+"""
+
+STRIP = """
+def action(trigger, player):
+    stream = player.events("strips", "strip", readout="strip")
+    stream.send(trigger, [1000, 2000], [1, int(trigger)])
 """
 
 
@@ -107,3 +115,12 @@ def test_a_client_and_a_source_go_to_kafka_file_journal_and_check(installed, bro
     assert "all that the journal lists is there, and nothing else" in done.stdout, done
     assert "noting, which notes what it sends" in " ".join(command.run("demo", "--help").stdout.split())
     assert '"noting"' in command.run("check", "--schema").stdout
+
+
+def test_a_front_end_is_read_out(installed, broker, tmp_path):
+    with a_receiver() as receiver:
+        play(tmp_path, broker, f"    readout: {receiver.address}\n", STRIP)
+        packets = list(receiver.waiting())
+    assert [packet[2:9] for packet in packets] == [b"ESS\x7f\x40\0\x02"] * 3
+    channels = [[record[-1] for record in struct.iter_unpack("<BBHIII", packet[32:])] for packet in packets]
+    assert channels == [[0, 0], [0, 1], [0, 2]]

@@ -17,6 +17,8 @@ from donki.streams.kafka.clients import KafkaClient
 from donki.streams.kafka.clients import register as register_client
 from donki.streams.kafka.kafka_python import KafkaPythonProducer
 from donki.streams.nexus.row_group import SINCE_1970
+from donki.streams.readouts.front_end import RECORD_HEAD, FrontEnd
+from donki.streams.readouts.front_end import register as register_front_end
 from donki.streams.schemas import MessageStream, register
 from donki.streams.schemas.reference_time import as_reference_time
 from donki.streams.schemas.stored import StoredMessage, rows
@@ -79,6 +81,25 @@ class Miscount(FaultKind):
 
 register_fault(Miscount)
 # end of the kind of fault
+
+
+class Strip(FrontEnd):
+    """Reads out a strip of 100 pixels: one fiber, and a channel for each pixel."""
+
+    name = "strip"
+    does = "a strip of 100 channels"
+    detector_type = 0x7F
+    pixels = (1, 100)
+    record = np.dtype([*RECORD_HEAD, ("channel", "<u4")])
+
+    @classmethod
+    def read_out(cls, pixel_id, records):
+        records["fiber"] = 4
+        records["channel"] = pixel_id - 1
+
+
+register_front_end(Strip)
+# end of the front end
 
 
 class Lamp:
