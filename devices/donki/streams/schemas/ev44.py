@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from donki.errors import InputError, shown
-from donki.numeric import highest, lowest, whole_number
+from donki.numeric import whole_number
 from donki.streams.inputs import as_choice, as_flag
 from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki.streams.nexus.file import NexusFile
@@ -23,6 +23,7 @@ from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder,
 from donki.streams.schemas.encoding.event_profile import PROFILES, EventProfile, Profile
 from donki.streams.schemas.encoding.flatbuffer import TimeField, fields, target, vector
 from donki.streams.schemas.frames import FRAMES, Frame, by_frame
+from donki.streams.schemas.pixel_range import PixelRange
 from donki.streams.schemas.reference_time import Timed, as_reference_time
 from donki.streams.schemas.stored import StoredMessage, pulses
 from donki.streams.schemas.stream import EventCount, Route, SourceStream, StoredCount
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 MOST_EVENTS = MOST_PAYLOAD // 8
 """Most events in a message that Kafka is given."""
-
-_ANY_PIXEL = 0, 2**31 - 1
 
 
 class EventStream(SourceStream):
@@ -124,17 +123,10 @@ class EventStream(SourceStream):
         self._detector = as_detector(f"{self}", detector_number, offsets, unit, position)
         self._layout = layout_of(self._detector)
         front_end = find_front_end(readout, f"{self}")
-        numbers = self._detector.detector_number
-        self._has_any_pixel = numbers is None and front_end is None
-        if numbers is not None:
-            self._lowest, self._highest = int(numbers.min()), int(numbers.max())
-            self._range_of = "detector_number is"
-        else:
-            self._lowest, self._highest = front_end.pixels if front_end else _ANY_PIXEL
-            self._range_of = f"those that {front_end.name} reads out are" if front_end else "each is"
+        self._pixels = PixelRange(f"{self}", self._detector.detector_number, front_end)
         self._readouts: ReadoutPulses | None = None
         if front_end is not None:
-            pixels = self._lowest, self._highest
+            pixels = self._pixels.lowest, self._pixels.highest
             self._readouts = ReadoutPulses(front_end, route.readouts, f"{self}", *pixels)
         self._tof_name, self._pixel_name = f"{self}: time of flight", f"{self}: pixel ids"
         self._encoder = _encoder(self._profile, self.source, whole)
@@ -237,7 +229,7 @@ class EventStream(SourceStream):
             )
         if not len(tof) and not self._empty_pulses:
             return
-        pixel_range = self._checked_range(pixel) if len(pixel) else None
+        pixel_range = self._pixels.check(pixel, is_kept=self._file is not None) if len(pixel) else None
         period = getattr(trigger, "period", 0)
         if self._readouts is not None:
             self._readouts.check_time(time)
@@ -280,20 +272,6 @@ class EventStream(SourceStream):
         stamp = max(time_ns(), time) if self._stamps_by_wall_clock else time
         self._sink.send(self.topic, self.source, message, stamp, len(tof))
         self._message_id += 1
-
-    def _checked_range(self, pixel: NDArray[np.int32]) -> tuple[int, int]:
-        """Refuse what is not a pixel, or what readers of the file would silently drop.
-
-        Return the smallest pixel id and the largest; the highest there is where nobody needs the largest.
-        """
-        low = lowest(pixel)
-        high = self._highest if self._has_any_pixel and self._file is None else highest(pixel)
-        if low < self._lowest or high > self._highest:
-            raise InputError(
-                f"{self}: pixel ids from {low} to {pixel.max()}, but {self._range_of} from {self._lowest}"
-                f" to {self._highest}"
-            )
-        return low, high
 
 
 def _encoder(profile: EventProfile, source: str, most_events: int) -> Ev44Encoder:
