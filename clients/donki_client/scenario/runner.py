@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from donki.errors import DonkiError, NotAllowedError
-from donki.limits import FileWriterPolicy, OnError
+from donki.limits import FileWriterPolicy
 from donki.texts import visible
 from donki_client.address import Address
 from donki_client.api.director import Director
@@ -23,7 +23,8 @@ from donki_client.facility.broker_options import MAX_BYTES, limits
 from donki_client.facility.database import answers
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import DeviceServer, running
-from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter
+from donki_client.scenario.model import Scenario
+from donki_client.scenario.servers import director_server, player_servers
 from donki_client.scenario.summary import Result, problems
 from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
@@ -94,7 +95,8 @@ class ScenarioRunner:
         """Bring up what is missing, play the sequence, and return the result."""
         facility = self._facility
         broker = self._bring_up(facility)
-        server, players = self._director(broker), self._players(broker)
+        server = director_server(self._scenario, self._name, self._journal, broker)
+        players = player_servers(self._scenario, broker)
         with ReadBack(broker, self._journal) as read_back:
             with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
                 self._refuse_running(facility.database, [server, *players])
@@ -173,15 +175,6 @@ class ScenarioRunner:
                     "stop it there, or give it another name in the scenario"
                 )
 
-    def _director(self, broker: str) -> DeviceServer:
-        writer = self._scenario.file_writer
-        return DeviceServer.director(
-            self._name,
-            PlayerDevices=[f"donki/player/{player}" for player in self._scenario.players],
-            RunDirectory=str(self._journal),
-            **({"KafkaBrokers": broker, **_file_writer_properties(writer)} if writer else {}),
-        )
-
     def _wait_for_file_writers(self, director: Director) -> list[str]:
         """Return how the jobs at the file writers ended, a line each; or how they are after a long wait."""
         limit = time.monotonic() + FILE_WRITER_LIMIT
@@ -191,29 +184,6 @@ class ScenarioRunner:
         for job in jobs:
             self._say("File writer", job)
         return list(jobs)
-
-    def _players(self, broker: str) -> list[DeviceServer]:
-        properties = _file_properties(self._scenario.hdf5)
-        return [
-            DeviceServer.player(
-                name,
-                player.script,
-                priority=player.priority,
-                parameters=player.parameters,
-                faults=[fault.as_rule() for fault in player.faults],
-                timeout=player.timeout,
-                on_error=OnError[player.on_error],
-                retries=player.retries,
-                KafkaBrokers=broker,
-                KafkaClient=self._scenario.kafka_client,
-                ValuesTopic=player.values_topic,
-                Aliases=[f"{value}={alias}" for value, alias in player.aliases.items()],
-                ReadoutAddress=player.readout,
-                DataPath=[str(folder.resolve()) for folder in player.data_path],
-                **properties,
-            )
-            for name, player in self._scenario.players.items()
-        ]
 
     def _play(self, director: Director, read_back: ReadBack) -> Snapshot:
         scenario = self._scenario
@@ -269,30 +239,6 @@ class ScenarioRunner:
 
     def _say(self, what: str, text: str) -> None:
         self._console.print(f"{what:<16}{visible(text)}", markup=False, soft_wrap=True)
-
-
-def _file_properties(files: ScenarioFiles | None) -> dict[str, str]:
-    """Return the properties of a Player that say where its files go and how."""
-    if files is None:
-        return {"FileDirectory": ""}
-    return {
-        "FileDirectory": str(files.folder.resolve()),
-        "FileName": files.name,
-        "FileTriggers": str(files.triggers),
-        "FileCompression": files.compression,
-    }
-
-
-def _file_writer_properties(writer: ScenarioFileWriter) -> dict[str, str | list[str]]:
-    """Return the properties of a Director that say how file writers are told of the run."""
-    return {
-        "RunTopic": writer.topic,
-        "FileWriterPool": writer.pool,
-        "FileWriterPolicy": writer.policy,
-        "FileWriterTimeout": f"{writer.timeout:.0f}",
-        "FileWriterStructure": str(writer.structure.resolve()) if writer.structure else "",
-        "FileWriterInstrument": writer.instrument,
-    }
 
 
 def _count(number: int, what: str) -> str:

@@ -1,0 +1,69 @@
+"""The device servers of a scenario, with the properties that it sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from donki.limits import OnError
+from donki_client.facility.servers import DeviceServer
+from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter
+
+
+def director_server(scenario: Scenario, name: str, journal: Path, broker: str) -> DeviceServer:
+    """Return the Director, which has that folder for its journal."""
+    writer = scenario.file_writer
+    return DeviceServer.director(
+        name,
+        PlayerDevices=[f"donki/player/{player}" for player in scenario.players],
+        RunDirectory=str(journal),
+        **({"KafkaBrokers": broker, **_file_writer_properties(writer)} if writer else {}),
+    )
+
+
+def player_servers(scenario: Scenario, broker: str) -> list[DeviceServer]:
+    """Return the Players, a server each."""
+    properties = _file_properties(scenario.hdf5)
+    return [
+        DeviceServer.player(
+            name,
+            player.script,
+            priority=player.priority,
+            parameters=player.parameters,
+            faults=[fault.as_rule() for fault in player.faults],
+            timeout=player.timeout,
+            on_error=OnError[player.on_error],
+            retries=player.retries,
+            KafkaBrokers=broker,
+            KafkaClient=scenario.kafka_client,
+            ValuesTopic=player.values_topic,
+            Aliases=[f"{value}={alias}" for value, alias in player.aliases.items()],
+            ReadoutAddress=player.readout,
+            DataPath=[str(folder.resolve()) for folder in player.data_path],
+            **properties,
+        )
+        for name, player in scenario.players.items()
+    ]
+
+
+def _file_properties(files: ScenarioFiles | None) -> dict[str, str]:
+    """Return the properties of a Player that say where its files go and how."""
+    if files is None:
+        return {"FileDirectory": ""}
+    return {
+        "FileDirectory": str(files.folder.resolve()),
+        "FileName": files.name,
+        "FileTriggers": str(files.triggers),
+        "FileCompression": files.compression,
+    }
+
+
+def _file_writer_properties(writer: ScenarioFileWriter) -> dict[str, str | list[str]]:
+    """Return the properties of a Director that say how file writers are told of the run."""
+    return {
+        "RunTopic": writer.topic,
+        "FileWriterPool": writer.pool,
+        "FileWriterPolicy": writer.policy,
+        "FileWriterTimeout": f"{writer.timeout:.0f}",
+        "FileWriterStructure": str(writer.structure.resolve()) if writer.structure else "",
+        "FileWriterInstrument": writer.instrument,
+    }
