@@ -14,6 +14,8 @@ rate
 beam
     ``flight_path`` to the sample in m (that of the description), ``band``: the shortest and the longest
     wavelength in Å (from 1 Å on what fits between two pulses of 14 Hz, to 20), ``moderator`` in K (50)
+profile
+    plain; or efu, to send messages as the ESS event formation unit does
 physics
     ``kind``, and what belongs to it:
 
@@ -50,7 +52,9 @@ def setup(player):
     detector = DetectorEvents(asked, player.data_file(asked.file), player.data_file, player.log)
     for taken in detector.assumed:
         player.log.info("%s", taken)
-    stream = player.events(asked.topic, source=asked.source, frame="wrap", **detector.geometry)
+    stream = player.events(
+        asked.topic, source=asked.source, frame="wrap", profile=asked.profile, **detector.geometry
+    )
 
 
 def action(trigger, player):

@@ -4,8 +4,8 @@ Its Parameters are:
 
 file
     the description, under the property DataPath: NeXus, or a ``nexus_structure`` in JSON
-beam
-    as that of ``detector.py``
+beam, profile
+    as those of ``detector.py``
 monitors
     by name:
 
@@ -39,13 +39,13 @@ def setup(player):
     for monitor in monitors:
         for taken in monitor.assumed:
             player.log.info("%s: %s", monitor.name, taken)
-    streams = [(monitor, open_stream(monitor, player)) for monitor in monitors]
+    streams = [(monitor, open_stream(monitor, asked.profile, player)) for monitor in monitors]
 
 
-def open_stream(monitor, player):
+def open_stream(monitor, profile, player):
     topic, source = monitor.asked.topic, monitor.asked.source
     if monitor.asked.sends == "events":
-        return player.events(topic, source=source, frame="wrap", **monitor.geometry)
+        return player.events(topic, source=source, frame="wrap", profile=profile, **monitor.geometry)
     shape = {"axes": ["frame_time"], "dtype": "int32", "shape": [monitor.asked.bins]}
     return player.array(
         topic, source=source, unit="counts", coordinates={"frame_time": (monitor.edges, "ns")}, **shape

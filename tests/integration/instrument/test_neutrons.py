@@ -46,12 +46,14 @@ players:
       topic: loki_side
       source: side
       physics: {{kind: replay}}
+      profile: efu
   monitors:
     script: instrument/monitors.py
     data_path: ["."]
     parameters:
       file: made.nxs
       beam: {{band: [2, 9]}}
+      profile: efu
       monitors:
         before: {{group: /entry/instrument/before, topic: loki_monitor, source: cbm1, rate: 50000}}
         behind:

@@ -10,6 +10,7 @@ from donki.errors import InputError
 from donki.instrument.parameters.beam import BeamParameters
 from donki.instrument.parameters.physics import Flat, Physics
 from donki.instrument.parameters.reading import Section
+from donki.streams.schemas.encoding.event_profile import Profile
 
 Rate = Annotated[float, Field(ge=0)]
 
@@ -31,6 +32,8 @@ class DetectorParameters(Section):
     "Where its neutrons go."
     beam: BeamParameters = BeamParameters()
     "The beam of the instrument."
+    profile: Profile = "plain"
+    "As whom events are sent."
 
 
 class MonitorParameters(Section):
@@ -70,6 +73,8 @@ class MonitorsParameters(Section):
     "The monitors, by name."
     beam: BeamParameters = BeamParameters()
     "The beam of the instrument."
+    profile: Profile = "plain"
+    "As whom events are sent."
 
     def check(self) -> None:
         """Refuse two monitors with one source: a Player has one stream of each."""
