@@ -10,7 +10,7 @@ from donki.errors import InputError
 from donki.instrument.parameters.beam import BeamParameters
 from donki.instrument.parameters.physics import Flat, Physics
 from donki.instrument.parameters.reading import Section
-from donki.streams.schemas.encoding.event_profile import Profile
+from donki.streams.schemas.events.profile import Profile
 
 Rate = Annotated[float, Field(ge=0)]
 

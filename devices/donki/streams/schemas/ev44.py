@@ -18,12 +18,12 @@ from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki.streams.nexus.file import NexusFile
 from donki.streams.readouts.front_ends import find_front_end
 from donki.streams.readouts.pulses import ReadoutPulses
-from donki.streams.schemas.detector import DetectorLayout, as_detector, layout_of, structure_of
 from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
-from donki.streams.schemas.encoding.event_profile import PROFILES, EventProfile, Profile
 from donki.streams.schemas.encoding.flatbuffer import TimeField, fields, target, vector
-from donki.streams.schemas.frames import FRAMES, Frame, by_frame
-from donki.streams.schemas.pixel_range import PixelRange
+from donki.streams.schemas.events.detector import DetectorLayout, as_detector, layout_of, structure_of
+from donki.streams.schemas.events.frames import FRAMES, Frame, by_frame
+from donki.streams.schemas.events.pixel_range import PixelRange
+from donki.streams.schemas.events.profile import PROFILES, EventProfile, Profile
 from donki.streams.schemas.reference_time import Timed, as_reference_time
 from donki.streams.schemas.stored import StoredMessage, pulses
 from donki.streams.schemas.stream import EventCount, Route, SourceStream, StoredCount

@@ -18,10 +18,10 @@ from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.nexus.file import NexusFile
 from donki.streams.schemas.ev44 import EventStream
-from donki.streams.schemas.frames import by_frame
+from donki.streams.schemas.events.frames import by_frame
 from helpers.streams import open_stream
 
-SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[5] / "scripts"
 TIME = 1_700_000_000_000_000_000
 PERIOD = 71_428_571
 INT32 = st.integers(-(2**31), 2**31 - 1)
