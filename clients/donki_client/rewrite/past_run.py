@@ -7,14 +7,10 @@ from dataclasses import dataclass
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import RecordedRun, RecordedStream
+from donki.director.output.run_messages import end_of_data
 from donki.errors import InputError
 from donki.run import Run
 from donki.streams.manifest import OffsetRange, unpack_stamps
-
-_MILLISECOND = 1_000_000
-
-#: How much later than the end of a run its data may be, in ns, as for file writers while it is played.
-LATEST = 10_000_000_000
 
 
 @dataclass(frozen=True)
@@ -98,11 +94,9 @@ def past_run(reader: JournalReader, prefix: str) -> PastRun:
 
 
 def _latest(reader: JournalReader, run: RecordedRun, streams: Sequence[RecordedStream]) -> int:
-    ended = run.ended or 0
     stamps = [
         int(unpack_stamps(delivery.stamps, len(delivery.checksums) // 4).max(initial=-1))
         for stream in streams
         for delivery in reader.deliveries(stream)
     ]
-    # A clock that was put wrong on purpose is followed no further than that.
-    return max(ended, min((max(stamps, default=-1) + 1) * _MILLISECOND, ended + LATEST))
+    return end_of_data(run.ended or 0, max(stamps, default=-1))

@@ -9,11 +9,9 @@ from typing import Any
 from streaming_data_types import deserialise_pl72, serialise_pl72
 from streaming_data_types.run_start_pl72 import RunStartInfo
 
-from donki.director.output.run_messages import nexus_structure, run_start
+from donki.director.output.run_messages import MILLISECOND, nexus_structure, run_start
 from donki.streams.listing import Stream
 from donki_client.rewrite.past_run import PastRun
-
-_MILLISECOND = 1_000_000
 
 
 def streams_in(structure: Any) -> Iterator[tuple[str, str]]:
@@ -74,9 +72,9 @@ def start_again(
         serialise_pl72(
             job_id=job,
             filename=file_name,
-            start_time=past.began // _MILLISECOND,
+            start_time=past.began // MILLISECOND,
             # Rounded up: the last data must not be left out.
-            stop_time=-(-past.latest // _MILLISECOND),
+            stop_time=-(-past.latest // MILLISECOND),
             run_name=base.run_name,
             nexus_structure=structure,
             instrument_name=base.instrument_name,

@@ -11,7 +11,7 @@ from donki import clock
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import Job
 from donki.director.journal.writer import Journal
-from donki.director.output.run_messages import MILLISECOND, run_start, run_stop
+from donki.director.output.run_messages import LATEST, MILLISECOND, end_of_data, run_start, run_stop
 from donki.director.output.writers.listener import WriterListener
 from donki.director.output.writers.settings import FileWriterSettings
 from donki.director.output.writers.structure import OwnStructure, unnamed_streams
@@ -29,9 +29,6 @@ PATIENCE = 5.0
 #: How long a broker that is away is tried again, and how often, in s.
 LIMIT = 60.0
 INTERVAL = 1.0
-
-#: How much later than the present the data of a run may be, in ns: no event flies longer than 2.147 s.
-LATEST = 10_000_000_000
 
 #: How many streams a remark names.
 MOST_NAMED = 10
@@ -161,8 +158,7 @@ class FileWriterJob:
         self.close()
         job = self._job
         if job and not self._is_stopped:
-            # Slow neutrons of the last pulse arrive after the run; file writers leave out what is later.
-            stopped = max(ended, min((self._latest + 1) * MILLISECOND, ended + LATEST))
+            stopped = end_of_data(ended, self._latest)
             self._stop(job, self._topic, self._run.id, stopped, limit)
             self._journal.job_stopped(job.id, clock.at(self._epoch))
             self._is_stopped = True

@@ -21,6 +21,9 @@ from donki.streams.schemas.structure import group, text
 
 MILLISECOND = 1_000_000
 
+LATEST = 10_000_000_000
+"""How much later than the present the data of a run may be, in ns: no event flies longer than 2.147 s."""
+
 MOST_STRUCTURE = 900_000
 """How many characters a start tells of what to write, at most: the messages of a topic have 1 MB."""
 
@@ -110,6 +113,22 @@ def run_stop(run_id: str, job: str, stop_time: int, writer: str = "") -> bytes:
             stop_time=milliseconds,
         )
     )
+
+
+def end_of_data(ended: int, latest: int) -> int:
+    """Return the time up to which a run has data, ns since 1970 UTC: file writers leave out what is later.
+
+    Slow neutrons of the last pulse arrive after the run; a clock that was put wrong on purpose is followed no
+    further than `LATEST`.
+
+    Parameters
+    ----------
+    ended
+        when the run ended, ns since 1970 UTC
+    latest
+        the latest time stamp of its messages, ms since 1970 UTC
+    """
+    return max(ended, min((latest + 1) * MILLISECOND, ended + LATEST))
 
 
 def nexus_structure(run: Run, streams: Iterable[Stream]) -> dict[str, Any]:

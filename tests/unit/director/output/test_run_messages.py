@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streaming_data_types import deserialise_6s4t, deserialise_pl72
 
-from donki.director.output.run_messages import nexus_structure, run_start, run_stop
+from donki.director.output.run_messages import LATEST, end_of_data, nexus_structure, run_start, run_stop
 from donki.director.players import answers
 from donki.run import Run
 from donki.streams.listing import Stream
@@ -69,6 +69,13 @@ def test_a_stop_has_all_that_a_file_writer_asks_for_and_leaves_nothing_out():
     assert uuid.UUID(found.command_id).version == 4
     assert found.stop_time * 1_000_000 >= TIME
     assert found.stop_time * 1_000_000 - TIME < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("latest", "end"), [(0, TIME), (TIME // 10**6 + 2000, None), (TIME // 10**6 + 10**8, TIME + LATEST)]
+)
+def test_a_run_has_data_up_to_its_last_message_within_reason(latest, end):
+    assert end_of_data(TIME, latest) == (end or (latest + 1) * 10**6)
 
 
 def test_the_structure_writes_events_and_numbers_and_leaves_out_arrays_of_unknown_shape():
