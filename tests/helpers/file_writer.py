@@ -66,15 +66,16 @@ class Behaviour(Enum):
 
 def accepted(service: str, start: RunStartInfo) -> bytes:
     began = datetime.fromtimestamp(start.start_time / 1000, UTC)
+    ends = datetime.fromtimestamp(start.stop_time / 1000, UTC) if start.stop_time else None
     return serialise_answ(
         service_id=service,
         job_id=start.job_id,
         command_id=start.job_id,
         action=ActionType.StartJob,
         outcome=ActionOutcome.Success,
-        message=f"Started write job with start time {began} and stop time never.",
+        message=f"Started write job with start time {began} and stop time {ends or 'never'}.",
         status_code=201,
-        stop_time=NEVER_DATED,
+        stop_time=ends or NEVER_DATED,
     )
 
 
@@ -289,16 +290,17 @@ class FileWriter:
 
     def _write(self, start: RunStartInfo, commands: KafkaConsumer) -> None:
         """Say every now and then that it writes, until the job has ended."""
-        count, due, stop_time = 0, time.monotonic(), NEVER
+        count, due, stop_time = 0, time.monotonic(), start.stop_time or NEVER
+        fails = self.behaviour is Behaviour.FAILS
         while not self._ended.is_set():
             if time.monotonic() >= due:
                 self._answer(start, writing(self.service, start, self._interval, stop_time))
                 count, due = count + 1, time.monotonic() + self._interval
             if self.behaviour is Behaviour.DIES:
                 return
-            if count >= 3 and self.behaviour in (Behaviour.FAILS, Behaviour.ENDS_EARLY):
-                made = failed if self.behaviour is Behaviour.FAILS else written
-                self._answer(start, made(self.service, start))
+            ends_early = count >= 3 and (fails or self.behaviour is Behaviour.ENDS_EARLY)
+            if ends_early or time.time() * 1000 >= stop_time:
+                self._answer(start, (failed if fails else written)(self.service, start))
                 return
             for message in self._read(commands):
                 if message[4:8] == b"6s4t" and (stop := deserialise_6s4t(message)).job_id == start.job_id:
@@ -306,9 +308,6 @@ class FileWriter:
                     obeys = self.behaviour is not Behaviour.GOES_ON
                     self._answer(start, (will_stop if obeys else will_not_stop)(self.service, stop))
                     stop_time = stop.stop_time if obeys else NEVER
-            if time.time() * 1000 >= stop_time:
-                self._answer(start, written(self.service, start))
-                return
 
     def _answer(self, start: RunStartInfo, message: bytes) -> None:
         if self.behaviour is Behaviour.IS_CONFUSED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,9 +21,9 @@ from donki.streams.listing import Stream
 from donki.streams.schemas import SCHEMAS
 from donki_client.console.output import printable
 from donki_client.rewrite.in_kafka import RunInKafka
+from donki_client.rewrite.job_watch import JobWatch
 from donki_client.rewrite.past_run import PastRun, past_run
 from donki_client.rewrite.start_message import start_again, streams_in
-from donki_client.rewrite.writer_answers import WriterAnswers
 
 
 def rewrite(
@@ -99,7 +100,7 @@ def rewrite(
     with kafka.listening(topic) as consumer:
         kafka.send(topic, message)
         console.print(printable(f"topic {topic} has the job {job}: file {name}"), soft_wrap=True)
-        return limit is None or _is_written(job, topic, limit, consumer, console)
+        return limit is None or _is_written(job, name, limit, consumer, console)
 
 
 def _others(
@@ -126,12 +127,17 @@ def _is_writable(stream: Stream) -> bool:
     return bool(kind and kind.file_writer_group("", {}, stream.layout))
 
 
-def _is_written(job: str, topic: str, limit: float, consumer: KafkaConsumer, console: Console) -> bool:
-    answers = WriterAnswers(job, topic, limit, lambda line: console.print(printable(line), soft_wrap=True))
-    answers.follow(consumer)
-    if answers.problem:
-        console.print(f"[bold red]{printable(answers.problem)}[/]", soft_wrap=True)
-    return not answers.problem
+def _is_written(job: str, file: str, limit: float, consumer: KafkaConsumer, console: Console) -> bool:
+    def say(line: str, is_bad: bool) -> None:
+        console.print(printable(line), style="bold red" if is_bad else None, soft_wrap=True)
+
+    watch = JobWatch(job, file, limit, say, time.monotonic_ns())
+    while not watch.is_over(time.monotonic_ns()):
+        for records in consumer.poll(timeout_ms=200).values():
+            for record in records:
+                watch.take(record.value or b"", time.monotonic_ns())
+        watch.look(time.monotonic_ns())
+    return watch.is_written
 
 
 def _shown(time_ns: int) -> str:

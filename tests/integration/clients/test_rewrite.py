@@ -2,24 +2,12 @@
 
 import io
 import json
-import socket
-import threading
 import time
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from rich.console import Console
-from streaming_data_types import (
-    deserialise_pl72,
-    serialise_answ,
-    serialise_wrdn,
-    serialise_x5f2,
-)
-from streaming_data_types.fbschemas.action_response_answ.ActionOutcome import ActionOutcome
-from streaming_data_types.fbschemas.action_response_answ.ActionType import ActionType
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.errors import BrokerError, InputError
@@ -28,90 +16,12 @@ from donki_client.rewrite.rewrite import rewrite as rewrite_run
 from donki_client.rewrite.start_message import streams_in
 from helpers.brokers import EmbeddedBroker, new_broker
 from helpers.donki_command import Command
+from helpers.file_writer import FOLDER, Behaviour, FileWriter
 from helpers.orchestra import SCRIPTS, an_orchestra
 from helpers.recorded_run import complete, record
 from helpers.support import free_port, wait_until
 
 MS = 1_000_000
-
-
-class FileWriter:
-    """Answers on a topic as kafka-to-nexus does, and keeps the jobs that it is told of.
-
-    Parameters
-    ----------
-    acts
-        what it does with a job: of "accepts", "refuses", "reports", "writes", "fails", "babbles"
-    """
-
-    def __init__(self, address, topic, *acts):
-        self.jobs = []
-        self._topic, self._acts = topic, acts
-        self._producer = KafkaProducer(bootstrap_servers=address)
-        self._consumer = KafkaConsumer(bootstrap_servers=address, group_id=None)
-        partition = TopicPartition(topic, 0)
-        self._consumer.assign([partition])
-        self._consumer.seek(partition, self._consumer.end_offsets([partition])[partition])
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-
-    def close(self):
-        self._ended.set()
-        self._thread.join(10)
-        self._consumer.close()
-        self._producer.close()
-
-    def _work(self):
-        while not self._ended.is_set():
-            for records in self._consumer.poll(timeout_ms=100).values():
-                for found in records:
-                    if found.value[4:8] == b"pl72":
-                        self._take(deserialise_pl72(found.value))
-
-    def _take(self, job):
-        self.jobs.append(job)
-        for act in self._acts:
-            for message in getattr(self, act)(job):
-                self._producer.send(self._topic, message)
-        self._producer.flush(10)
-
-    def accepts(self, job, outcome=ActionOutcome.Success, said="Started write job."):
-        stop = datetime.fromtimestamp(job.stop_time / 1000, UTC)
-        action = ActionType.StartJob
-        yield serialise_answ("writer-1", job.job_id, job.job_id, action, outcome, said, 201, stop)
-
-    def refuses(self, job):
-        return self.accepts(job, ActionOutcome.Failure, "no such instrument")
-
-    def reports(self, job):
-        status = {"state": "writing", "job_id": job.job_id, "file_being_written": job.filename}
-        yield serialise_x5f2(
-            "kafka-to-nexus", "6", "writer-1", socket.gethostname(), 1, 2000, json.dumps(status)
-        )
-
-    def writes(self, job):
-        yield serialise_wrdn("writer-1", job.job_id, False, f"/data/{job.filename}", "{}", "")
-
-    def fails(self, job):
-        yield serialise_wrdn("writer-1", job.job_id, True, job.filename, "{}", "disk is full")
-
-    def babbles(self, job):
-        """Answers to another's job, and what is no message at all."""
-        yield from self.writes(job._replace(job_id="another"))
-        yield b"\0\0\0\0wrdn"
-        yield b"\0\0\0\0answ" + bytes(20)
-        yield serialise_x5f2("a", "1", "b", "c", 1, 2000, '["no object"]')
-        yield b"?"
-
-
-@contextmanager
-def a_writer(address, topic, *acts):
-    writer = FileWriter(address, topic, *acts)
-    try:
-        yield writer
-    finally:
-        writer.close()
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +61,13 @@ def rewrite(run, **options):
 
 
 def test_a_writer_is_told_of_all_that_the_run_sent_and_its_file_is_named(played):
-    with a_writer(played.address, played.control, "babbles", "accepts", "reports", "writes") as writer:
+    with FileWriter(played.address, played.control, Behaviour.IS_CONFUSED) as writer:
         done = played.command.run("rewrite", "--topic", played.control)
     assert done.returncode == 0, done
-    [job] = writer.jobs
-    assert f"writer-1 has written /data/{job.filename}" in done.stdout
-    assert "writer-1 has taken the job" in done.stdout
+    [job] = writer.starts
+    said = ["has taken the job", "is writing", f"has written {FOLDER}/{job.filename}"]
+    lines = [line for line in done.stdout.splitlines() if line.startswith(writer.service)]
+    assert lines == [f"{writer.service} {each}" for each in said]
     with JournalReader(played.journal) as reader:
         run = reader.run()
         streams = {(stream.topic, stream.source) for stream in reader.streams(run) if stream.topic}
@@ -175,38 +86,38 @@ def test_a_writer_is_told_of_all_that_the_run_sent_and_its_file_is_named(played)
 
 
 @pytest.mark.parametrize(
-    ("acts", "said"),
+    ("behaviour", "limit", "said"),
     [
-        ((), "no file writer has taken the job within 3 s"),
-        (("babbles",), "no file writer has taken the job within 3 s"),
-        (("accepts",), "writer-1 has not written it within 3 s"),
-        (("accepts", "reports"), "writer-1 has not written it within 3 s"),
-        (("refuses",), "writer-1 refuses the job: no such instrument"),
-        (("accepts", "fails"), "writer-1 has failed: disk is full"),
+        (Behaviour.IS_SILENT, 2, "no file writer has taken the job within 2 s"),
+        (Behaviour.DIES, 8, " has not written it within 8 s"),
+        (Behaviour.REFUSES, 60, ": refused the job: Rejected start command"),
+        (Behaviour.FAILS, 60, ": failed: Unable to write: no space left on device"),
     ],
 )
-def test_what_a_writer_does_not_do_is_said_and_the_exit_status_tells(played, acts, said):
-    with a_writer(played.address, played.control, *acts):
-        done, printed = rewrite(played, limit=3)
+def test_what_a_writer_does_not_do_is_said_and_the_exit_status_tells(played, behaviour, limit, said):
+    with FileWriter(played.address, played.control, behaviour):
+        done, printed = rewrite(played, limit=limit)
     assert not done
     assert said in printed
 
 
 def test_one_writer_may_refuse_what_another_writes(played):
-    acts = ("refuses", "accepts", "writes")
-    with a_writer(played.address, played.control, *acts):
+    address, topic = played.address, played.control
+    with FileWriter(address, topic, Behaviour.REFUSES), FileWriter(address, topic, delay=1) as writer:
         done, printed = rewrite(played)
     assert done, printed
+    assert "refused the job" in printed
+    assert f"{writer.service} has written" in printed
 
 
 def test_a_job_is_sent_without_waiting_and_the_file_may_have_a_name(played):
-    with a_writer(played.address, played.control) as writer:
+    with FileWriter(played.address, played.control, Behaviour.IS_SILENT) as writer:
         done = played.command.run(
             "rewrite", "--topic", played.control, "--no-wait", "--file", "once_more.nxs"
         )
         assert done.returncode == 0, done
-        wait_until("the writer has the job", lambda: writer.jobs, 30)
-    assert writer.jobs[0].filename == "once_more.nxs"
+        wait_until("the writer has the job", lambda: writer.starts, 30)
+    assert writer.starts[0].filename == "once_more.nxs"
 
 
 def test_the_exit_status_tells_that_nobody_wrote_it(played):
@@ -265,10 +176,10 @@ def test_what_writers_were_told_of_the_run_is_told_again(facility, memory, tmp_p
         assert orchestra.play(3) == "ON", orchestra.director.LastError
         run = orchestra.director.RunId
         wait_until("the run is recorded", lambda: "done" in str(_outcome(orchestra.journal.parent)), 30)
-        with a_writer(memory, told, "accepts", "writes") as writer:
+        with FileWriter(memory, told) as writer:
             done, printed = rewrite(SimpleNamespace(journal=orchestra.journal.parent, control=""))
     assert done, printed
-    [job] = writer.jobs
+    [job] = writer.starts
     structure = json.loads(job.nexus_structure)
     assert set(streams_in(structure)) == {(topic, "early"), (topic, "late")}
     [entry] = structure["children"]

@@ -1,30 +1,22 @@
 """What a file writer is told of a past run, and how its answers are followed."""
 
 import json
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from streaming_data_types import (
-    deserialise_pl72,
-    serialise_answ,
-    serialise_pl72,
-    serialise_wrdn,
-    serialise_x5f2,
-)
-from streaming_data_types.fbschemas.action_response_answ.ActionOutcome import ActionOutcome
-from streaming_data_types.fbschemas.action_response_answ.ActionType import ActionType
+from streaming_data_types import deserialise_pl72, serialise_pl72
 
+from donki.director.rules.writer_jobs import SECOND
+from donki.limits import USUAL_SILENCE
 from donki.run import Run
 from donki.streams.listing import Stream
 from donki.streams.schemas.da00 import ArrayStream
-from donki_client.rewrite import writer_answers
+from donki_client.rewrite.job_watch import GRACE, LINGER, JobWatch
 from donki_client.rewrite.past_run import PastRun
 from donki_client.rewrite.start_message import start_again, streams_in
-from donki_client.rewrite.writer_answers import WriterAnswers
+from helpers import file_writer
 from helpers.streams import open_stream
 
-SECOND = 1_000_000_000
 BEGAN = 1_700_000_000 * SECOND
 RUN = Run("20261122T101500Z-3f9a", "Silicon", {"sample": "Si"}, 7)
 PAST = PastRun(RUN, BEGAN, BEGAN + SECOND, BEGAN + 2 * SECOND + 1, (), "k:9092", (), "job-1", "writers")
@@ -103,49 +95,96 @@ def test_an_array_tells_its_layout():
     assert json.dumps(ArrayStream.layout_of(sent[0])) == json.dumps(stream.layout)
 
 
-def answ(outcome, job="job-2"):
-    return serialise_answ("w", job, "c", ActionType.StartJob, outcome, "no room", 400, datetime.now(UTC))
+def start(job="job-2"):
+    return deserialise_pl72(serialise_pl72(job, "new.nxs", 1, 2, metadata="{}"))
 
 
-TAKES, REFUSES = answ(ActionOutcome.Success), answ(ActionOutcome.Failure)
-WRITES = serialise_x5f2("k", "1", "w", "h", 1, 2000, '{"job_id": "job-2"}')
-DONE = serialise_wrdn("w", "job-2", False, "/data/new.nxs", "{}", "")
-FAILS = serialise_wrdn("w", "job-2", True, "new.nxs", "{}", "disk is full")
+TAKES, REFUSES = file_writer.accepted("w", start()), file_writer.refused("w", start())
+WRITES = file_writer.writing("w", start(), 2)
+DONE, FAILS = file_writer.written("w", start()), file_writer.failed("w", start())
+TAKES_TOO = file_writer.accepted("v", start())
 OTHERS = [
-    *(answ(ActionOutcome.Failure, "job-1"), serialise_wrdn("w", "job-1", True, "f", "{}", "no")),
-    *(b"", b"\0\0\0\0wrdn", b"\0\0\0\0answ" + bytes(30), serialise_x5f2("k", "1", "w", "h", 1, 2000, "[1]")),
+    *(file_writer.refused("w", start("job-1")), file_writer.failed("w", start("job-1"))),
+    *(b"", file_writer.idle("w", 2), REFUSES[:8], DONE[: len(DONE) // 2]),
 ]
+TAKEN, WRITING, WRITTEN = "w has taken the job", "w is writing", "w has written /nexus/new.nxs"
+REFUSED = "w: refused the job: Rejected start command as there is currently a write job in progress."
+NO_ANSWER = f"no answer within {USUAL_SILENCE} s; is a file writer running, and free?"
+SILENT = f"w: nothing was heard for {USUAL_SILENCE + 2} s"
+
+
+class Watched:
+    """A job, what is said of it, and a clock that the test moves, in s."""
+
+    def __init__(self, limit=600):
+        self.lines = []
+        self.now = 0
+        self.watch = JobWatch("job-2", "new.nxs", limit, lambda line, _: self.lines.append(line), 0)
+
+    def take(self, *messages):
+        for message in messages:
+            self.watch.take(message, self.now * SECOND)
+
+    def wait(self, seconds):
+        """Return whether it is over then."""
+        self.now += seconds
+        self.watch.look(self.now * SECOND)
+        return self.watch.is_over(self.now * SECOND)
+
+    def said(self):
+        return [line for line in self.lines if "cannot be read" not in line]
 
 
 @pytest.mark.parametrize(
-    ("messages", "problem"),
+    ("messages", "lines"),
     [
-        ([TAKES, WRITES, DONE], ""),
-        ([DONE], ""),
-        ([*OTHERS, REFUSES, *OTHERS, TAKES, WRITES, *OTHERS, DONE], ""),
-        ([TAKES, REFUSES, DONE, FAILS], ""),
-        ([REFUSES], "w refuses the job: no room"),
-        ([TAKES, FAILS, DONE], "w has failed: disk is full"),
-        ([TAKES, WRITES], "w, which has the job, has said nothing for 0 s"),
-        (OTHERS, "no file writer has taken the job within 0 s: none is there, or all are busy"),
+        ([TAKES, WRITES, WRITES, DONE], [TAKEN, WRITING, WRITTEN]),
+        ([DONE], [WRITTEN]),
+        ([*OTHERS, REFUSES, *OTHERS, TAKES, WRITES, *OTHERS, DONE], [REFUSED, TAKEN, WRITING, WRITTEN]),
+        ([TAKES, REFUSES, DONE, FAILS], [TAKEN, WRITTEN]),
+        ([TAKES, TAKES_TOO, WRITES, DONE], [TAKEN, "w: v took the job too", WRITING, WRITTEN]),
+        ([TAKES, FAILS, DONE], [TAKEN, "w: failed: Unable to write: no space left on device"]),
+        ([REFUSES], [REFUSED]),
+        ([TAKES, WRITES], [TAKEN, WRITING, SILENT]),
+        (OTHERS, [NO_ANSWER]),
     ],
 )
-def test_what_comes_of_a_job_follows_from_the_answers(monkeypatch, messages, problem):
-    monkeypatch.setattr(writer_answers, "SILENCE", 0.0)
-    monkeypatch.setattr(writer_answers, "GRACE", 0.0)
-    lines = []
-    answers = WriterAnswers("job-2", "writers", 60, lines.append)
-    for message in messages:
-        answers.take(message)
-    answers._deadline = 0
-    answers.look()
-    assert answers.is_over
-    assert answers.problem == problem
-    assert answers.file == ("" if problem else "/data/new.nxs")
+def test_what_comes_of_a_job_follows_from_the_answers(messages, lines):
+    job = Watched()
+    job.take(*messages)
+    is_told = lines[-1] not in (REFUSED, SILENT, NO_ANSWER)
+    assert job.wait(0) == is_told
+    assert job.wait(USUAL_SILENCE + 2) == (is_told or lines == [REFUSED])
+    assert job.wait(LINGER)
+    assert job.said() == lines
+    assert job.watch.is_written == (lines[-1] == WRITTEN)
+    assert ("cannot be read" in "".join(job.lines)) == (OTHERS[-1] in messages)
 
 
-def test_there_is_a_limit_for_all_of_it():
-    answers = WriterAnswers("job-2", "writers", 0, [].append)
-    answers.take(TAKES)
-    answers.look()
-    assert answers.problem == "w has not written it within 0 s"
+def test_who_was_silent_may_speak_again_and_another_take_what_one_has_refused():
+    job = Watched()
+    assert not job.wait(USUAL_SILENCE + LINGER - 1)
+    job.take(REFUSES)
+    assert not job.wait(GRACE - 1)
+    job.take(TAKES)
+    assert not job.wait(USUAL_SILENCE + 2 + LINGER - 1)
+    job.take(WRITES, DONE)
+    assert job.wait(0)
+    assert job.said() == [NO_ANSWER, REFUSED, TAKEN, SILENT, WRITING, WRITTEN]
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([], "no file writer has taken the job within 3 s"),
+        ([REFUSES], "no file writer has taken the job within 3 s"),
+        ([TAKES, WRITES], "w has not written it within 3 s"),
+    ],
+)
+def test_there_is_a_limit_for_all_of_it(messages, said):
+    job = Watched(limit=3)
+    job.take(*messages)
+    assert not job.wait(2)
+    assert job.wait(1)
+    assert job.said()[-1] == said
+    assert not job.watch.is_written
