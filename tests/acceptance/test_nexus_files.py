@@ -163,7 +163,7 @@ def test_chexus_finds_no_violation_in_a_file_of_everything(play, settings, tmp_p
     faults = read_rules([{"kind": "duplicate", "rate": 0.5}])
     path, _ = play(EVERY_STREAM, opened=open_more, faults=faults, **settings)
     with h5py.File(path) as file:
-        assert len(file["entry/instrument"]) == 11
+        assert len(file["entry/instrument"]) == 13
     assert violations(path) == []
     (tmp_path / "values.py").write_text(EVERY_VALUE)
     assert violations(play(tmp_path / "values.py", **settings)[0]) == []
