@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from donki.errors import SourceError
+from donki.errors import InputError, SourceError
 from donki.instrument.geometry import detector_geometry
+from donki.instrument.neutrons.beam import beam_of
+from donki.instrument.neutrons.physics import simulated
 from donki.instrument.nodes import Dataset, Group
+from donki.instrument.parameters import read_parameters
+from donki.instrument.parameters.detector import DetectorParameters
+from donki.instrument.parameters.physics import Replay
+from donki.sources import Pixels
 from donki_client.instrument.declared import Declared
 from donki_client.instrument.names import shared_names
 from donki_client.instrument.places import assumed_of, stated_beam
@@ -28,49 +36,91 @@ PHYSICS = {
 }
 
 
+@dataclass(frozen=True)
+class _Detector:
+    """A stream of events of a detector: how many pixels it has, and what is played on them.
+
+    ``parameters`` are those of the script, their rate to be filled in; ``misfit`` is why the physics of the
+    instrument does not fit, empty where it does.
+    """
+
+    declared: Declared
+    group: Group
+    pixels: int
+    parameters: Mapping[str, Any]
+    misfit: str
+
+    @property
+    def is_replayed(self) -> bool:
+        return bool(self.parameters["physics"]["kind"] == "replay")
+
+
 def plan(instrument: Instrument) -> Iterator[Planned]:
     """Yield a Player for each stream of events of a detector whose pixels are known."""
-    found: list[tuple[Declared, Group, int]] = []
+    found: list[_Detector] = []
     for declared in instrument.pool.find("ev44"):
         detector = declared.within(("NXdetector",))
         if detector is None:
             continue
         try:
-            pixels = detector_geometry(detector).pixels.detector_number.size
+            pixels = detector_geometry(detector).pixels
         except SourceError as error:
             instrument.pool.refuse(declared, str(error))
         else:
-            found.append((declared, detector, pixels))
-    names = shared_names([detector.path for _, detector, _ in found], [one.path for one, *_ in found])
-    total = sum(pixels for *_, pixels in found)
-    for name, (declared, detector, pixels) in zip(names, found, strict=True):
-        yield _player(instrument, name, declared, detector, pixels, pixels / total)
-        instrument.pool.take(declared)
+            found.append(_detector(instrument, declared, detector, pixels))
+    names = shared_names([one.group.path for one in found], [one.declared.path for one in found])
+    total = sum(one.pixels for one in found)
+    for name, one in zip(names, found, strict=True):
+        yield _player(name, one, one.pixels / total)
+        instrument.pool.take(one.declared)
 
 
-def _player(
-    instrument: Instrument, name: str, declared: Declared, detector: Group, pixels: int, share: float
-) -> Planned:
-    physics, beam = _physics(instrument, declared), stated_beam(detector)
-    is_replayed = physics["kind"] == "replay"
+def _detector(instrument: Instrument, declared: Declared, detector: Group, pixels: Pixels) -> _Detector:
+    physics = _physics(instrument, declared)
+    parameters = {
+        "file": instrument.file,
+        "detector": detector.path,
+        "topic": declared.topic,
+        "source": declared.source,
+        "rate": None,
+        "physics": physics,
+        "beam": {} if physics["kind"] == "replay" else stated_beam(detector),
+    }
+    misfit = _misfit(parameters, detector, pixels)
+    if misfit:
+        misfit = f"is flat, for {physics['kind']} does not fit: {misfit}"
+        parameters["physics"] = {"kind": "flat"}
+    return _Detector(declared, detector, pixels.detector_number.size, parameters, misfit)
+
+
+def _misfit(parameters: Mapping[str, Any], detector: Group, pixels: Pixels) -> str:
+    """Return why a Player could not be set up with the physics of its instrument; empty where it can.
+
+    A bank may be where none of it goes: a powder has no peaks close to the beam.
+    """
+    asked = read_parameters(DetectorParameters, parameters)
+    if isinstance(asked.physics, Replay):
+        return ""
+    try:
+        simulated(asked.physics, pixels, beam_of(asked.beam, detector, []), Path)
+    except (InputError, SourceError) as error:
+        return str(error)
+    return ""
+
+
+def _player(name: str, one: _Detector, share: float) -> Planned:
+    # A replay has the rate of what was recorded.
+    rate = None if one.is_replayed else float(f"{TOTAL_RATE * share:.3g}")
     return Planned(
         name=name,
         script=SCRIPT,
-        about=[f"{pixels:,} pixels"],
-        assumed=[] if is_replayed else assumed_of(beam),
-        parameters=settings(
-            {
-                "file": instrument.file,
-                "detector": detector.path,
-                "topic": declared.topic,
-                "source": declared.source,
-                # A replay has the rate of what was recorded.
-                "rate": None if is_replayed else float(f"{TOTAL_RATE * share:.3g}"),
-                "physics": physics,
-                "beam": {} if is_replayed else beam,
-            }.items()
-        ),
-        streams=[declared],
+        about=[f"{one.pixels:,} pixels"],
+        assumed=[
+            *assumed_of(one.parameters["beam"]),
+            *([f"{name} {one.misfit}"] if one.misfit else []),
+        ],
+        parameters=settings({**one.parameters, "rate": rate}.items()),
+        streams=[one.declared],
         reads_file=True,
     )
 

@@ -75,9 +75,10 @@ def parameters(mapping, player):
 
 def test_each_detector_has_a_player_with_its_share_of_the_rate(mapped):
     small = Data("detector_number", [5, 6, 7, 8, 9, 10], dtype="int32")
+    aside = Data("x_pixel_offset", [[3.0, 3.1], [3.0, 3.1]], "m")
     mapping = mapped(
         instrument(
-            detector("bank0", Stream("ev44", "dream_0", "dream")),
+            detector("bank0", Stream("ev44", "dream_0", "dream"), children=(IDS, PLACE, aside)),
             Group(
                 "bank1;x",
                 "NXdetector",
@@ -99,6 +100,15 @@ def test_each_detector_has_a_player_with_its_share_of_the_rate(mapped):
         "beam": {"flight_path": 25.0},
     }
     assert parameters(mapping, "bank1_x")["rate"] == 600_000
+    # In the beam there is no peak of a powder.
+    assert parameters(mapping, "bank1_x")["physics"] == {"kind": "flat"}
+    assert [player.assumed[1:] for player in mapping.players] == [
+        [],
+        [
+            "bank1_x is flat, for powder does not fit: no peak from 0.50575 to 2.33596 Å scatters neutrons"
+            " of 1 to 12.3 Å by 0 to 0 degrees: move the bank or change the band"
+        ],
+    ]
     assert mapping.instrument == "DREAM"
     assert not mapping.unmapped
 
