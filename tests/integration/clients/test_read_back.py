@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from donki_client.verify.kafka.topic_reader import RESET, TopicReader
 from helpers.brokers import EmbeddedBroker
 from helpers.donki_command import Command
 
@@ -66,3 +68,29 @@ def test_what_is_deleted_before_it_can_be_read_is_no_success(tmp_path):
     assert re.search(r"topic tiny: by its retention, the broker deleted the messages \d+ to \d+", done.stdout)
     assert "missing" not in done.stdout
     assert "not in the journal" not in done.stdout
+
+
+def test_messages_are_read_once_though_the_consumer_begins_again(broker):
+    place = TopicPartition("read_once", 0)
+    producer = KafkaProducer(bootstrap_servers=broker.address)
+    consumer = KafkaConsumer(bootstrap_servers=broker.address, **RESET)
+    reader = TopicReader(consumer, [])
+
+    def read(count):
+        found, end = [], time.monotonic() + 30
+        while len(found) < count and time.monotonic() < end:
+            found += [message.payload for message in reader.poll(0.2)]
+        return found
+
+    try:
+        for payload in (b"a", b"b"):
+            producer.send(place.topic, payload).get(30)
+        reader.add({place: 0})
+        assert read(2) == [b"a", b"b"]
+        # As it happened under load, when other partitions were assigned.
+        consumer.seek(place, 0)
+        producer.send(place.topic, b"c").get(30)
+        assert read(1) == [b"c"]
+    finally:
+        producer.close()
+        consumer.close()

@@ -78,9 +78,14 @@ class TopicReader:
         if not self.positions:
             return
         for partition, records in self._consumer.poll(timeout_ms=int(1000 * timeout)).items():
-            self.skip(partition, records[0].offset)
-            self.positions[partition] = records[-1].offset + 1
-            for record in records:
+            # kafka-python may begin a partition again when others are assigned while it is fetched.
+            due = self.positions[partition]
+            new = [record for record in records if record.offset >= due]
+            if not new:
+                continue
+            self.skip(partition, new[0].offset)
+            self.positions[partition] = new[-1].offset + 1
+            for record in new:
                 yield PastMessage(
                     partition.topic,
                     (record.key or b"").decode(errors="replace"),
