@@ -14,6 +14,9 @@ MOST_PIXELS = 1 << 26
 SHORTEST, LONGEST = 1e-9, 1e6
 """Of lengths, in m."""
 
+MOST_COUNTS = 1e15
+"""Of a frame, on average: numpy draws no larger Poisson number."""
+
 
 def check_length(name: str, metres: float) -> None:
     """Refuse what is not a length.
@@ -66,3 +69,15 @@ def check_pixel_numbers(first_pixel: int, pixels: int) -> None:
             f"first_pixel={first_pixel!r:.100} with {pixels} pixels: pixel numbers run from 0 to"
             f" {MAX_PIXEL_ID}, and are whole"
         )
+
+
+def check_counts(counts: float) -> None:
+    """Refuse what is not an average number of counts in a frame.
+
+    Raises
+    ------
+    InputError
+        when it is negative, too large or no number
+    """
+    if not 0 <= counts <= MOST_COUNTS:
+        raise InputError(f"counts={counts} is not a number of counts in a frame, from 0 to {MOST_COUNTS:g}")

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError, SourceError
-from donki.sources.number_checks import check_length, check_pixels
+from donki.sources.number_checks import check_counts, check_length, check_pixels
 from donki.sources.synthetic.peaks import Peaks
-
-_MOST_COUNTS = 1e15  # numpy draws no larger Poisson number
 
 
 class DiffractionImage:
@@ -107,10 +105,7 @@ class DiffractionImage:
         InputError
             when `counts` is negative or no number
         """
-        if not 0 <= counts <= _MOST_COUNTS:
-            raise InputError(
-                f"counts={counts} is not a number of counts in a frame, from 0 to {_MOST_COUNTS:g}"
-            )
+        check_counts(counts)
         frame = rng.poisson(self._mean(self._peaks.scale(temperature)) * counts)
         return np.minimum(frame, np.iinfo(np.uint16).max).astype(np.uint16)
 

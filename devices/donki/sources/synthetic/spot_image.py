@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError
-from donki.sources.number_checks import check_pixels
-
-_MOST_COUNTS = 1e15  # numpy draws no larger Poisson number
+from donki.sources.number_checks import check_counts, check_pixels
 
 
 class SpotImage:
@@ -78,10 +76,7 @@ class SpotImage:
         InputError
             when `counts` is negative or no number
         """
-        if not 0 <= counts <= _MOST_COUNTS:
-            raise InputError(
-                f"counts={counts} is not a number of counts in a frame, from 0 to {_MOST_COUNTS:g}"
-            )
+        check_counts(counts)
         mean = np.full(self._sizes, self._background * counts / math.prod(self._sizes))
         if self._background < 1:
             y, x = (
