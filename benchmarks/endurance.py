@@ -26,8 +26,8 @@ from rich.table import Table
 from triggers import EMPTY, group_round, wait_for
 
 from donki.director.journal.reading.reader import JournalReader
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer
 
 LEGS = 10
 

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from triggers import EMPTY
 
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer
 
 
 def used(process: psutil.Process, seconds: float) -> float:

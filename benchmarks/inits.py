@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from triggers import EMPTY, wait_for
 
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer
 
 
 def held(process: psutil.Process) -> tuple[int, int, float]:

@@ -23,8 +23,8 @@ import zmq
 from rich.console import Console
 from rich.table import Table
 
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer
 
 EMPTY = "def action(trigger):\n    pass\n"
 

@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 from donki.player.script.path import shipped_scripts
 from donki_client import Director
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer
 
 PICTURE = Path(__file__).with_name("panel.png")
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import tango
 
 from donki.device.errors import message_of
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Child
-from donki_client.facility.servers import READY, DeviceServer, command_line, register
+from donki_client.facility.servers import READY, command_line, register
 from helpers.support import free_port, wait_until
 
 SCRIPTS = Path(__file__).parents[1] / "integration" / "scripts"

@@ -7,7 +7,7 @@ import json
 import pytest
 import tango
 
-from donki_client.facility.servers import DeviceServer
+from donki_client.facility.device_server import DeviceServer
 from helpers.orchestra import SCRIPTS, one_server
 from helpers.support import wait_until
 

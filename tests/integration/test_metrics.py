@@ -16,8 +16,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from donki.limits import OnError
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.processes import Child
-from donki_client.facility.servers import DeviceServer
 from helpers.brokers import EmbeddedBroker
 from helpers.orchestra import SCRIPTS, an_orchestra, one_server
 from helpers.support import free_port, needs, wait_until

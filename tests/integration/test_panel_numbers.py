@@ -9,7 +9,8 @@ import tango
 
 from donki.director.device import DonkiDirector
 from donki.player.device import DonkiPlayer
-from donki_client.facility.servers import DeviceServer, connect
+from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.servers import connect
 from helpers.atk import NO_VALUE, Wheel, shown
 from helpers.orchestra import an_orchestra, one_server
 from helpers.support import refused, wait_until

@@ -9,7 +9,7 @@ import pytest
 import tango
 
 from donki.limits import OnError
-from donki_client.facility.servers import DeviceServer
+from donki_client.facility.device_server import DeviceServer
 from helpers.orchestra import SCRIPTS, one_server
 from helpers.support import wait_until
 

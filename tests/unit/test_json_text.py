@@ -14,7 +14,7 @@ from donki.errors import InputError
 from donki.json_text import MOST_BYTES, MOST_DEPTH, parse_json, parse_object, to_json
 from donki.player.trigger import parse_trigger
 from donki.run import Run
-from donki_client.facility.servers import DeviceServer
+from donki_client.facility.device_server import DeviceServer
 from donki_client.topics.kafka_options import read_kafka_options
 
 VALUES = st.recursive(

@@ -6,7 +6,6 @@ import re
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,11 +22,11 @@ from donki_client.address import Address
 from donki_client.api.errors import translated
 from donki_client.console.output import printable
 from donki_client.facility.database import answers
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.processes import ending
 from donki_client.facility.servers import (
     READY,
     START_LIMIT,
-    DeviceServer,
     await_loaded,
     command_line,
     connect,
@@ -73,16 +72,16 @@ def run_player(
         when no Tango database or no such broker answers, the name is taken, the script or the address for
         readouts is not usable, or the server dies
     """
-    server = DeviceServer.player(name, script)
     # What is not given stays as it is in the database.
+    properties: dict[str, str | list[str]] = {}
     if data_path:
-        folders = [str(folder.resolve()) for folder in data_path]
-        server = replace(server, properties={**server.properties, "DataPath": folders})
+        properties["DataPath"] = [str(folder.resolve()) for folder in data_path]
     if broker:
-        server = replace(server, properties={**server.properties, "KafkaBrokers": broker})
+        properties["KafkaBrokers"] = broker
     if readout is not None:
         check_address(readout)
-        server = replace(server, properties={**server.properties, "ReadoutAddress": readout})
+        properties["ReadoutAddress"] = readout
+    server = DeviceServer.player(name, script).with_properties(properties)
     if not answers(database):
         raise DonkiError(
             f"no Tango database answers at {database}; "
@@ -149,7 +148,7 @@ def _await_script(
         if (status := process.poll()) is not None:
             raise DonkiError(f"{server.name} {ending(status)}")
 
-    await_loaded(database, server, check_alive, partial(console.print, markup=False, soft_wrap=True))
+    await_loaded(database, server.device, check_alive, partial(console.print, markup=False, soft_wrap=True))
     device = f"tango://{database.tango_host}/{server.device}"
     with translated(device):
         player = tango.DeviceProxy(device)

@@ -16,7 +16,7 @@ from donki_client.facility.processes import Child, Processes
 from donki_client.facility.starting import Starting
 
 if TYPE_CHECKING:
-    from donki_client.facility.servers import DeviceServer
+    from donki_client.facility.device_server import DeviceServer
 
 #: What the servers of a facility are, in the order in which they are started.
 MODULES = (

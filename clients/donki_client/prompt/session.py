@@ -13,8 +13,9 @@ from donki_client.address import Address
 from donki_client.api.director import Director
 from donki_client.console.named_director import named_director
 from donki_client.facility.database import answers
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer, running
+from donki_client.facility.servers import running
 from donki_client.prompt.prompt import Prompt, read_pipe
 from donki_client.prompt.terminal import read_terminal
 

@@ -104,6 +104,9 @@ else:
     WriterPolicy = Literal[tuple(FileWriterPolicy.__members__)]
 PlayerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
+ServerName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*)?$")]
+HostName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*)?$")]
+
 
 class Part(BaseModel):
     """A part of a scenario: a mapping of known keys, whose descriptions are the docstrings of the fields."""

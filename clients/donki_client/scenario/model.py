@@ -198,6 +198,20 @@ class Scenario(Part):
             raise problem("every Player is disabled; give one a priority of 0 or more")
         return players
 
+    @field_validator("players")
+    @classmethod
+    def _servers_are_on_one_host(cls, players: Mapping[str, ScenarioPlayer]) -> Mapping[str, ScenarioPlayer]:
+        seen: dict[str, tuple[str, str]] = {}
+        for name, player in players.items():
+            other, host = seen.setdefault(player.server.lower() or name.lower(), (name, player.host))
+            if host != player.host:
+                raise problem(
+                    f"its server {player.server!r} holds {other!r} too, on host {host or 'this one'!r}; "
+                    f"a server is on one host, got {player.host or 'this one'!r}",
+                    name,
+                )
+        return players
+
     @model_validator(mode="after")
     def _paced_once(self) -> Self:
         if self.rate is not None and self.period is not None:

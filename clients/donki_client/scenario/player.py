@@ -27,8 +27,10 @@ from donki.streams.faults.rule import read_rules
 from donki.streams.readouts.sender import check_address
 from donki_client.scenario.fields import (
     Duration,
+    HostName,
     Part,
     Policy,
+    ServerName,
     Time,
     Topic,
     in_folder,
@@ -146,6 +148,12 @@ class ScenarioPlayer(Part):
 
     aliases: dict[str, str] = Field(default={}, examples=[{"T": "sample_temperature"}])
     """What values that the script returns are called in Kafka and in the file, where it is another name."""
+
+    server: ServerName = Field(default="", examples=["bank_a"])
+    """Device server that holds it, with all Players that name the same; empty: its own."""
+
+    host: HostName = Field(default="", examples=["detector-pc"])
+    """Host on which its Starter starts the server; empty: this one."""
 
     duration: Duration | None = Field(default=None, examples=["30 ms"])
     """How long an action is thought to take, for `donki check` where nothing is measured yet."""

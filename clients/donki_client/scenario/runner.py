@@ -21,8 +21,9 @@ from donki_client.api.snapshot import Snapshot
 from donki_client.console.progress import follow
 from donki_client.facility.broker_options import MAX_BYTES, limits
 from donki_client.facility.database import answers
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer, running
+from donki_client.facility.servers import running
 from donki_client.scenario.model import Scenario
 from donki_client.scenario.servers import director_server, player_servers
 from donki_client.scenario.summary import Result, problems

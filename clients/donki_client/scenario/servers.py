@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from donki.limits import OnError
-from donki_client.facility.servers import DeviceServer
+from donki_client.facility.device_server import DeviceServer
 from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter
 
 
@@ -21,28 +21,39 @@ def director_server(scenario: Scenario, name: str, journal: Path, broker: str) -
 
 
 def player_servers(scenario: Scenario, broker: str) -> list[DeviceServer]:
-    """Return the Players, a server each."""
-    properties = _file_properties(scenario.hdf5)
+    """Return the servers of the Players, in the order in which the scenario names them."""
+    together: dict[str, list[str]] = {}
+    for name, player in scenario.players.items():
+        together.setdefault(player.server or name, []).append(name)
     return [
-        DeviceServer.player(
-            name,
-            player.script,
-            priority=player.priority,
-            parameters=player.parameters,
-            faults=[fault.as_rule() for fault in player.faults],
-            timeout=player.timeout,
-            on_error=OnError[player.on_error],
-            retries=player.retries,
-            KafkaBrokers=broker,
-            KafkaClient=scenario.kafka_client,
-            ValuesTopic=player.values_topic,
-            Aliases=[f"{value}={alias}" for value, alias in player.aliases.items()],
-            ReadoutAddress=player.readout,
-            DataPath=[str(folder.resolve()) for folder in player.data_path],
-            **properties,
+        DeviceServer.together(
+            instance,
+            [_player_server(scenario, name, broker) for name in names],
+            scenario.players[names[0]].host,
         )
-        for name, player in scenario.players.items()
+        for instance, names in together.items()
     ]
+
+
+def _player_server(scenario: Scenario, name: str, broker: str) -> DeviceServer:
+    player = scenario.players[name]
+    return DeviceServer.player(
+        name,
+        player.script,
+        priority=player.priority,
+        parameters=player.parameters,
+        faults=[fault.as_rule() for fault in player.faults],
+        timeout=player.timeout,
+        on_error=OnError[player.on_error],
+        retries=player.retries,
+        KafkaBrokers=broker,
+        KafkaClient=scenario.kafka_client,
+        ValuesTopic=player.values_topic,
+        Aliases=[f"{value}={alias}" for value, alias in player.aliases.items()],
+        ReadoutAddress=player.readout,
+        DataPath=[str(folder.resolve()) for folder in player.data_path],
+        **_file_properties(scenario.hdf5),
+    )
 
 
 def _file_properties(files: ScenarioFiles | None) -> dict[str, str]:

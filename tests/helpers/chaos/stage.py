@@ -18,8 +18,9 @@ import tango
 from donki.errors import DonkiError
 from donki_client.address import Address
 from donki_client.facility.database import start_database
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.processes import Child, Processes
-from donki_client.facility.servers import READY, DeviceServer, command_line, register
+from donki_client.facility.servers import READY, command_line, register
 from helpers.brokers import Broker
 from helpers.chaos.plan import NAMES, Plan
 from helpers.support import free_port, wait_until

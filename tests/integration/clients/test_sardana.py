@@ -17,8 +17,8 @@ import pytest
 import tango
 
 from donki_client import Director
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer
 from helpers.doc_examples import ROOT, examples
 from helpers.orchestra import SCRIPTS
 from helpers.sardana_pool import a_sardana

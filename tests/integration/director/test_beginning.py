@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import tango
 
-from donki_client.facility.servers import DeviceServer
+from donki_client.facility.device_server import DeviceServer
 from helpers.orchestra import an_orchestra, one_server
 from helpers.support import wait_until
 

@@ -17,8 +17,8 @@ import pytest
 import tango
 
 from donki.limits import FileWriterPolicy
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.processes import Child
-from donki_client.facility.servers import DeviceServer
 from helpers.brokers import new_broker
 from helpers.file_writer import FOLDER, Behaviour, FileWriter
 from helpers.kafka_clients import new_topic

@@ -20,7 +20,7 @@ import tango
 from kafka import KafkaConsumer, TopicPartition
 from streaming_data_types import deserialise_6s4t, deserialise_da00, deserialise_pl72
 
-from donki_client.facility.servers import DeviceServer
+from donki_client.facility.device_server import DeviceServer
 from helpers.brokers import new_broker
 from helpers.donki_command import Command
 from helpers.orchestra import SCRIPTS, Orchestra, wait_until

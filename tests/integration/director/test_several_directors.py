@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 import tango
 
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer
 from helpers.orchestra import an_orchestra
 from helpers.support import wait_until
 

@@ -18,9 +18,10 @@ from donki.errors import DonkiError, InputError
 from donki_client.address import Address
 from donki_client.facility import servers
 from donki_client.facility.database import answers
+from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Processes
-from donki_client.facility.servers import DeviceServer, connect, running
+from donki_client.facility.servers import connect, running
 from helpers.donki_command import all_gone
 from helpers.orchestra import SCRIPTS
 from helpers.support import free_port, took, wait_until
@@ -68,7 +69,7 @@ def test_everything_is_gone_after_kill_9_of_the_parent(tmp_path):
     parent = f"""
 from pathlib import Path
 from donki_client.facility.local import LocalFacility
-from donki_client.facility.servers import DeviceServer
+from donki_client.facility.device_server import DeviceServer
 import time
 with LocalFacility(Path({str(tmp_path)!r})) as facility:
     facility.start_database()
@@ -128,7 +129,9 @@ def test_what_is_memorized_survives_a_restart_of_the_database(tmp_path):
 
 
 def test_a_server_that_cannot_start_is_named_with_its_last_words(facility):
-    server = DeviceServer("DonkiPlayer", "donki.no_such_module", "broken", "donki/player/broken")
+    server = DeviceServer(
+        "DonkiPlayer", "donki.no_such_module", "broken", (ServedDevice("donki/player/broken"),)
+    )
     with pytest.raises(DonkiError) as error:
         facility.start_servers(server)
     assert "DonkiPlayer/broken ended with exit status 1" in str(error.value)

@@ -21,8 +21,8 @@ import tango
 from donki.device.tango_text import carried
 from donki.limits import OnError
 from donki.run import VERSION
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.processes import Child
-from donki_client.facility.servers import DeviceServer
 from helpers.answers import GARBAGE, OUTPUT, REPORT, RUN, hostile_text
 from helpers.hostile_player import GOOD
 from helpers.orchestra import Orchestra

@@ -9,7 +9,7 @@ import signal
 import psutil
 import pytest
 
-from donki_client.facility.servers import DeviceServer
+from donki_client.facility.device_server import DeviceServer
 from helpers.donki_command import all_gone
 from helpers.orchestra import one_server
 from helpers.support import refused, wait_until

@@ -9,7 +9,8 @@ import tango
 
 from donki.errors import DonkiError
 from donki_client.facility import servers
-from donki_client.facility.servers import DeviceServer, await_loaded
+from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.servers import await_loaded
 from helpers.donki_command import Command, press_ctrl_c, read_until
 from helpers.orchestra import an_orchestra, one_server
 from helpers.support import refused, wait_until

@@ -11,7 +11,8 @@ import random
 
 import pytest
 
-from donki_client.facility.servers import DeviceServer, command_line, connect, register
+from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.servers import command_line, connect, register
 from helpers.orchestra import SCRIPTS, an_orchestra, one_server
 from helpers.support import refused, wait_until
 
