@@ -51,6 +51,9 @@ class InputError(DonkiError):
     """A value that is out of range, of the wrong type or unknown; names the value and what is accepted."""
 
 
+NOT_IN_SERVER = "Donki_NotInServer"
+"""The reason why a call for several Players of a server did not reach one."""
+
 MOST_SHOWN = 4000
 """The most characters that an error says of another one."""
 

@@ -46,6 +46,15 @@ def call(proxy: tango.DeviceProxy, command: str, argument: str | None = None) ->
     return str(_send(proxy, command, argument).extract())
 
 
+def call_texts(proxy: tango.DeviceProxy, command: str, texts: Sequence[str]) -> list[str]:
+    """Call a command that takes texts and returns some, as `call` does."""
+    if is_traced():
+        return list(proxy.command_inout(command, list(texts)))
+    data = tango.DeviceData()
+    data.insert(tango.DevVarStringArray, list(texts))
+    return list(proxy.command_inout_raw(command, data).extract())
+
+
 def tell(proxy: tango.DeviceProxy, command: str, argument: str | None = None) -> None:
     """Call a command, whatever it returns, as `call` does."""
     if is_traced():

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import tango
 
 from donki.device.tango_text import carried
-from donki.errors import DonkiError, shortened
+from donki.errors import NOT_IN_SERVER, DonkiError, shortened
 from donki.threads import describe
 
 _UNREACHABLE = {
@@ -65,8 +65,13 @@ class _AsDevFailed:
 
 def is_unreachable(error: tango.DevFailed) -> bool:
     """Return whether a Player must be found again: not there, silent, not set up for the run, or busy."""
-    must_be_found = {"Donki_NotSetUpError", "Donki_BusyError"}
+    must_be_found = {"Donki_NotSetUpError", "Donki_BusyError", NOT_IN_SERVER}
     return _root(error).reason in must_be_found or has_no_answer(error)
+
+
+def is_elsewhere(error: tango.DevFailed) -> bool:
+    """Return whether a Player is not in the server that was called for it."""
+    return bool(_root(error).reason == NOT_IN_SERVER)
 
 
 def has_no_answer(error: tango.DevFailed) -> bool:

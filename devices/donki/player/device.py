@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import tango
@@ -20,6 +19,7 @@ from donki.errors import DonkiError, NotAllowedError
 from donki.player.check import findings
 from donki.player.interface.properties import PlayerProperties
 from donki.player.interface.run_attributes import LastLog, RunAttributes
+from donki.player.interface.run_commands import RunCommands
 from donki.player.interface.settings_attributes import SettingsAttributes
 from donki.player.player import Player
 from donki.player.script import workers
@@ -27,7 +27,6 @@ from donki.player.script_runner import ScriptRunner
 from donki.player.settings import Settings
 from donki.player.states import State
 from donki.player.telemetry.observer import Observers, ScriptObserver
-from donki.player.trigger import parse_trigger
 from donki.run import Run as RunIdentity
 from donki.streams.faults.rule import read_rules
 from donki.streams.run_output import RunOutput
@@ -39,14 +38,8 @@ if TYPE_CHECKING:
 #: client waits 3 s.
 LOAD_PATIENCE = 2.4
 
-#: What Begin and End return.
-OUTPUT_DOC = (
-    "JSON object: version; run, the id of the run that the Player is set up for, or was last; its files and "
-    "streams; and a manifest with its time, taken, in ns since 1970 UTC, where something was delivered"
-)
 
-
-class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
+class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes, RunCommands):
     """Answers triggers by running an action script."""
 
     def __init__(self, *args: Any) -> None:
@@ -77,6 +70,7 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         if metrics:
             metrics.read_from(name, self._script_runner)
         self._closing.callback(self._close)
+        self.join_server()
         self.use_settings()
         self._publisher = Publisher(
             self,
@@ -163,48 +157,11 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         **ARCHIVED,
     )
 
-    @command(
-        dtype_in=str,
-        doc_in="JSON object: version, id, title, metadata, seed and director: a run that is about to begin",
-        display_level=DispLevel.EXPERT,
-    )
-    def Reserve(self, text: str) -> None:
-        """Keep the Player for a run, for 10 s or until Begin or Release, unless another Director has it."""
-        with as_dev_failed("Reserve"):
-            self._script_runner.reserve(RunIdentity.from_json(text))
-
-    @command(dtype_in=str, doc_in="the id of the run", display_level=DispLevel.EXPERT)
-    def Release(self, run_id: str) -> None:
-        """Keep the Player no more for a run that does not begin."""
-        self._script_runner.release(run_id)
-
-    @command(
-        dtype_in=str,
-        doc_in="JSON object: version, id, title, metadata, seed and director: the run",
-        dtype_out=str,
-        doc_out=f"{OUTPUT_DOC} by the script's setup",
-        display_level=DispLevel.EXPERT,
-    )
-    def Begin(self, text: str) -> str:
-        """Take part in a Director's run: run the script's setup."""
-        with as_dev_failed("Begin"), tango.AutoTangoAllowThreads(self):
-            return json.dumps(self._start(RunIdentity.from_json(text)))
-
-    @command(
-        dtype_out=str,
-        doc_out=f"{OUTPUT_DOC} after the last trigger",
-        display_level=DispLevel.EXPERT,
-    )
-    def End(self) -> str:
-        """Leave the run as Stop does; returns when it is left."""
-        with as_dev_failed("End"), tango.AutoTangoAllowThreads(self):
-            return json.dumps(self._script_runner.end())
-
     @command(display_level=DispLevel.EXPERT)
     def Start(self) -> None:
         """Begin a run of this Player alone: run the script's setup."""
         with as_dev_failed("Start"), tango.AutoTangoAllowThreads(self):
-            self._start(RunIdentity.new())
+            self.start_run(RunIdentity.new())
 
     @command()
     def Stop(self) -> None:
@@ -218,21 +175,6 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         with as_dev_failed("Abort"), tango.AutoTangoAllowThreads(self):
             self._script_runner.abort()
 
-    @command(
-        dtype_in=str,
-        doc_in='JSON: a number, or {"trigger": number, "run": id, "reference_time": ns since 1970 UTC, '
-        '"attempt": number from 1, "period": ns from 0}, of which only the trigger is needed',
-        dtype_out=str,
-        doc_out="JSON object: trigger, attempt, duration in s, events, messages, bytes; and a manifest of "
-        "what was delivered, where something was",
-        display_level=DispLevel.EXPERT,
-    )
-    def Trigger(self, text: str) -> str:
-        """Act at one trigger; returns when the action is done and its data are delivered."""
-        with as_dev_failed("Trigger"), tango.AutoTangoAllowThreads(self):
-            trigger, run_id = parse_trigger(text)
-            return json.dumps(self._script_runner.trigger(trigger, run_id).as_dict())
-
     @command(display_level=DispLevel.EXPERT)
     def Reload(self) -> None:
         """Load the script again, and the modules beside it, after a file was changed."""
@@ -243,26 +185,30 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
     def Check(self) -> list[str]:
         """List what prevents Start, as far as is known without running the script."""
         with as_dev_failed("Check"), tango.AutoTangoAllowThreads(self):
-            topics = {self.ValuesTopic} - {""}
-            return [
-                *self.problems,
-                *self._script_runner.loader.findings,
-                *findings(
-                    list(self.KafkaBrokers),
-                    read_kafka_options(self.KafkaOptions),
-                    self.KafkaClient,
-                    topics | {stream.topic for stream in self._script_runner.session.streams},
-                    self.file_directory(),
-                    None if self.settings.rules else self._player.parameters.get("faults"),
-                    self.ReadoutAddress,
-                ),
-            ]
+            return self.findings()
 
     @command()
     def Reset(self) -> None:
         """Forget the last failure."""
         self._script_runner.reset()
         self._threads.forget()
+
+    def findings(self) -> list[str]:
+        """Return what prevents Start, a line each."""
+        topics = {self.ValuesTopic} - {""}
+        return [
+            *self.problems,
+            *self._script_runner.loader.findings,
+            *findings(
+                list(self.KafkaBrokers),
+                read_kafka_options(self.KafkaOptions),
+                self.KafkaClient,
+                topics | {stream.topic for stream in self._script_runner.session.streams},
+                self.file_directory(),
+                None if self.settings.rules else self._player.parameters.get("faults"),
+                self.ReadoutAddress,
+            ),
+        ]
 
     def _open_run_output(self, identity: RunIdentity) -> RunOutput:
         # The key of Parameters is where they stood before 1.0.
@@ -273,11 +219,6 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes):
         """Let the script have what was set."""
         self._player.parameters = self.settings.parsed
         self._script_runner.timeout = self.settings.timeout
-
-    def _start(self, identity: RunIdentity) -> dict[str, Any]:
-        self._threads.begin()
-        self.refuse_problems()
-        return self._script_runner.start(identity)
 
     def _load_script(self) -> None:
         self._script_runner.loader.load(

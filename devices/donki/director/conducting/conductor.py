@@ -16,9 +16,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 
+from donki.director.conducting.answer import Answer
 from donki.director.conducting.durations import Durations
 from donki.director.conducting.event_counts import EventCounts
-from donki.director.conducting.player_worker import Answer, PlayerWorker
+from donki.director.conducting.player_calls import PlayerCalls
 from donki.director.log import RunLog
 from donki.director.output.run_record import RunRecord
 from donki.director.players.entry import RosterEntry
@@ -104,12 +105,11 @@ class Conductor:
         self.record = record
         self._log = log
         self._run_id = json.dumps(run.id)
+        self._begin = run.to_json()
         self._inbox: queue.SimpleQueue[Answer | Request] = queue.SimpleQueue()
-        self._workers = {
-            entry.name: PlayerWorker(entry, run, self._inbox.put, record, threads) for entry in entries
-        }
-        self._durations = {player: Durations() for player in self._workers}
-        self.events = EventCounts(self._workers, sequence.completed)
+        self._calls = PlayerCalls(entries, run, self._inbox.put, record, threads)
+        self._durations = {player: Durations() for player in self._calls.players}
+        self.events = EventCounts(self._calls.players, sequence.completed)
         self._ended = ended
         self._heard_until = 0
         self._armed = threading.Event()
@@ -119,8 +119,7 @@ class Conductor:
 
     def conducts(self, entry: RosterEntry) -> bool:
         """Return whether that device plays in this run, and not another of its name."""
-        worker = self._workers.get(entry.name)
-        return worker is not None and worker.entry.device == entry.device
+        return self._calls.device(entry.name) == entry.device
 
     def start(self) -> None:
         """Begin to conduct."""
@@ -203,14 +202,15 @@ class Conductor:
     def _break_off(self, problem: str) -> None:
         """End the run where the conducting thread failed: whoever plays is told to give up."""
         self.sequence.break_off(f"the conducting thread failed: {problem}; see the Director's log")
-        for name, worker in self._workers.items():
-            if self.sequence.members[name].set_up or name in self.sequence.acting:
-                self._workers[name] = worker.give_up()
+        self._calls.give_up(
+            name
+            for name, member in self.sequence.members.items()
+            if member.set_up or name in self.sequence.acting
+        )
         self._leave()
 
     def _leave(self) -> None:
-        for worker in self._workers.values():
-            worker.end()
+        self._calls.end()
         for observer in self._observers:
             with self._threads.guard("telemetry"):
                 observer.ended()
@@ -246,9 +246,11 @@ class Conductor:
                 return []
             return self.sequence.tick(now)
         if isinstance(event, Answer):
-            player, ticket, error, unreachable, report = event
+            player, ticket, given, error, unreachable, report = event
             now = time.monotonic_ns()
-            return self.sequence.replied(player, ticket, now, error, unreachable=unreachable, report=report)
+            return self.sequence.replied(
+                player, ticket, now, error, unreachable=unreachable, report=report, given=given
+            )
         try:
             effects = event.carry_out(time.monotonic_ns())
         except DonkiError as error:
@@ -268,15 +270,11 @@ class Conductor:
             match effect:
                 case Ask(task=Task.TRIGGER):
                     self.record.sending(effect.trigger, effect.reference_time)
-                    argument = self._argument(effect)
-                    for player in effect.players:
-                        self._workers[player].ask(effect, argument)
+                    self._calls.ask(effect, self._argument(effect))
                 case Ask():
-                    for player in effect.players:
-                        self._workers[player].ask(effect)
+                    self._calls.ask(effect, self._begin if effect.task is Task.START else "")
                 case Cancel():
-                    for player in effect.players:
-                        self._workers[player] = self._workers[player].give_up()
+                    self._calls.give_up(effect.players)
                 case _:
                     if isinstance(effect, Attempt) and effect.outcome is Outcome.DONE:
                         self._durations[effect.player].add((effect.done - effect.sent) / SECOND)

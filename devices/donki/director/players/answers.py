@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple, NotRequired, TypeVar
 import tango
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     InstanceOf,
@@ -30,7 +31,6 @@ from donki.streams.schemas import SCHEMAS
 from donki.versions import check_version
 
 Read = TypeVar("Read")
-Answered = TypeVar("Answered", "Report", "Output")
 
 #: The most characters of an answer in JSON: the checksums of some million messages.
 MOST_TEXT = 1 << 24
@@ -182,6 +182,11 @@ class Output(TypedDict):
     manifest: NotRequired[_Manifest]
 
 
+def _as_state(said: object) -> object:
+    """Take a state by its name too, as JSON has it."""
+    return tango.DevState.names.get(said, said) if isinstance(said, str) else said
+
+
 @_STRICT
 class Settings(TypedDict):
     """What a Player says of itself, by attribute."""
@@ -195,8 +200,9 @@ class Settings(TypedDict):
     Parameters: _Long
     Faults: _Long
     Run: _Long
-    State: InstanceOf[tango.DevState]
+    State: Annotated[InstanceOf[tango.DevState], BeforeValidator(_as_state)]
     Status: _Long
+    Server: _Text
 
 
 @_STRICT
@@ -211,6 +217,7 @@ _SETTINGS = TypeAdapter(Settings)
 _OF_REPORT, _OF_OUTPUT, _OF_MANIFEST = (
     frozenset(kind.__annotations__) for kind in (Report, Output, _Manifest)
 )
+_OBJECT = TypeAdapter(dict[str, Any])
 _LINES = TypeAdapter(Annotated[list[_Long], Field(max_length=MOST_LINES)])
 
 
@@ -245,6 +252,16 @@ def read_run(text: object) -> Run:
         raise AnswerError(f"its Run cannot be read: {error}") from None
 
 
+def read_attributes_text(text: str) -> dict[str, Any]:
+    """Return the attributes that a Player told as a JSON object, by name."""
+    return _read_json("attributes", _OBJECT, text)
+
+
+def read_lines_text(text: str) -> list[str]:
+    """Return what a Player's command Check told, as a JSON list."""
+    return _read_json("Check", _LINES, text)
+
+
 def read_lines(value: object) -> list[str]:
     """Return what a Player's command Check told."""
     return _read("Check", _LINES, value)
@@ -261,7 +278,7 @@ def read_priority(said: Mapping[str, object], otherwise: int) -> int:
     return priority if type(priority) is int and DISABLED <= priority < 1 << 31 else otherwise
 
 
-def _read_json(what: str, kind: TypeAdapter[Answered], text: object) -> Answered:
+def _read_json(what: str, kind: TypeAdapter[Read], text: object) -> Read:
     if not isinstance(text, str):
         raise _unreadable(what, "a text is expected", text)
     if len(text) > MOST_TEXT:

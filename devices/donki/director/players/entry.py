@@ -11,11 +11,11 @@ from donki.limits import OnError
 
 ASKED = [
     *("Priority", "Timeout", "OnError", "Retries", "Script", "ScriptHash", "Parameters", "Faults"),
-    *("Run", "State", "Status"),
+    *("Run", "State", "Status", "Server"),
 ]
 
 #: What stands for an attribute that Players of earlier versions do not have.
-MISSING = {"Faults": "[]"}
+MISSING = {"Faults": "[]", "Server": ""}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class RosterEntry:
         Tango's name of the Player's state; UNKNOWN where it does not answer
     status
         what the state means, or why the Player does not answer
+    server
+        what tells the process that it is in from every other; empty where it does not say
     """
 
     name: str
@@ -55,6 +57,7 @@ class RosterEntry:
     director: str = ""
     state: str = "UNKNOWN"
     status: str = ""
+    server: str = ""
 
 
 def entry_from(known: RosterEntry, told: Mapping[str, object]) -> RosterEntry:
@@ -67,7 +70,8 @@ def entry_from(known: RosterEntry, told: Mapping[str, object]) -> RosterEntry:
     told
         by name of `ASKED`: their values; those of `MISSING` may be missing
     """
-    lacking = MISSING.keys() - told.keys()
+    # Players of earlier versions are called one by one, as ever.
+    lacking = MISSING.keys() - told.keys() - {"Server"}
     told = {**MISSING, **told}
     try:
         said = read_settings(told)
@@ -91,6 +95,7 @@ def entry_from(known: RosterEntry, told: Mapping[str, object]) -> RosterEntry:
         director=run.director,
         state=str(said["State"]),
         status=shortened(said["Status"]),
+        server=said["Server"],
     )
 
 

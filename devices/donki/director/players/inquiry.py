@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
+Asked = TypeVar("Asked", bound=Hashable)
 Answer = TypeVar("Answer")
 
 #: The most that can be silent at once without keeping the others waiting.
 THREADS = 128
 
 
-class Inquiry(Generic[Answer]):
+class Inquiry(Generic[Asked, Answer]):
     """Asks many the same question, and waits for no one longer than a limit.
 
     Whoever has not answered an earlier question is not asked again before that one has ended, so that however
@@ -27,16 +28,16 @@ class Inquiry(Generic[Answer]):
         how long an answer is waited for, in s
     """
 
-    def __init__(self, ask: Callable[[str], Answer], limit: float) -> None:
+    def __init__(self, ask: Callable[[Asked], Answer], limit: float) -> None:
         self._ask = ask
         self._limit = limit
         self._inquiring = threading.Lock()
         self._asking = threading.Lock()
         self._closed = False
-        self._silent: dict[str, Future[Answer]] = {}
+        self._silent: dict[Asked, Future[Answer]] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry")
 
-    def __call__(self, names: Iterable[str]) -> dict[str, Answer]:
+    def __call__(self, names: Iterable[Asked]) -> dict[Asked, Answer]:
         """Ask these; return the answers of those that gave one in time."""
         with self._inquiring:
             still = {name: asked for name, asked in self._silent.items() if not asked.done()}
@@ -48,10 +49,10 @@ class Inquiry(Generic[Answer]):
             self._silent = still | {name: answer for name, answer in asked.items() if not answer.done()}
         return {name: answer.result() for name, answer in asked.items() if name not in self._silent}
 
-    def is_silent(self, name: str) -> bool:
-        """Return whether someone did not answer in time, and has not answered since."""
-        asked = self._silent.get(name)
-        return asked is not None and not asked.done()
+    @property
+    def silent(self) -> list[Asked]:
+        """Who did not answer in time, and has not answered since."""
+        return [name for name, asked in self._silent.items() if not asked.done()]
 
     def close(self) -> None:
         """Ask nobody any more; who inquires all the same gets no answer."""

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import fnmatch
 import threading
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import tango
 
-from donki.device.calls import (
-    open_proxy,
-    players_in_database,
-    read_attributes,
-    remember_attribute,
-    tell,
-    write_attribute,
-)
+from donki.device.calls import players_in_database, remember_attribute, write_attribute
 from donki.device.errors import is_unreachable, message_of, timed_out
-from donki.director.players.answers import read_lines
-from donki.director.players.entry import ASKED, MISSING, RosterEntry, entry_from, short_name
+from donki.director.players.asking import CHECK_PATIENCE, PATIENCE, Asking, by_server
+from donki.director.players.entry import RosterEntry, entry_from, short_name
 from donki.director.players.inquiry import Inquiry
-from donki.errors import AnswerError, DonkiError, InputError
+from donki.errors import DonkiError, InputError
 from donki.limits import check_priority
 from donki.threads import Threads
 
+Told = TypeVar("Told")
+
 PLAYER_CLASS = "DonkiPlayer"
 
-#: How long a Player may take to say what it is, and the database who there is, in s.
-PATIENCE = 0.8
-
-#: How long a Player may take to check its topics and files, in s; it waits 2 s for a broker.
-CHECK_PATIENCE = 2.3
-
+#: What is said of one that does not answer in time.
 _SILENT = "does not answer (timed out)"
 
 
@@ -49,16 +40,15 @@ class Roster:
     """
 
     def __init__(self, patterns: Sequence[str], threads: Threads) -> None:
-        self._threads = threads
         self._patterns = [pattern.strip() for pattern in patterns if pattern.strip()]
         self._entries: dict[str, RosterEntry] = {}
-        self._proxies: dict[str, tango.DeviceProxy] = {}
         self._refreshing = threading.Lock()
         self._changing = threading.Lock()
         self._new_priorities: dict[str, int] = {}
         self._exported = Inquiry(players_in_database, PATIENCE)
-        self._said = Inquiry(self._ask, PATIENCE)
-        self._checked = Inquiry(_check, CHECK_PATIENCE)
+        self._asking = Asking(threads)
+        self._said = Inquiry(self._asking.read, PATIENCE)
+        self._checked = Inquiry(self._asking.check, CHECK_PATIENCE)
 
     @property
     def entries(self) -> list[RosterEntry]:
@@ -80,16 +70,15 @@ class Roster:
             devices = self._find()
             with self._changing:
                 self._new_priorities.clear()
-            said = self._said(devices)
-            entries = {device: said.get(device) or self._silent(device) for device in devices}
+            said = _together(self._said(_groups(map(self._known, devices))))
+            entries = {device: self._entry(device, said.get(device, _SILENT)) for device in devices}
             with self._changing:
                 # What was asked before a priority was set does not undo it.
                 for device, priority in self._new_priorities.items():
                     if device in entries:
                         entries[device] = replace(entries[device], priority=priority)
                 self._entries = entries
-            for gone in set(self._proxies) - set(devices):
-                del self._proxies[gone]
+            self._asking.keep(devices)
         return self.entries
 
     def survivors_of(self, run_id: str) -> set[str]:
@@ -99,7 +88,7 @@ class Roster:
     def check(self, names: Container[str]) -> list[str]:
         """Ask these Players what prevents their start, all at once; one finding per line."""
         entries = [entry for entry in self.entries if entry.name in names]
-        found = self._checked(entry.device for entry in entries)
+        found = _together(self._checked(_groups(entries)))
         return [
             f"Player {entry.name}: {line}" for entry in entries for line in found.get(entry.device, [_SILENT])
         ]
@@ -139,7 +128,7 @@ class Roster:
         """
         entry = self.find(name)
         check_priority(priority)
-        if self._said.is_silent(entry.device):
+        if any(entry.device in group for group in self._said.silent):
             raise DonkiError(f"Player {entry.name}: {_SILENT}")
         try:
             self._write_priority(entry, priority)
@@ -151,20 +140,9 @@ class Roster:
             self._new_priorities[entry.device] = priority
         return changed
 
-    def tell(self, entry: RosterEntry, command: str, argument: str) -> None:
-        """Call a command of a Player that takes a string and is answered at once.
-
-        Raises
-        ------
-        DonkiError
-            what the Player says, or why it does not answer
-        """
-        try:
-            tell(self._proxy(entry.device), command, argument)
-        except tango.DevFailed as error:
-            said, name = message_of(error), f"Player {entry.name}"
-            # A Player of ours may name itself.
-            raise DonkiError(said if said.startswith(name) else f"{name}: {said}") from None
+    def tell(self, entries: Sequence[RosterEntry], command: str, argument: str) -> None:
+        """Call a command of Players of one server, as `Asking.tell` does."""
+        self._asking.tell(entries, command, argument)
 
     def close(self) -> None:
         """Ask nobody any more."""
@@ -186,45 +164,20 @@ class Roster:
         named = [name for name in wanted if "*" not in name and name not in map(str.lower, found)]
         return [*full, *found, *named]
 
-    def _proxy(self, device: str) -> tango.DeviceProxy:
-        if device not in self._proxies:
-            self._proxies[device] = open_proxy(device, PATIENCE)
-        return self._proxies[device]
-
     def _known(self, device: str) -> RosterEntry:
         return self._entries.get(device) or RosterEntry(short_name(device), device)
 
-    def _silent(self, device: str) -> RosterEntry:
-        return replace(self._known(device), state="UNKNOWN", status=_SILENT)
-
-    def _ask(self, device: str) -> RosterEntry:
-        with tango.EnsureOmniThread():
-            was_known = device in self._proxies
-            try:
-                try:
-                    return self._read(device)
-                except tango.DevFailed as error:
-                    self._proxies.pop(device, None)
-                    if not was_known or not is_unreachable(error) or timed_out(error):
-                        raise
-                    # Its server may have been started again since.
-                    return self._read(device)
-            except tango.DevFailed as error:
-                self._proxies.pop(device, None)
-                why = message_of(error)
-            except BaseException as error:  # noqa: BLE001 - of this Player, and of no other
-                why = f"the Director failed at it: {self._threads.caught(f'roster, {device}', error)}"
-            return replace(self._known(device), state="UNKNOWN", status=why)
-
-    def _read(self, device: str) -> RosterEntry:
-        told = read_attributes(self._proxy(device), ASKED, MISSING)
+    def _entry(self, device: str, told: Mapping[str, object] | str) -> RosterEntry:
+        """Return a Player as it tells, or with the reason why it does not."""
+        if isinstance(told, str):
+            return replace(self._known(device), state="UNKNOWN", status=told)
         return entry_from(self._known(device), told)
 
     def _write_priority(self, entry: RosterEntry, priority: int) -> None:
         try:
-            write_attribute(self._proxy(entry.device), "Priority", priority)
+            write_attribute(self._asking.proxy(entry.device), "Priority", priority)
         except tango.DevFailed as error:
-            self._proxies.pop(entry.device, None)
+            self._asking.forget(entry.device)
             runs = not is_unreachable(error) or timed_out(error)
             if runs or "://" in entry.device:
                 raise
@@ -232,11 +185,9 @@ class Roster:
             remember_attribute(entry.device, "Priority", str(priority))
 
 
-def _check(device: str) -> list[str]:
-    with tango.EnsureOmniThread():
-        try:
-            return read_lines(open_proxy(device, CHECK_PATIENCE).command_inout("Check"))
-        except tango.DevFailed as error:
-            return [message_of(error)]
-        except AnswerError as error:
-            return [str(error)]
+def _groups(entries: Iterable[RosterEntry]) -> list[tuple[str, ...]]:
+    return [tuple(entry.device for entry in group) for group in by_server(entries)]
+
+
+def _together(told: Mapping[tuple[str, ...], Mapping[str, Told]]) -> dict[str, Told]:
+    return {device: said for group in told.values() for device, said in group.items()}

@@ -85,6 +85,7 @@ class Sequence(EndableSequence):
         *,
         unreachable: bool = False,
         report: Mapping[str, Any] | None = None,
+        given: int | None = None,
     ) -> list[Effect]:
         """Take a Player's answer; one that comes after it was given up is passed over.
 
@@ -100,6 +101,8 @@ class Sequence(EndableSequence):
             whether the Player was not there, or is no longer set up
         report
             what the Player tells of what it did
+        given
+            when it answered, ns, where that was before now
         """
         pending = self._pending.get(player)
         if pending is None or pending.ticket != ticket:
@@ -115,7 +118,7 @@ class Sequence(EndableSequence):
                 return [self._ask(Task.TRIGGER, [member], now, pending.attempt)]
             del self._pending[player]
             return [] if self._pending else self._ready(now)
-        attempt = self._attempt(member, pending, Outcome.DONE, now, report=report)
+        attempt = self._attempt(member, pending, Outcome.DONE, given or now, report=report)
         return [attempt, *self._finished_turn(member, now)]
 
     def found(self, player: str, now: int) -> list[Effect]:

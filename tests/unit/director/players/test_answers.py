@@ -139,6 +139,7 @@ SAID = {
     "Run": "{}",
     "State": tango.DevState.ON,
     "Status": "ready",
+    "Server": "",
 }
 
 

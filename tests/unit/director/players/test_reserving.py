@@ -66,7 +66,8 @@ class Players:
         self.turns = turns
         self.director = director
 
-    def tell(self, entry, command, argument):
+    def tell(self, entries, command, argument):
+        (entry,) = entries
         self.turns.wait(self.director)
         script_runner = self.runners[entry.device.rpartition("/")[2]]
         if command == "Reserve":

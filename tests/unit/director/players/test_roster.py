@@ -6,7 +6,7 @@ import pytest
 import tango
 
 from donki.device.errors import dev_failed
-from donki.director.players import roster
+from donki.director.players import asking
 from donki.director.players.roster import Roster
 from donki.run import Run
 from donki.threads import Threads
@@ -15,7 +15,7 @@ DEVICE = "tango://h:1/donki/player/p#dbase=no"
 SAID = {
     **{"Priority": 1, "Timeout": 5.0, "OnError": 0, "Retries": 0, "Script": "s.py", "ScriptHash": "ab"},
     **{"Parameters": "{}", "Faults": "[]", "Run": Run("r", "t").to_json()},
-    **{"State": tango.DevState.ON, "Status": "ready"},
+    **{"State": tango.DevState.ON, "Status": "ready", "Server": ""},
 }
 GONE = dev_failed("API_CorbaException", "TRANSIENT CORBA system exception: TRANSIENT_ConnectFailed", "x")
 
@@ -30,8 +30,8 @@ def server(monkeypatch):
             raise GONE
         return {name: SAID[name] for name in names}
 
-    monkeypatch.setattr(roster, "open_proxy", lambda *_: there["now"])
-    monkeypatch.setattr(roster, "read_attributes", read)
+    monkeypatch.setattr(asking, "open_proxy", lambda *_: there["now"])
+    monkeypatch.setattr(asking, "read_attributes", read)
     return there
 
 
