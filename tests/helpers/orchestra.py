@@ -31,6 +31,7 @@ class Orchestra:
         self.players: dict[str, tango.DeviceProxy] = {}
         self.children: dict[str, Child] = {}
         self.director = None
+        self._shared: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.journal = folder / "runs" / "journal.sqlite"
         self.director_server = DeviceServer.director(
             prefix, PlayerDevices=[f"donki/player/{prefix}-*"], RunDirectory=str(self.journal.parent)
@@ -45,29 +46,36 @@ class Orchestra:
     def player_server(self, name: str, script: Path = SCRIPTS / "scripted.py", **more) -> DeviceServer:
         return DeviceServer.player(f"{self.prefix}-{name}", script, priority=0, **more)
 
-    def start(self, *names: str, director: bool = True, **more) -> None:
+    def start(self, *names: str, director: bool = True, server: str = "", **more) -> None:
+        """Start Players, in one server where that is named, and the Director."""
         servers = [self.player_server(name, **more) for name in names]
+        if server:
+            servers = [DeviceServer.together(f"{self.prefix}-{server}", servers)]
+            self._shared |= dict.fromkeys(names, (server, names))
         if director:
             servers.append(self.director_server)
         children = self.facility.start_servers(*servers)
-        for server, child in zip(servers, children, strict=True):
-            proxy = self.proxy(server.device)
-            if server is self.director_server:
-                self.director = proxy
-                self.children["director"] = child
-            else:
-                name = server.instance.removeprefix(f"{self.prefix}-")
-                self.players[name] = proxy
-                self.children[name] = child
+        for held, child in zip(servers, children, strict=True):
+            for device in held.devices:
+                proxy = self.proxy(device.name)
+                if held is self.director_server:
+                    self.director = proxy
+                    self.children["director"] = child
+                else:
+                    name = device.name.rpartition("/")[2].removeprefix(f"{self.prefix}-")
+                    self.players[name] = proxy
+                    self.children[name] = child
 
     def name(self, player: str) -> str:
         return f"{self.prefix}-{player}"
 
     def restart(self, name: str) -> None:
+        """Start the server of the Director, or of a Player and those that share it."""
         if name == "director":
             self.start()
         else:
-            self.start(name, director=False)
+            server, names = self._shared.get(name, ("", (name,)))
+            self.start(*names, director=False, server=server)
 
     def set(self, name: str, **parameters) -> None:
         always = {"notes": str(self.notes_file), "gates": str(self.folder / f"gates-{name}")}

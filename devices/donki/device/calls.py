@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -118,6 +118,21 @@ def players_in_database(player_class: str) -> list[str]:
     """
     with _as_dev_failed():
         return [str(device) for device in tango.Database().get_device_exported_for_class(player_class)]
+
+
+def servers_in_database(player_class: str, found: MutableMapping[str, str]) -> None:
+    """Find by device, in lower case, in which server the Tango database has it.
+
+    Raises
+    ------
+    tango.DevFailed
+        if the database does not answer
+    """
+    with _as_dev_failed():
+        database = tango.Database()
+        for server in database.get_server_list(f"{player_class}/*"):
+            held = database.get_device_class_list(server)
+            found.update((str(device).lower(), server) for device in held[::2])
 
 
 def remember_attribute(device: str, name: str, value: str) -> None:

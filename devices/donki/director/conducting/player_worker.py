@@ -101,11 +101,14 @@ class PlayerWorker:
             self._unanswered += 1
             self._last = ask
 
-    def take(self, ask: Ask, given: Given) -> None:
-        """Take what the Player answered to a call for several; in any thread."""
-        task = _Task(ask, "", copy_context(), given)
+    def take(self, ask: Ask, argument: str, given: Given) -> None:
+        """Take what the Player answered to a call for several, with that argument; in any thread."""
+        task = _Task(ask, argument, copy_context(), given)
         if given.error is None and not self._told_to_give_up.is_set():
             self._answer(self._carry_out(task))
+        elif isinstance(given.error, tango.DevFailed) and is_elsewhere(given.error):
+            self.is_alone = True
+            self._hand_over(task._replace(given=None))
         else:
             # It may have to be asked for more.
             self._hand_over(task)
@@ -182,7 +185,6 @@ class PlayerWorker:
         except tango.DevFailed as failed:
             if has_no_answer(failed):
                 self._proxy, self._is_lost = None, True
-            self.is_alone |= is_elsewhere(failed)
             error, unreachable = message_of(failed), is_unreachable(failed)
         except DonkiError as refused:
             error = str(refused)

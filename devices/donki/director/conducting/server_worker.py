@@ -100,11 +100,12 @@ class ServerWorker:
             for answer in call_server(door.reach, command, call.argument, list(waiting), limit):
                 if isinstance(answer.error, tango.DevFailed) and has_no_answer(answer.error):
                     door.close()
-                waiting.pop(answer.device).take(call.ask, Given(answer.text, answer.error, answer.given))
+                given = Given(answer.text, answer.error, answer.given)
+                waiting.pop(answer.device).take(call.ask, call.argument, given)
         except BaseException as error:  # noqa: BLE001 - the conductor waits for answers
             why = DonkiError(f"the Director failed at it: {self._threads.caught(self._name, error)}")
             for worker in waiting.values():
-                worker.take(call.ask, Given("", why, time.monotonic_ns()))
+                worker.take(call.ask, call.argument, Given("", why, time.monotonic_ns()))
 
     def _abort(self, workers: Sequence[PlayerWorker]) -> None:
         with tango.EnsureOmniThread():

@@ -9,10 +9,10 @@ from functools import cache, partial
 import tango
 
 from donki.device.calls import open_proxy, read_attributes, tell
-from donki.device.errors import is_unreachable, message_of, timed_out
+from donki.device.errors import has_no_answer, is_unreachable, message_of, timed_out
 from donki.director.players.answers import read_attributes_text, read_lines, read_lines_text
 from donki.director.players.entry import ASKED, MISSING, RosterEntry
-from donki.director.players.server_call import call_server
+from donki.director.players.server_call import ServerAnswer, call_server
 from donki.errors import AnswerError, DonkiError
 from donki.threads import Threads
 
@@ -69,11 +69,8 @@ class Asking:
             if len(devices) == 1:
                 return {devices[0]: self._read_alone(devices[0])}
             told: dict[str, Mapping[str, object] | str] = {}
-            for device, error, text in self._call(devices, "Read", json.dumps(ASKED), PATIENCE):
-                try:
-                    told[device] = error or read_attributes_text(text)
-                except AnswerError as wrong:
-                    told[device] = str(wrong)
+            for answer in self._call(devices, "Read", json.dumps(ASKED), PATIENCE):
+                told[answer.device] = self._read_from(answer)
             return told
 
     def check(self, devices: tuple[str, ...]) -> dict[str, list[str]]:
@@ -82,11 +79,11 @@ class Asking:
             if len(devices) == 1:
                 return {devices[0]: _check_alone(devices[0])}
             found = {}
-            for device, error, text in self._call(devices, "Check", "", CHECK_PATIENCE):
+            for answer in self._call(devices, "Check", "", CHECK_PATIENCE):
                 try:
-                    found[device] = [error] if error else read_lines_text(text)
+                    found[answer.device] = [answer.why] if answer.error else read_lines_text(answer.text)
                 except AnswerError as wrong:
-                    found[device] = [str(wrong)]
+                    found[answer.device] = [str(wrong)]
             return found
 
     def tell(self, entries: Sequence[RosterEntry], command: str, argument: str) -> None:
@@ -99,9 +96,9 @@ class Asking:
         """
         if len(entries) > 1:
             names = {entry.device: entry.name for entry in entries}
-            for device, error, _ in self._call(list(names), command, argument, PATIENCE):
-                if error:
-                    raise _refused(names[device], error)
+            for answer in self._call(list(names), command, argument, PATIENCE):
+                if answer.error:
+                    raise _refused(names[answer.device], answer.why)
             return
         try:
             tell(self.proxy(entries[0].device), command, argument)
@@ -110,13 +107,21 @@ class Asking:
 
     def _call(
         self, devices: Sequence[str], command: str, argument: str, limit: float
-    ) -> Iterator[tuple[str, str, str]]:
-        """Call Players of one server; give of each why it did not answer, or empty, and what it returned."""
-        proxy = cache(partial(open_proxy, devices[0], limit))
-        for answer in call_server(proxy, command, argument, devices, limit):
-            error = answer.error
-            why = message_of(error) if isinstance(error, tango.DevFailed) else str(error or "")
-            yield answer.device, why, answer.text
+    ) -> Iterator[ServerAnswer]:
+        reach = cache(partial(open_proxy, devices[0], limit))
+        return call_server(reach, command, argument, devices, limit)
+
+    def _read_from(self, answer: ServerAnswer) -> Mapping[str, object] | str:
+        error = answer.error
+        if error is None:
+            try:
+                return read_attributes_text(answer.text)
+            except AnswerError as wrong:
+                return str(wrong)
+        if isinstance(error, tango.DevFailed) and not has_no_answer(error):
+            # It is in another server, or in one of an earlier version, which cannot be called for several.
+            return self._read_alone(answer.device)
+        return answer.why
 
     def _read_alone(self, device: str) -> Mapping[str, object] | str:
         was_known = device in self._proxies

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fnmatch
 import threading
 from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import tango
 
-from donki.device.calls import players_in_database, remember_attribute, write_attribute
+from donki.device.calls import players_in_database, remember_attribute, servers_in_database, write_attribute
 from donki.device.errors import is_unreachable, message_of, timed_out
 from donki.director.players.asking import CHECK_PATIENCE, PATIENCE, Asking, by_server
 from donki.director.players.entry import RosterEntry, entry_from, short_name
@@ -46,6 +48,8 @@ class Roster:
         self._changing = threading.Lock()
         self._new_priorities: dict[str, int] = {}
         self._exported = Inquiry(players_in_database, PATIENCE)
+        self._servers: dict[str, str] = {}
+        self._placed = Inquiry(partial(servers_in_database, found=self._servers), PATIENCE)
         self._asking = Asking(threads)
         self._said = Inquiry(self._asking.read, PATIENCE)
         self._checked = Inquiry(self._asking.check, CHECK_PATIENCE)
@@ -70,7 +74,7 @@ class Roster:
             devices = self._find()
             with self._changing:
                 self._new_priorities.clear()
-            said = _together(self._said(_groups(map(self._known, devices))))
+            said = _together(self._said(self._groups(devices)))
             entries = {device: self._entry(device, said.get(device, _SILENT)) for device in devices}
             with self._changing:
                 # What was asked before a priority was set does not undo it.
@@ -88,7 +92,7 @@ class Roster:
     def check(self, names: Container[str]) -> list[str]:
         """Ask these Players what prevents their start, all at once; one finding per line."""
         entries = [entry for entry in self.entries if entry.name in names]
-        found = _together(self._checked(_groups(entries)))
+        found = _together(self._checked(self._groups(entry.device for entry in entries)))
         return [
             f"Player {entry.name}: {line}" for entry in entries for line in found.get(entry.device, [_SILENT])
         ]
@@ -146,7 +150,7 @@ class Roster:
 
     def close(self) -> None:
         """Ask nobody any more."""
-        for inquiry in (self._exported, self._said, self._checked):
+        for inquiry in (self._exported, self._placed, self._said, self._checked):
             inquiry.close()
 
     def _find(self) -> list[str]:
@@ -160,12 +164,23 @@ class Roster:
             raise DonkiError(f"the Tango database does not answer: {error.args[0].desc}") from None
         if exported is None:
             raise DonkiError(f"the Tango database does not answer within {PATIENCE:g} s")
+        if not self._entries.keys() >= set(exported):
+            with suppress(tango.DevFailed):
+                self._placed([PLAYER_CLASS])
         found = [device for device in exported if any(fnmatch.fnmatch(device.lower(), p) for p in wanted)]
         named = [name for name in wanted if "*" not in name and name not in map(str.lower, found)]
         return [*full, *found, *named]
 
+    def _groups(self, devices: Iterable[str]) -> list[tuple[str, ...]]:
+        """Return the devices that can be asked by one call, those of one server; the others each alone."""
+        entries = [self._known(device) for device in devices]
+        return [tuple(entry.device for entry in group) for group in by_server(entries)]
+
     def _known(self, device: str) -> RosterEntry:
-        return self._entries.get(device) or RosterEntry(short_name(device), device)
+        known = self._entries.get(device)
+        # Until it has said so itself, the database tells in which server it is.
+        server = self._servers.get(device.lower(), "")
+        return known or RosterEntry(short_name(device), device, state="", server=server)
 
     def _entry(self, device: str, told: Mapping[str, object] | str) -> RosterEntry:
         """Return a Player as it tells, or with the reason why it does not."""
@@ -183,10 +198,6 @@ class Roster:
                 raise
             # One that does not run takes up its memorized priority when it starts.
             remember_attribute(entry.device, "Priority", str(priority))
-
-
-def _groups(entries: Iterable[RosterEntry]) -> list[tuple[str, ...]]:
-    return [tuple(entry.device for entry in group) for group in by_server(entries)]
 
 
 def _together(told: Mapping[tuple[str, ...], Mapping[str, Told]]) -> dict[str, Told]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import tango
 
 from donki.device.calls import call_texts
-from donki.device.errors import dev_failed, timed_out
+from donki.device.errors import dev_failed, message_of, timed_out
 from donki.errors import AnswerError, shown
 
 
@@ -33,6 +33,11 @@ class ServerAnswer(NamedTuple):
     error: tango.DevFailed | AnswerError | None
     text: str
     given: int
+
+    @property
+    def why(self) -> str:
+        """What went wrong, in words."""
+        return message_of(self.error) if isinstance(self.error, tango.DevFailed) else str(self.error or "")
 
 
 def plain_name(device: str) -> str:
