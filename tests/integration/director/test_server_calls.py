@@ -43,7 +43,7 @@ def bank(the_bank):
 
 
 def attempts(orchestra):
-    """Return of each attempt of the last run: player, trigger, attempt, outcome, and how long it took, in s."""
+    """Return of each attempt of the last run: player, trigger, attempt, outcome and duration, in s."""
     with closing(sqlite3.connect(orchestra.journal)) as journal:
         rows = journal.execute(
             "SELECT player.name, trigger, attempt, attempt.outcome, attempt.done - attempt.sent FROM attempt"

@@ -17,7 +17,8 @@ from donki.device.calls import call, open_proxy, read_attributes
 from donki.device.errors import has_no_answer, is_elsewhere, is_unreachable, message_of
 from donki.director.conducting.answer import Answer, Given
 from donki.director.output.run_record import RunRecord
-from donki.director.players.answers import Output, Report, read_output, read_report, read_run, unknown_keys
+from donki.director.players.answers import Output, Report, read_output, read_report, unknown_keys
+from donki.director.players.attributes import read_run
 from donki.director.players.entry import RosterEntry
 from donki.director.rules.effects import Ask, Task
 from donki.errors import AnswerError, DonkiError

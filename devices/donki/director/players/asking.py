@@ -10,7 +10,7 @@ import tango
 
 from donki.device.calls import open_proxy, read_attributes, tell
 from donki.device.errors import has_no_answer, is_unreachable, message_of, timed_out
-from donki.director.players.answers import read_attributes_text, read_lines, read_lines_text
+from donki.director.players.attributes import read_attributes_text, read_lines
 from donki.director.players.entry import ASKED, MISSING, RosterEntry
 from donki.director.players.server_call import ServerAnswer, call_server
 from donki.errors import AnswerError, DonkiError
@@ -81,7 +81,7 @@ class Asking:
             found = {}
             for answer in self._call(devices, "Check", "", CHECK_PATIENCE):
                 try:
-                    found[answer.device] = [answer.why] if answer.error else read_lines_text(answer.text)
+                    found[answer.device] = [answer.why] if answer.error else read_lines(answer.text)
                 except AnswerError as wrong:
                     found[answer.device] = [str(wrong)]
             return found

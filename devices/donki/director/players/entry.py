@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from donki.director.players.answers import read_priority, read_run, read_settings
+from donki.director.players.attributes import read_priority, read_run, read_settings
 from donki.errors import AnswerError, shortened
 from donki.limits import OnError
 

@@ -30,6 +30,12 @@ SETTLING = 5 * SECOND
 class EndableSequence(SequenceState):
     """A sequence that asks Players, and that can end at any moment."""
 
+    def break_off(self, message: str) -> None:
+        """End at once, in failure unless the sequence has ended, because nothing drives it any more."""
+        if self.phase is not Phase.ENDED:
+            self.failure = Failure("(none)", self.trigger, message)
+            self.phase = Phase.ENDED
+
     def _enter(self, phase: Phase) -> None:
         if phase not in FOLLOWING[self.phase]:
             raise RuntimeError(f"{self.phase.name} is never followed by {phase.name}")
@@ -45,7 +51,7 @@ class EndableSequence(SequenceState):
         for member in members:
             allowed = member.timeout if task is Task.TRIGGER else max(member.timeout, SETTLING)
             until = now + allowed if limit is None else limit
-            self._pending[member.name] = Pending(self._ticket, task, attempt, now, until)
+            self._await(member, Pending(self._ticket, task, attempt, now, until))
         names = tuple(member.name for member in members)
         if task is Task.TRIGGER:
             return Ask(task, names, self._ticket, self.trigger, self._reference, attempt, self._period)
@@ -95,6 +101,7 @@ class EndableSequence(SequenceState):
         idle = [m for m in self.members.values() if m.set_up and m.name not in self._pending]
         if idle and not ending:
             effects.append(self._ask(Task.STOP, idle, now))
+        self._earliest = None
         if grace is not None:
             for pending in self._pending.values():
                 # An Abort while it ends does not prolong the wait.

@@ -16,7 +16,6 @@ from donki.director.rules.effects import (
     Attempt,
     Cancel,
     Effect,
-    Failure,
     Outcome,
     Pending,
     PlayerState,
@@ -170,12 +169,6 @@ class Sequence(EndableSequence):
         error = f"{what} within {limit}"
         return self._failed(member, error, now, unreachable=True, in_flight=not member.unreachable)
 
-    def break_off(self, message: str) -> None:
-        """End at once, in failure unless the sequence has ended, because nothing drives it any more."""
-        if self.phase is not Phase.ENDED:
-            self.failure = Failure("(none)", self.trigger, message)
-            self.phase = Phase.ENDED
-
     def set_priority(self, player: str, priority: int) -> None:
         """Give a Player another priority, from the next trigger on; one that was disabled is taken back."""
         self.members[player].priority = priority
@@ -298,6 +291,6 @@ class Sequence(EndableSequence):
             member.unreachable = True
             self._ticket += 1
             limit = now + member.timeout
-            self._pending[member.name] = Pending(self._ticket, Task.START, attempt, now, limit)
+            self._await(member, Pending(self._ticket, Task.START, attempt, now, limit))
             return []
         return [self._ask(Task.TRIGGER if member.set_up else Task.START, [member], now, attempt)]

@@ -101,6 +101,8 @@ class SequenceState:
         self._due = 0
         self._levels: list[list[PlayerState]] = []
         self._pending: dict[str, Pending] = {}
+        # Whose limit is the earliest, for it is asked for at each answer; None where that is to be found out.
+        self._earliest: tuple[str, Pending] | None = None
         self._ticket = 0
         self._starved_until: int | None = None
         self._stopping = False
@@ -158,6 +160,11 @@ class SequenceState:
         return frozenset(self._pending)
 
     @property
+    def is_acting(self) -> bool:
+        """Whether any Player is waited for."""
+        return bool(self._pending)
+
+    @property
     def deadline(self) -> int | None:
         """When `tick` must be called at the latest, in ns; None if nothing is due."""
         if self.phase is Phase.WAITING:
@@ -165,4 +172,12 @@ class SequenceState:
                 # Fewer triggers are wanted since.
                 return 0
             return self.pace.due if self._starved_until is None else self._starved_until
-        return min((pending.limit for pending in self._pending.values()), default=None)
+        if self._earliest is None or self._pending.get(self._earliest[0]) is not self._earliest[1]:
+            # Of equal ones the last that was asked, for it is likely to answer last.
+            awaited = reversed(self._pending.items())
+            self._earliest = min(awaited, key=lambda named: named[1].limit, default=None)
+        return self._earliest[1].limit if self._earliest else None
+
+    def _await(self, member: PlayerState, pending: Pending) -> None:
+        self._pending[member.name] = pending
+        self._earliest = None

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.writer import Journal
 from donki.director.output.run_messages import nexus_structure
-from donki.director.players import answers
+from donki.director.players import answers, attributes
 from donki.director.players.entry import RosterEntry
 from donki.director.rules.effects import Attempt, Outcome, PlayerState, TriggerDone
 from donki.director.rules.sequence import Sequence
@@ -57,8 +57,8 @@ def test_what_a_player_of_this_version_tells_is_read():
     assert answers.read_output("End", json.dumps(output))["manifest"]["taken"] == 5
     assert answers.read_output("End", json.dumps(OUTPUT))["streams"] == STREAMS
     assert "manifest" not in answers.read_output("End", '{"run": "r", "files": [], "streams": []}')
-    assert answers.read_run(json.dumps(RUN)) == Run("r")
-    assert answers.read_lines([]) == []
+    assert attributes.read_run(json.dumps(RUN)) == Run("r")
+    assert attributes.read_lines([]) == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_answer_of_a_version_that_is_not_known_is_refused_by_name(good, versi
     read = {
         "trigger": lambda text: answers.read_report(text, 1),
         "run": lambda text: answers.read_output("End", text),
-        "id": answers.read_run,
+        "id": attributes.read_run,
     }[next(key for key in ("trigger", "run", "id") if key in good)]
     # The rest of a later version may be otherwise.
     for said in (good | {"version": version}, {"version": version, "what": "else"}):
@@ -145,7 +145,7 @@ SAID = {
 
 @pytest.mark.parametrize(("name", "value"), list(product(SAID, [*ODD, 7, (), [1.5], tango.DevState.ON])))
 def test_settings_are_read_as_what_they_are_or_refused(name, value):
-    said, why = tried(answers.read_settings, SAID | {name: value})
+    said, why = tried(attributes.read_settings, SAID | {name: value})
     if said is None:
         assert name in why
         assert len(why) < 1000
@@ -155,7 +155,7 @@ def test_settings_are_read_as_what_they_are_or_refused(name, value):
 
 @pytest.mark.parametrize("value", [*ODD, *GARBAGE], ids=lambda value: f"{type(value).__name__}")
 def test_lines_output_and_run_are_what_they_are_or_refused(value):
-    said, why = tried(answers.read_lines, value)
+    said, why = tried(attributes.read_lines, value)
     assert all(isinstance(item, str) for item in said or ())
     assert len(why) < 1000
     said, why = tried(answers.read_output, "End", value)
@@ -166,7 +166,7 @@ def test_lines_output_and_run_are_what_they_are_or_refused(value):
         assert said is None or type(said[key]) is type(OUTPUT[key])
         assert said is not None or key in why or "Invalid JSON" in why
         assert len(why) < 1000
-    said, why = tried(answers.read_run, value)
+    said, why = tried(attributes.read_run, value)
     assert isinstance(said, Run | None)
     assert len(why) < 1000
 
