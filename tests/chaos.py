@@ -14,7 +14,7 @@ by
 
     python tests/chaos.py --seed 1 --only ROUND
 
-``--broker apache`` takes a genuine Apache Kafka, where what was acknowledged outlives the broker; ``--kinds`` takes
+``--together bc`` puts the Players b and c into one server. ``--broker apache`` takes a genuine Apache Kafka, where what was acknowledged outlives the broker; ``--kinds`` takes
 names of `helpers.chaos.plan.Kind`, as in ``--kinds player_killed,director_killed``.
 """
 
@@ -62,8 +62,9 @@ def table(tally: Tally) -> Table:
 @click.option(
     "--broker", "broker_kind", type=click.Choice(list(BROKERS)), default="embedded", show_default=True
 )
+@click.option("--together", default="", help="Names of Players that share a server, as in abc.")
 @click.option("--kinds", default="", help="Names of faults, separated by commas; by default all.")
-def main(rounds: int, seed: int, only: int | None, broker_kind: str, kinds: str) -> None:
+def main(rounds: int, seed: int, only: int | None, broker_kind: str, together: str, kinds: str) -> None:
     """Play rounds of chaos."""
     console = Console(highlight=False)
     chosen = [Kind[name.strip().upper()] for name in kinds.split(",") if name] or list(Kind)
@@ -79,7 +80,7 @@ def main(rounds: int, seed: int, only: int | None, broker_kind: str, kinds: str)
 
     folder = Path(tempfile.mkdtemp(prefix="donki-chaos-"))
     with new_broker(broker_kind) as broker:
-        tally = play_rounds(folder, broker, seed, numbers, chosen, tell)
+        tally = play_rounds(folder, broker, seed, numbers, chosen, tell, together)
     for leak in tally.leaks:
         console.print(f"left behind: {leak}")
     console.print(table(tally))

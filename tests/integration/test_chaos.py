@@ -16,12 +16,20 @@ OF_THE_BROKER = (Kind.BROKER_KILLED, Kind.BROKER_PAUSED, Kind.SCRIPT_RAISES, Kin
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    ("kind", "rounds", "faults"),
-    [(EmbeddedBroker.kind, 16, tuple(Kind)), (ApacheBroker.kind, 4, OF_THE_BROKER)],
+    ("kind", "rounds", "faults", "together"),
+    [
+        (EmbeddedBroker.kind, 8, tuple(Kind), ""),
+        (EmbeddedBroker.kind, 8, tuple(Kind), "bc"),
+        (ApacheBroker.kind, 4, OF_THE_BROKER, ""),
+    ],
 )
-def test_whatever_happens_no_trigger_is_lost_or_done_twice_and_nothing_hangs(tmp_path, kind, rounds, faults):
+def test_whatever_happens_no_trigger_is_lost_or_done_twice_and_nothing_hangs(
+    tmp_path, kind, rounds, faults, together
+):
     with new_broker(kind) as broker:
-        tally = play_rounds(tmp_path, broker, 20_261_122, range(rounds), faults, lambda result: None)
+        tally = play_rounds(
+            tmp_path, broker, 20_261_122, range(rounds), faults, lambda result: None, together
+        )
     Console().print(table(tally))
     assert not tally.failed, "\n".join(str(result) for result in tally.failed)
     assert not tally.leaks

@@ -108,6 +108,7 @@ def play_rounds(
     numbers: Iterable[int],
     kinds: Sequence[Kind],
     tell: Callable[[Result], None],
+    together: Sequence[str] = (),
 ) -> Tally:
     """Play rounds one after another on one stage, and look for what is left when it is gone.
 
@@ -123,10 +124,12 @@ def play_rounds(
         the faults to choose from
     tell
         is told of each round
+    together
+        the Players that share a server
     """
     tally = Tally()
     threads = set(threading.enumerate())
-    with Stage(folder, broker) as stage:
+    with Stage(folder, broker, together) as stage:
         pulses = Pulses(stage)
         sizes: dict[int, Size] = {}
         for number in numbers:

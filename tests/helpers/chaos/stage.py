@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -52,6 +53,8 @@ def player_name(name: str) -> str:
 class Stage:
     """Servers by their names: ``director``, ``database``, ``a``, ``b``, ``c``; gone when the block ends.
 
+    The Players of some names may share a server: what befalls one then befalls the others.
+
     Attributes
     ----------
     deaths
@@ -60,8 +63,9 @@ class Stage:
         when the broker was started last, ns since 1970; one in memory lost everything then
     """
 
-    def __init__(self, folder: Path, broker: Broker) -> None:
+    def __init__(self, folder: Path, broker: Broker, together: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._together = tuple(together)
         self.broker = broker
         self.journal = folder / "runs" / "journal.sqlite"
         self.files = folder / "files"
@@ -90,7 +94,8 @@ class Stage:
             for server in self.servers.values():
                 register(self.database, server)
             for name in self.servers:
-                self.start(name)
+                if name not in self._children:
+                    self.start(name)
             for name in self.servers:
                 self.wait_ready(name)
         except BaseException:
@@ -122,13 +127,14 @@ class Stage:
 
     def kill(self, name: str) -> None:
         """End a server by SIGKILL."""
-        self._silent.discard(name)
-        self._starting.discard(name)
-        self.deaths[name] += 1
+        for other in self._sharing(name):
+            self._silent.discard(other)
+            self._starting.discard(other)
+            self.deaths[other] += 1
         if name == "broker":
             self.broker.kill()
         else:
-            self._killed.add(name)
+            self._killed.update(self._sharing(name))
             self._children[name].kill()
             if name in self.servers:
                 self._read_log(name)
@@ -139,7 +145,8 @@ class Stage:
             self.broker.start()
             self.broker_began = time.time_ns()
             return
-        self._note_crash(name)
+        for other in self._sharing(name):
+            self._note_crash(other)
         if name == DATABASE:
             self._children[name] = start_database(self._base, self.folder, self.database).child
         else:
@@ -148,8 +155,9 @@ class Stage:
             if name == DIRECTOR:
                 command[command.index(server.module)] = "helpers.clocked_director"
                 environment |= {"DONKI_TEST_CLOCK": str(self._clock), "PYTHONPATH": str(TESTS)}
-            self._children[name] = self._processes.start(server.name, command, environment)
-        self._starting.add(name)
+            child = self._processes.start(server.name, command, environment)
+            self._children |= dict.fromkeys(self._sharing(name), child)
+        self._starting.update(self._sharing(name))
 
     def wait_ready(self, name: str) -> None:
         """Wait until a server that was started answers."""
@@ -224,10 +232,15 @@ class Stage:
             if name in self.servers:
                 self._read_log(name)
             # A server that was not killed from here died of its script.
-            self.deaths[name] += name not in self._starting
+            for other in self._sharing(name):
+                self.deaths[other] += other not in self._starting
             if name != DATABASE:
                 self.wait_ready(DATABASE)
             self.start(name)
+
+    def _sharing(self, name: str) -> tuple[str, ...]:
+        """Return the names of the Players in the server of one, or what has its process to itself."""
+        return self._together if name in self._together else (name,)
 
     def _is_idle(self, name: str) -> bool:
         """Look whether a server answers and no script runs; start it again if it has died."""
@@ -336,6 +349,8 @@ class Stage:
             )
             for name in NAMES
         }
+        for name in self._together:
+            servers[name] = replace(servers[name], instance=f"{PREFIX}-together")
         pattern = f"donki/player/{PREFIX}-*"
         servers[DIRECTOR] = DeviceServer.director(
             PREFIX, PlayerDevices=[pattern], RunDirectory=str(self.journal.parent)
