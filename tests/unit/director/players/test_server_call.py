@@ -54,7 +54,9 @@ ENDS = st.sampled_from([[], [DEAD], [["a", "b"]], [["who", "", "x", "0"]], [[NAM
 
 @settings(deadline=None)
 @given(
-    steps=st.lists(STEPS, max_size=6), end=ENDS, forms=st.lists(st.sampled_from(FORMS), min_size=6, max_size=6)
+    steps=st.lists(STEPS, max_size=6),
+    end=ENDS,
+    forms=st.lists(st.sampled_from(FORMS), min_size=6, max_size=6),
 )
 def test_each_is_given_one_answer_whatever_the_server_does(steps, end, forms):
     devices = [form.format(name) for form, name in zip(forms, NAMES, strict=True)]
