@@ -39,7 +39,7 @@ class DeviceServer:
     Attributes
     ----------
     kind
-        server and class: ``DonkiDirector`` or ``DonkiPlayer``
+        server and class: ``DonkiDirector``, ``DonkiSection`` or ``DonkiPlayer``
     module
         the Python module that runs it
     instance
@@ -76,6 +76,27 @@ class DeviceServer:
         """Return the server of the device ``donki/director/INSTANCE``."""
         device = ServedDevice(f"donki/director/{_member(instance)}", properties)
         return cls("DonkiDirector", "donki.director.device", instance, (device,))
+
+    @classmethod
+    def section(
+        cls,
+        name: str,
+        priority: int | None = None,
+        timeout: float | None = None,
+        on_error: OnError | None = None,
+        retries: int | None = None,
+        **properties: str | list[str],
+    ) -> DeviceServer:
+        """Return the server of the device ``donki/section/NAME``; parameters as of `player`."""
+        given = {
+            "Priority": priority,
+            "Timeout": timeout,
+            "OnError": None if on_error is None else on_error.value,
+            "Retries": retries,
+        }
+        memorized = {name: str(value) for name, value in given.items() if value is not None}
+        device = ServedDevice(f"donki/section/{_member(name)}", properties, memorized)
+        return cls("DonkiSection", "donki.section.device", name, (device,))
 
     @classmethod
     def player(

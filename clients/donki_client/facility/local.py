@@ -24,6 +24,7 @@ MODULES = (
     "donki_client.facility.broker.__main__",
     "donki.director.device",
     "donki.player.device",
+    "donki.section.device",
 )
 
 

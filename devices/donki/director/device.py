@@ -59,13 +59,13 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
 
     def _begin(self) -> None:
         self._inits += 1
-        self.restore(self.run_settings.from_text)
+        self.restore(self._memorized)
         directory = read_folder(self.RunDirectory) if self.RunDirectory else default_directory()
         topics = Topics(list(self.KafkaBrokers), self.KafkaOptions, self.file_writers(), self.TimingTopic)
         # What the one before has not written by now it goes on writing.
         recorder = Recorder(self.get_name(), directory, topics, self._threads, self._closed)
         roster = Roster(list(self.PlayerDevices), self._threads)
-        self.runs = Runs(
+        self.runs = self._make_runs(
             full_name(self.get_name()),
             roster,
             recorder,
@@ -90,6 +90,15 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
                 "run_id": lambda: self.runs.run_id,
             }
         )
+
+    @property
+    def _memorized(self) -> dict[str, Callable[[str], None]]:
+        """By memorized attribute: what takes up its text, or raises an InputError."""
+        return self.run_settings.from_text
+
+    def _make_runs(self, *of: Any) -> Runs:
+        """Return what begins and follows runs; parameters as of `Runs`."""
+        return Runs(*of)
 
     def _observers(self) -> Callable[[Run, Sequence], list[RunObserver]]:
         """Return what gives those who are told what is done in a run."""

@@ -36,7 +36,7 @@ class Interrupted:
     anchor
         where its time is fixed; None where that is not known
     failed
-        whether it ended in failure: then everything is noted
+        whether it ended, in failure if it was no section's: then everything is noted
     """
 
     run: Run
@@ -51,6 +51,10 @@ class Interrupted:
     anchor: Anchor | None
     failed: bool = False
 
+    def next_attempt(self, player: str) -> int:
+        """Return the attempt that a Player was never sent."""
+        return self.sent.get(player, 1) + 1
+
     def first_attempts(self, player: str, *, survived: bool) -> dict[int, int]:
         """Return by trigger at which attempt a Player begins, where that is not 1.
 
@@ -60,7 +64,7 @@ class Interrupted:
         """
         first = self.completed + 1
         if not survived:
-            return dict.fromkeys(range(first, first + self.unsure), self.sent.get(player, 1) + 1)
+            return dict.fromkeys(range(first, first + self.unsure), self.next_attempt(player))
         # It may have survived only since the run was taken up before.
         attempts = dict(self.first.get(player, {}))
         if player in self.attempts:
@@ -68,15 +72,20 @@ class Interrupted:
         return attempts
 
 
-def read_interrupted(connection: sqlite3.Connection, director: str, mark: SentMark) -> Interrupted | None:
-    """Return a Director's last run if it was interrupted or failed, else None."""
+def read_interrupted(
+    connection: sqlite3.Connection, director: str, mark: SentMark, wanted: str | None = None
+) -> Interrupted | None:
+    """Return a Director's last run if it was interrupted or failed, else None.
+
+    With the id of a wanted run: that one, however it ended, as a section's is taken up.
+    """
     row = connection.execute(
         "SELECT key, id, title, metadata, seed, triggers, period, MAX(began, COALESCE(ended, 0)), outcome"
-        " FROM run WHERE director = ?"
+        " FROM run WHERE director = ? AND id = COALESCE(?, id)"
         " ORDER BY key DESC LIMIT 1",
-        (director,),
+        (director, wanted),
     ).fetchone()
-    if row is None or row[-1] not in (None, "failed"):
+    if row is None or (wanted is None and row[-1] not in (None, "failed")):
         return None
     key, run_id, title, metadata, seed, triggers, period, last_time, outcome = row
     completed, last = connection.execute(
@@ -112,7 +121,7 @@ def read_interrupted(connection: sqlite3.Connection, director: str, mark: SentMa
     # A power cut may have taken the last seconds of the mark; of the journal, no more than one commit.
     unsure = max(mark.last(key) - completed, recent + 1)
     run = Run(run_id, title, json.loads(metadata), seed, director)
-    failed = outcome == "failed"
+    failed = outcome is not None
     return Interrupted(
         run,
         triggers,

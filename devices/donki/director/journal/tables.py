@@ -29,9 +29,11 @@ ON CONFLICT (run, name) DO UPDATE SET device = excluded.device, priority = exclu
     script = excluded.script, script_hash = excluded.script_hash, parameters = excluded.parameters,
     faults = excluded.faults
 """
-# Each time a run begins or is taken up, a Player may be sent one attempt more, and its retries.
+# Each time a run begins or is taken up, a Player may be sent one attempt more, and its retries; a section's
+# Player as often as the section is sent the same trigger.
 RAISE_SENT = """
-INSERT INTO sent SELECT key, 1 + CASE on_error WHEN 'RETRY' THEN retries ELSE 0 END FROM player WHERE run = ?
+INSERT INTO sent SELECT key, ? * (1 + CASE on_error WHEN 'RETRY' THEN retries ELSE 0 END) FROM player
+WHERE run = ?
 ON CONFLICT (player) DO UPDATE SET attempt = attempt + excluded.attempt
 """
 ADD_FIRST = "INSERT OR REPLACE INTO first VALUES (?, ?, ?)"

@@ -141,8 +141,28 @@ class Journal(GroupWriter):
         self._has_ended = True
         return ended
 
-    def interrupted(self) -> Interrupted | None:
-        """Return this Director's last run if it was interrupted or failed, else None.
+    def raise_sent(self) -> None:
+        """Note that the Players may be sent the triggers of the run in progress as often once more.
+
+        Raises
+        ------
+        FileError
+            if the journal cannot be written
+        """
+        try:
+            with self._writing, transaction(self._connection):
+                rounds = self._sequence.rounds if self._sequence else 1
+                self._connection.execute(RAISE_SENT, (rounds, self._run_key))
+        except (sqlite3.Error, OSError) as error:
+            raise self._unwritable(error) from None
+
+    def interrupted(self, run_id: str | None = None) -> Interrupted | None:
+        """Return this Director's last run if it was interrupted or failed, or a wanted one, else None.
+
+        Parameters
+        ----------
+        run_id
+            of the one that is wanted, however it ended
 
         Raises
         ------
@@ -151,7 +171,7 @@ class Journal(GroupWriter):
         """
         self.flush()
         with self._reading():
-            return read_interrupted(self._connection, self.director, self._mark)
+            return read_interrupted(self._connection, self.director, self._mark, run_id)
 
     def last_durations(self) -> dict[str, float]:
         """Return by Player what 99 % of its triggers took at most in this Director's last run, in s.
@@ -190,7 +210,7 @@ class Journal(GroupWriter):
                 {**vars(entry), "run": self._run_key, "on_error": entry.on_error.name} for entry in entries
             ]
             self._connection.executemany(ADD_PLAYER, players)
-            self._connection.execute(RAISE_SENT, (self._run_key,))
+            self._connection.execute(RAISE_SENT, (sequence.rounds, self._run_key))
             self._connection.execute(journal_lines.ADD_SEALED, (self._run_key,))
             self._connection.execute(journal_lines.ADD_FINISHED, (self._run_key,))
             self._sequence = sequence

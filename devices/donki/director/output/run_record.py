@@ -104,6 +104,11 @@ class RunRecord:
         return self._run.id
 
     @property
+    def streams(self) -> list[Stream]:
+        """What goes to Kafka of the run, as far as the Players told when they were set up."""
+        return [stream for _, told in sorted(self._streams.copy().items()) for stream in told]
+
+    @property
     def requires_writer(self) -> bool:
         """Whether no trigger may be sent before a file writer has the run."""
         return self._job is not None and self._job.required
@@ -181,8 +186,7 @@ class RunRecord:
         job = self._job
         self._begun.wait()
         if job and self._is_armed:
-            streams = [stream for _, told in sorted(self._streams.copy().items()) for stream in told]
-            self._attempt(lambda: job.start(streams))
+            self._attempt(lambda: job.start(self.streams))
         while not self._ended.wait(GROUP):
             self._take_manifests()
         self._take_manifests()

@@ -25,6 +25,9 @@ Told = TypeVar("Told")
 
 PLAYER_CLASS = "DonkiPlayer"
 
+#: What plays: a Player, and a section, which is a Director besides.
+PLAYER_CLASSES = (PLAYER_CLASS, "DonkiSection")
+
 #: What is said of one that does not answer in time.
 _SILENT = "does not answer (timed out)"
 
@@ -35,7 +38,7 @@ class Roster:
     Parameters
     ----------
     patterns
-        names or patterns (``donki/player/*``) of devices of class DonkiPlayer in the Tango database, or full
+        names or patterns (``donki/player/*``) of devices that play in the Tango database, or full
         names ``tango://host:port/a/b/c#dbase=no``
     threads
         where what goes wrong in threads is said
@@ -159,11 +162,12 @@ class Roster:
         if not wanted:
             return full
         try:
-            exported = self._exported([PLAYER_CLASS]).get(PLAYER_CLASS)
+            told = self._exported(PLAYER_CLASSES)
         except tango.DevFailed as error:
             raise DonkiError(f"the Tango database does not answer: {error.args[0].desc}") from None
-        if exported is None:
+        if len(told) < len(PLAYER_CLASSES):
             raise DonkiError(f"the Tango database does not answer within {PATIENCE:g} s")
+        exported = [device for devices in told.values() for device in devices]
         if not self._entries.keys() >= set(exported):
             with suppress(tango.DevFailed):
                 self._placed([PLAYER_CLASS])

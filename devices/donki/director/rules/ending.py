@@ -57,6 +57,24 @@ class EndableSequence(SequenceState):
             return Ask(task, names, self._ticket, self.trigger, self._reference, attempt, self._period)
         return Ask(task, names, self._ticket)
 
+    def _ask_first(self, task: Task, members: list[PlayerState], now: int) -> list[Effect]:
+        again = [member for member in members if self.trigger in member.attempts]
+        usual = [member for member in members if member not in again] if again else members
+        asks: list[Effect] = [self._ask(task, usual, now)] if usual else []
+        return asks + [self._ask(task, [member], now, member.attempts[self.trigger]) for member in again]
+
+    def _line_up(self, members: list[PlayerState]) -> None:
+        by_priority: dict[int, list[PlayerState]] = {}
+        for member in members:
+            by_priority.setdefault(member.priority, []).append(member)
+        self._levels = [by_priority[priority] for priority in sorted(by_priority)]
+
+    def _miss(self, member: PlayerState, now: int) -> list[Effect]:
+        """Let a Player that is not there miss the trigger."""
+        member.skipped += 1
+        attempt = member.attempts.get(self.trigger, 1)
+        return [Attempt(self.trigger, member.name, attempt, Outcome.SKIPPED, now, now, "it is not there")]
+
     def _attempt(
         self,
         member: PlayerState,

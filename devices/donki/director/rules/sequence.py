@@ -13,7 +13,6 @@ from typing import Any
 
 from donki.director.rules.effects import (
     FILE_WRITER,
-    Attempt,
     Cancel,
     Effect,
     Outcome,
@@ -174,12 +173,6 @@ class Sequence(EndableSequence):
         self.members[player].priority = priority
         self.members[player].disabled = False
 
-    def _ask_first(self, task: Task, members: list[PlayerState], now: int) -> list[Effect]:
-        again = [member for member in members if self.trigger in member.attempts]
-        usual = [member for member in members if member not in again] if again else members
-        asks: list[Effect] = [self._ask(task, usual, now)] if usual else []
-        return asks + [self._ask(task, [member], now, member.attempts[self.trigger]) for member in again]
-
     def _ready(self, now: int) -> list[Effect]:
         """Go on when all Players are set up, and a file writer has the run, if one must."""
         if self.awaits_writer and not self._stopping:
@@ -218,10 +211,7 @@ class Sequence(EndableSequence):
             self._starved_until = now + max(member.timeout for member in enabled)
             self._enter(Phase.WAITING)
             return []
-        by_priority: dict[int, list[PlayerState]] = {}
-        for member in enabled:
-            by_priority.setdefault(member.priority, []).append(member)
-        self._levels = [by_priority[priority] for priority in sorted(by_priority)]
+        self._line_up(enabled)
         self._enter(Phase.ACTING)
         self.trigger = self.completed + 1
         self._sent = now
@@ -236,21 +226,20 @@ class Sequence(EndableSequence):
             level = self._levels.pop(0)
             for member in level:
                 if member.unreachable:
-                    member.skipped += 1
-                    attempt = member.attempts.get(self.trigger, 1)
-                    why = "it is not there"
-                    effects.append(
-                        Attempt(self.trigger, member.name, attempt, Outcome.SKIPPED, now, now, why)
-                    )
+                    effects += self._miss(member, now)
             new = [member for member in level if not member.unreachable and not member.set_up]
             ready = [member for member in level if not member.unreachable and member.set_up]
             effects += self._ask_first(Task.START, new, now)
             effects += self._ask_first(Task.TRIGGER, ready, now)
             if self._pending:
                 return effects
+        return effects + self._done(now)
+
+    def _done(self, now: int) -> list[Effect]:
+        """Go on when all had their turn at the trigger."""
         self.completed = self.trigger
-        effects.append(TriggerDone(self.trigger, self._reference, self._due, self._sent, now))
-        return effects + self._between(now)
+        done = TriggerDone(self.trigger, self._reference, self._due, self._sent, now)
+        return [done, *self._between(now)]
 
     def _finished_turn(self, member: PlayerState, now: int) -> list[Effect]:
         del self._pending[member.name]

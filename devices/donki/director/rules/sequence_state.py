@@ -72,6 +72,8 @@ class SequenceState:
         the Players that did not answer until the end
     awaits_writer
         whether no trigger is sent before a file writer has taken the run; to be set before it begins
+    rounds
+        how often the same trigger may be played; more than once where another Director sends it again
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class SequenceState:
         self.failure: Failure | None = None
         self.silent: list[str] = []
         self.awaits_writer = False
+        self.rounds = 1
         self.step = step
         self._reference = 0
         self._period = 0

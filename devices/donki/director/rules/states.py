@@ -80,6 +80,9 @@ class Phase(Enum):
     ENDED = auto()
 
 
+#: The phases in which no trigger follows any more.
+OVER = (Phase.ENDING, Phase.ENDED)
+
 #: The phases that may follow each phase.
 FOLLOWING: dict[Phase, frozenset[Phase]] = {
     Phase.SETTING_UP: frozenset({Phase.AWAITING_WRITER, Phase.ACTING, Phase.PAUSED, Phase.ENDING}),

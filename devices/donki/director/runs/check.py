@@ -11,6 +11,7 @@ from donki.director.players.roster import Roster
 from donki.director.rules.pace import SECOND
 from donki.limits import DISABLED
 from donki.run import name_for
+from donki.section_place import SectionPlace, circle
 
 
 def findings(entries: Sequence[RosterEntry], director: str, survivors: Container[str] = ()) -> list[str]:
@@ -41,7 +42,10 @@ def findings(entries: Sequence[RosterEntry], director: str, survivors: Container
             devices = ", ".join(entry.device for entry in enabled if entry.name == name)
             lines.append(f"Player {name}: {count} Players have this name ({devices}); rename or disable one")
     for entry in enabled:
-        if entry.state == "UNKNOWN":
+        section = SectionPlace.read(entry.parameters)
+        if section and director in (section.director, *section.below):
+            lines.append(f"Player {entry.name}: {circle(director, section.director)}")
+        elif entry.state == "UNKNOWN":
             lines.append(
                 f"Player {entry.name}: {entry.status}; "
                 f"start its server again, or leave it out (priority[{entry.name}]=-1)"
