@@ -1,4 +1,4 @@
-"""An orchestra of orchestras for tests: three levels, in two Tango databases, each server a process of its own."""
+"""An orchestra of orchestras for tests: three levels in two Tango databases, a process for each server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tree:
         self.folder = folder
         self.prefix = prefix
         self.notes_file = folder / "notes.jsonl"
-        self.facilities = {name: below for name in ("det", "bank", "a", "b", "c")} | {
+        self.facilities = dict.fromkeys(("det", "bank", "a", "b", "c"), below) | {
             "top": above,
             "p": above,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from donki.errors import FileError
 from donki_client.address import Address
 from donki_client.api.errors import translated
 from donki_client.console.output import printable
+from donki_client.recorded_sections import recorded_sections
 from donki_client.report.statistics import PlayerPart, RunStatistics, Spread
 
 #: How many failed attempts are printed.
@@ -56,6 +58,7 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
     with JournalReader(directory) as reader:
         run = reader.run(prefix)
         statistics = RunStatistics.read(reader, run)
+        elsewhere = _add_sections(statistics, reader)
         failed = reader.failed_attempts(run, MOST_FAILED)
         remarks = reader.remarks(run)
         jobs = reader.jobs(run)
@@ -65,6 +68,7 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
         _show(console, _totals(statistics))
         _title(console, "Time of a trigger in ms: for the Director, from sent to done, and at the Player")
         _show(console, _times(statistics.parts))
+    _say_elsewhere(elsewhere, console)
     if faulty := [part.player for part in statistics.parts if part.player.faults != "[]"]:
         _title(console, "Faults to inject into the data")
         for player in faulty:
@@ -91,6 +95,30 @@ def print_report(prefix: str, directory: Path, picture: Path | None, console: Co
     if picture:
         save(draw(statistics), picture)
         _say(console, f"\nPicture     {picture}")
+
+
+def _say_elsewhere(elsewhere: list[str], console: Console) -> None:
+    if elsewhere:
+        _title(console, "Sections")
+    for line in elsewhere:
+        _say(console, f"  {line}")
+
+
+def _add_sections(statistics: RunStatistics, reader: JournalReader) -> list[str]:
+    """Add what the Players of sections did, after each section; return where that of the others is."""
+    elsewhere = []
+    with recorded_sections(reader, statistics.run) as sections:
+        for section in sections:
+            if section.reader is None or section.run is None:
+                elsewhere.append(f"{section.name}: {section.elsewhere}")
+                continue
+            below = RunStatistics.read(section.reader, section.run).parts
+            for part in below:
+                part.player = replace(part.player, name=f"{section.name}/{part.player.name}")
+            names = [part.player.name for part in statistics.parts]
+            at = names.index(section.name) + 1
+            statistics.parts[at:at] = below
+    return elsewhere
 
 
 def journal_directory(director: str | None) -> Path:

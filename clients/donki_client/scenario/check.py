@@ -21,6 +21,7 @@ from donki_client.scenario.file import read_scenario
 from donki_client.scenario.history import History, MeasuredScript
 from donki_client.scenario.model import Scenario
 from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
+from donki_client.scenario.tree import players_in
 
 if TYPE_CHECKING:
     from donki_client.scenario.runner import Played
@@ -64,7 +65,9 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
         scenario, {name: experience.durations for name, experience in known.items() if experience}
     )
     console.print(_players(scenario, known))
-    unknown = [name for name, player in scenario.players.items() if not known[name] and player.priority >= 0]
+    unknown = [
+        name for name, player in players_in(scenario).items() if not known[name] and player.priority >= 0
+    ]
     if unknown:
         _say(
             console,
@@ -109,7 +112,7 @@ def _try(scenario: Scenario) -> Trial:
 def _known(scenario: Scenario, past: History) -> dict[str, MeasuredScript | None]:
     """Return what is known of each Player's actions: from the journal, else as the scenario says."""
     known: dict[str, MeasuredScript | None] = {}
-    for name, player in scenario.players.items():
+    for name, player in players_in(scenario).items():
         script_hash = hashlib.sha256(player.script.read_bytes()).hexdigest()
         known[name] = past.experience(script_hash, player.parameters)
         if known[name] is None and player.duration is not None:
@@ -123,7 +126,7 @@ def _players(scenario: Scenario, known: Mapping[str, MeasuredScript | None]) -> 
     for column in ("\npriority", "median\nms", "longest\nms", "events\na trigger", "kB\na trigger"):
         table.add_column(column, justify="right")
     table.add_column("\nknown from", overflow="fold")
-    for name, player in scenario.players.items():
+    for name, player in players_in(scenario).items():
         experience = known[name]
         durations = experience.durations if experience else ()
         sent = experience if experience and experience.is_measured else None
@@ -167,10 +170,11 @@ def _say_rehearsal(console: Console, scenario: Scenario, rehearsal: Simulation) 
 def _say_data(
     console: Console, scenario: Scenario, known: Mapping[str, MeasuredScript | None], trial: Trial | None
 ) -> None:
+    players = players_in(scenario)
     measured = [
         experience
         for name, experience in known.items()
-        if experience and experience.is_measured and scenario.players[name].priority >= 0
+        if experience and experience.is_measured and players[name].priority >= 0
     ]
     many = 1 if scenario.is_endless else scenario.triggers
     when = "a trigger" if scenario.is_endless else "in all"
@@ -182,7 +186,8 @@ def _say_data(
     if trial is None:
         _say(console, "which topics data go to is known once the scripts are executed: --try")
         return
-    for stream in sorted(trial.played.data.streams, key=lambda stream: (stream.topic, stream.source)):
+    found = [stream for data in trial.played.data for stream in data.streams]
+    for stream in sorted(found, key=lambda stream: (stream.topic, stream.source)):
         share = many / max(1, trial.played.end.current_trigger)
         number, what = (stream.values, "values") if stream.values else (stream.events, "events")
         megabytes = f"{stream.size * share / 1e6:,.2f} MB"

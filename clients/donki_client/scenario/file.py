@@ -18,6 +18,8 @@ from donki.streams.readouts.sender import check_address
 from donki_client.environment import named
 from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter, paths_in
 from donki_client.scenario.player import ScenarioFault, ScenarioPlayer
+from donki_client.scenario.section import ScenarioSection
+from donki_client.scenario.tree import name_twice
 from donki_client.scenario.yaml_document import Document, Place, Problem, Route, read_document
 
 #: What was expected where pydantic found a wrong type.
@@ -48,8 +50,15 @@ def find_scenario(path: Path) -> Path:
     raise InputError(f"{path}: there is no such file; the bundled scenarios are {names}")
 
 
-def read_scenario(path: Path) -> Scenario:
+def read_scenario(path: Path, above: tuple[Path, ...] = ()) -> Scenario:
     """Read a scenario and make sure that its scripts are there and compile; none of them is executed.
+
+    Parameters
+    ----------
+    path
+        of the file; those of its sections are read too
+    above
+        the files whose section it is, directly or not
 
     Raises
     ------
@@ -64,6 +73,7 @@ def read_scenario(path: Path) -> Scenario:
         problems += [_problem(document, details) for details in error.errors(include_url=False)]
     else:
         problems += _script_problems(document, scenario)
+        problems += _section_problems(document, scenario, (*above, path.resolve()))
         if not problems:
             return scenario
     lines = [
@@ -190,7 +200,9 @@ def _model_at(route: Route) -> type[BaseModel]:
         return ScenarioFiles
     if route[:1] == ("file_writer",) and len(route) > 1:
         return ScenarioFileWriter
-    return ScenarioPlayer if len(route) > 1 else Scenario
+    if len(route) > 1:
+        return ScenarioSection if route[0] == "sections" else ScenarioPlayer
+    return Scenario
 
 
 def _unknown(route: Route) -> str:
@@ -211,6 +223,25 @@ def _script_problems(document: Document, scenario: Scenario) -> list[Problem]:
         if text := _script_problem(player.script):
             place = document.values["players", name, "script"]
             problems.append(Problem(place, f"players.{name}.script: {text}"))
+    return problems
+
+
+def _section_problems(document: Document, scenario: Scenario, above: tuple[Path, ...]) -> list[Problem]:
+    """Read the scenarios of the sections; return what is wrong with them."""
+    problems = []
+    for name, section in scenario.sections.items():
+        place = document.values["sections", name, "scenario"]
+        what = f"sections.{name}.scenario"
+        if section.scenario.resolve() in above:
+            problems.append(Problem(place, f"{what}: {section.scenario} is a section of itself; take it out"))
+            continue
+        try:
+            section.take(read_scenario(section.scenario, above))
+        except InputError as error:
+            problems.append(Problem(place, f"{what}: {error}"))
+    if not problems and (twice := name_twice(scenario)):
+        place = document.keys["sections", twice[0]]
+        problems.append(Problem(place, f"sections.{twice[0]}: {twice[1]}"))
     return problems
 
 

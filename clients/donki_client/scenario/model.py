@@ -45,6 +45,7 @@ from donki_client.scenario.fields import (
     problem,
 )
 from donki_client.scenario.player import ScenarioPlayer
+from donki_client.scenario.section import ScenarioSection
 
 
 def _check_title(title: str) -> None:
@@ -184,18 +185,19 @@ class Scenario(Part):
     players: dict[PlayerName, ScenarioPlayer] = Field(examples=[{"panel": {"script": "run_player_0.py"}}])
     """The Players by name."""
 
+    sections: dict[PlayerName, ScenarioSection] = Field(
+        default={}, examples=[{"detectors": {"scenario": "detectors.yaml"}}]
+    )
+    """Other scenarios by name, each with a Director of its own, which is played as a Player."""
+
     @field_validator("players")
     @classmethod
     def _names_differ(cls, players: Mapping[str, ScenarioPlayer]) -> Mapping[str, ScenarioPlayer]:
-        if not players:
-            raise problem("there is no Player; name at least one, with its script")
         seen: dict[str, str] = {}
         for name in players:
             other = seen.setdefault(name.lower(), name)
             if other != name:
                 raise problem(f"Player {name!r} is {other!r} to Tango, which ignores case; rename one", name)
-        if all(player.priority < 0 for player in players.values()):
-            raise problem("every Player is disabled; give one a priority of 0 or more")
         return players
 
     @field_validator("players")
@@ -211,6 +213,15 @@ class Scenario(Part):
                     name,
                 )
         return players
+
+    @model_validator(mode="after")
+    def _somebody_plays(self) -> Self:
+        parts: list[ScenarioPlayer | ScenarioSection] = [*self.players.values(), *self.sections.values()]
+        if not parts:
+            raise problem("there is no Player; name at least one, with its script", "players")
+        if all(part.priority < 0 for part in parts):
+            raise problem("every Player is disabled; give one a priority of 0 or more", "players")
+        return self
 
     @model_validator(mode="after")
     def _paced_once(self) -> Self:

@@ -182,8 +182,13 @@ class ScenarioPlayer(Part):
 
     @model_validator(mode="after")
     def _retries_mean_something(self) -> Self:
-        if self.retries and self.on_error != "RETRY":
-            raise problem(f"counts only with on_error: RETRY; on_error is {self.on_error}", "retries")
-        if self.on_error == "RETRY" and not self.retries:
-            raise problem("RETRY needs retries: 1 or more", "on_error")
+        check_retries_mean_something(self.retries, self.on_error)
         return self
+
+
+def check_retries_mean_something(retries: int, on_error: str) -> None:
+    """Refuse retries without the policy for them, and that without retries."""
+    if retries and on_error != "RETRY":
+        raise problem(f"counts only with on_error: RETRY; on_error is {on_error}", "retries")
+    if on_error == "RETRY" and not retries:
+        raise problem("RETRY needs retries: 1 or more", "on_error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,16 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.model import Scenario
+from donki_client.scenario.played_sections import (
+    PlayedSection,
+    play_sections,
+    results_of,
+    servers_here,
+    start_elsewhere,
+)
 from donki_client.scenario.servers import director_server, player_servers
 from donki_client.scenario.summary import Result, problems
+from donki_client.scenario.tree import sections_below
 from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
 
@@ -41,13 +50,14 @@ FILE_WRITER_LIMIT = 120.0
 class Played:
     """The result of a sequence: how it ended, what each Player did, and what was found of the data.
 
+    ``data`` are those of the run, and of its sections' parts of it.
     ``jobs`` are those at the file writers, as the Director's FileWriterState has them, with the policy for
     them; None where they were not told of the run.
     """
 
     end: Snapshot
     results: Sequence[Result]
-    data: RunData
+    data: Sequence[RunData]
     with_files: bool
     jobs: Sequence[str] = ()
     policy: FileWriterPolicy | None = None
@@ -62,9 +72,11 @@ class Played:
     @property
     def problems(self) -> list[str]:
         """What is not as it should be, a line each; empty when all was played and everything arrived."""
-        places = list(self.data.problems_of_places)
-        if self.data.run.ended is None:
-            places.append("the journal has no end of the run: not all that was sent is noted there")
+        places = [problem for data in self.data for problem in data.problems_of_places]
+        for data in self.data:
+            if data.run.ended is None:
+                which = "the run" if data is self.data[0] else f"run {data.run.id}"
+                places.append(f"the journal has no end of {which}: not all that was sent is noted there")
         if self.policy is FileWriterPolicy.REQUIRE and self.unwritten and not self.end.last_error:
             places.append(self.unwritten)
         return problems(self.end, self.results, places, with_files=self.with_files)
@@ -98,26 +110,42 @@ class ScenarioRunner:
         broker = self._bring_up(facility)
         server = director_server(self._scenario, self._name, self._journal, broker)
         players = player_servers(self._scenario, broker)
-        with ReadBack(broker, self._journal) as read_back:
+        with ExitStack() as stack:
+            read_back = stack.enter_context(ReadBack(broker, self._journal))
+            sections = play_sections(sections_below(self._scenario), self._journal, broker, stack)
+            here = servers_here(sections)
             with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
-                self._refuse_running(facility.database, [server, *players])
-                facility.start_servers(server, *players, tell=self._tell)
-                read_back.wait()
+                self._refuse_running(facility.database, [server, *players, *here])
+                start_elsewhere(sections, facility.folder, stack, self._tell)
+                facility.start_servers(server, *players, *here, tell=self._tell)
+                for back in (read_back, *(section.read_back for section in sections)):
+                    back.wait()
             director = Director(server.device, facility.database)
-            end = self._play(director, read_back)
+            end = self._play(director, read_back, sections)
             sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
             self._say_readouts(sent)
             data = self._check(end.run_id, broker, read_back)
+            for section in sections:
+                section.data = self._check(
+                    section.below.run_id(end.run_id), section.broker, section.read_back
+                )
             jobs = self._wait_for_file_writers(director)
+            of_sections = results_of(sections, director, facility.database, self._sent)
         # The names of a Player that never ran are known in lower case alone.
         shown = {player.name.lower(): player for player in director.players}
         results = [
             Result(shown[name.lower()], said, data.of(shown[name.lower()].name))
             for name, said in sent.items()
         ]
+        results += of_sections
         with_files, writer = self._scenario.hdf5 is not None, self._scenario.file_writer
         return Played(
-            end, results, data, with_files, jobs, FileWriterPolicy[writer.policy] if writer else None
+            end,
+            results,
+            [data, *(section.data for section in sections if section.data)],
+            with_files,
+            jobs,
+            FileWriterPolicy[writer.policy] if writer else None,
         )
 
     def _check(self, run_id: str, broker: str, read_back: ReadBack) -> RunData:
@@ -186,16 +214,21 @@ class ScenarioRunner:
             self._say("File writer", job)
         return list(jobs)
 
-    def _play(self, director: Director, read_back: ReadBack) -> Snapshot:
+    def _play(self, director: Director, read_back: ReadBack, sections: Sequence[PlayedSection]) -> Snapshot:
         scenario = self._scenario
         director.triggers, director.period = scenario.triggers, scenario.trigger_period
         director.run_title, director.run_metadata = scenario.title, scenario.metadata
         director.run_seed = scenario.seed
         many = "triggers until Ctrl-C" if scenario.is_endless else _count(scenario.triggers, "trigger")
         self._say("Director", f"{many} {_pace(scenario)}")
-        self._say("Players", f"{len(scenario.players)}, {_order(scenario)}")
+        self._say("Players", f"{len(scenario.players) + len(scenario.sections)}, {_order(scenario)}")
+        for section in sections:
+            played = section.below.scenario
+            self._say("Section", f"{'/'.join(section.below.path)}: {_count(len(played.players), 'Player')}")
         director.start()
         read_back.begin(director.run_id)
+        for section in sections:
+            section.read_back.begin(section.below.run_id(director.run_id))
         began = time.monotonic()
         try:
             self._say("Run", f"{director.run_id}{f', {scenario.title}' if scenario.title else ''}")
@@ -253,7 +286,9 @@ def _pace(scenario: Scenario) -> str:
 
 
 def _order(scenario: Scenario) -> str:
-    priorities = [player.priority for player in scenario.players.values() if player.priority >= 0]
+    of_players = [player.priority for player in scenario.players.values()]
+    of_sections = [section.priority for section in scenario.sections.values()]
+    priorities = [priority for priority in of_players + of_sections if priority >= 0]
     if len(set(priorities)) == 1:
         return "all at once"
     if len(set(priorities)) == len(priorities):

@@ -5,19 +5,46 @@ from __future__ import annotations
 from pathlib import Path
 
 from donki.limits import OnError
+from donki_client.address import Address
 from donki_client.facility.device_server import DeviceServer
 from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter
+from donki_client.scenario.tree import Below
 
 
 def director_server(scenario: Scenario, name: str, journal: Path, broker: str) -> DeviceServer:
     """Return the Director, which has that folder for its journal."""
-    writer = scenario.file_writer
-    return DeviceServer.director(
-        name,
-        PlayerDevices=[f"donki/player/{player}" for player in scenario.players],
-        RunDirectory=str(journal),
-        **({"KafkaBrokers": broker, **_file_writer_properties(writer)} if writer else {}),
+    return DeviceServer.director(name, **_director_properties(scenario, journal, broker))
+
+
+def section_server(below: Below, journal: Path, broker: str) -> DeviceServer:
+    """Return the Director of a section, which has that folder for its journal."""
+    section = below.section
+    return DeviceServer.section(
+        below.name,
+        priority=section.priority,
+        timeout=section.timeout,
+        on_error=OnError[section.on_error],
+        retries=section.retries,
+        **_director_properties(below.scenario, journal, broker),
     )
+
+
+def _director_properties(scenario: Scenario, journal: Path, broker: str) -> dict[str, str | list[str]]:
+    writer = scenario.file_writer
+    return {
+        "PlayerDevices": [
+            *(f"donki/player/{player}" for player in scenario.players),
+            *(section_device(name, section.played.database) for name, section in scenario.sections.items()),
+        ],
+        "RunDirectory": str(journal),
+        **({"KafkaBrokers": broker, **_file_writer_properties(writer)} if writer else {}),
+    }
+
+
+def section_device(name: str, database: str | None) -> str:
+    """Return the name of a section's device, in full where it is in a database of its own."""
+    device = f"donki/section/{name}"
+    return f"tango://{Address.parse(database).tango_host}/{device}" if database else device
 
 
 def player_servers(scenario: Scenario, broker: str) -> list[DeviceServer]:

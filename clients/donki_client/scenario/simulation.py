@@ -15,9 +15,14 @@ from donki.director.rules.sequence_state import ENDLESS
 from donki.director.rules.states import Phase
 from donki.limits import OnError
 from donki_client.scenario.model import Scenario
+from donki_client.scenario.player import ScenarioPlayer
+from donki_client.scenario.section import ScenarioSection
 
 #: The most triggers that are played; of more, the rest is taken to go on like that.
 MOST_TRIGGERS = 10_000
+
+#: How many triggers of a section are played alone; it is taken to go on like that.
+SECTION_TRIGGERS = 1_000
 
 
 @dataclass
@@ -36,6 +41,8 @@ class Simulation:
         by Player: how many actions took longer than its Timeout, or were missed for that
     failure
         what ended the sequence, else empty
+    spans
+        how long each trigger took
     """
 
     triggers: int = 0
@@ -44,6 +51,7 @@ class Simulation:
     worst: int = 0
     timeouts: Counter[str] = field(default_factory=Counter)
     failure: str = ""
+    spans: list[int] = field(default_factory=list)
 
 
 def rehearse(scenario: Scenario, durations: Mapping[str, Sequence[int]]) -> Simulation:
@@ -57,13 +65,17 @@ def rehearse(scenario: Scenario, durations: Mapping[str, Sequence[int]]) -> Simu
     scenario
         what is played
     durations
-        by Player: of its actions, ns; the first for the first trigger, the others one after the other and
-        over again; empty: none at all
+        by Player, those of sections too: of its actions, ns; the first for the first trigger, the others one
+        after the other and over again; empty: none at all
     """
+    parts: dict[str, ScenarioPlayer | ScenarioSection] = {**scenario.players, **scenario.sections}
     members = [
         PlayerState(name, part.priority, round(part.timeout * SECOND), OnError[part.on_error], part.retries)
-        for name, part in scenario.players.items()
+        for name, part in parts.items()
     ]
+    for name, section in scenario.sections.items():
+        few = {"triggers": SECTION_TRIGGERS, "rate": None, "period": None}
+        durations = {**durations, name: rehearse(section.played.model_copy(update=few), durations).spans}
     triggers = MOST_TRIGGERS if scenario.is_endless else min(scenario.triggers, MOST_TRIGGERS)
     stage = _Stage(members, triggers, check_period(scenario.trigger_period), durations)
     rehearsal = stage.play()
@@ -136,6 +148,7 @@ class _Stage:
         if done.trigger == 1:
             self.begin = done.sent
         self.end = done.done
+        self._rehearsal.spans.append(done.done - done.sent)
         lateness = done.sent - done.due
         self._rehearsal.worst = max(self._rehearsal.worst, lateness)
         self._rehearsal.late += bool(self.period) and lateness > self.period * OVERRUN

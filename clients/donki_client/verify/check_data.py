@@ -12,8 +12,10 @@ from rich.table import Table
 
 from donki.director.journal.reading.reader import JournalReader
 from donki_client.console.output import printable
+from donki_client.recorded_sections import recorded_sections
 from donki_client.verify.run_check import check_run
 from donki_client.verify.run_data import RunData, StreamData
+from donki_client.verify.section_check import check_section
 
 #: How many problems are printed.
 MOST_PROBLEMS = 20
@@ -65,7 +67,27 @@ def check_data(
             def progress(done: int, total: int) -> None:
                 shown.update(task, completed=done, total=total)
 
-            data = check_run(reader, run, broker=broker, options=options, progress=progress)
+            found = [check_run(reader, run, broker=broker, options=options, progress=progress)]
+            elsewhere = []
+            with recorded_sections(reader, run) as sections:
+                for section in sections:
+                    if section.reader is None or section.run is None:
+                        elsewhere.append(f"section {section.name} is not checked: {section.elsewhere}")
+                        continue
+                    data = check_run(
+                        section.reader, section.run, broker=broker, options=options, progress=progress
+                    )
+                    data.problems_of_places += check_section(section)
+                    found.append(data)
+    are_whole = [_say_run(data, console) for data in found]
+    for line in elsewhere:
+        console.print(f"[yellow]{printable(line)}[/]", soft_wrap=True)
+    return all(are_whole)
+
+
+def _say_run(data: RunData, console: Console) -> bool:
+    """Print what was found of a run; return whether everything is where it belongs."""
+    run = data.run
     console.print(f"[bold]Run {printable(run.id)}  {printable(run.title)}[/]", soft_wrap=True)
     if not data.streams:
         console.print("it sent nothing that was noted")

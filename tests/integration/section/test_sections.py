@@ -1,4 +1,4 @@
-"""A Director that is a Player of another: three levels in two Tango databases; real servers, really killed."""
+"""A Director that is a Player of another one: three levels in two Tango databases, really killed."""
 
 from __future__ import annotations
 

@@ -152,10 +152,10 @@ def test_no_more_is_said_to_have_arrived_than_was_noted_and_found(streams, in_fi
 
 def test_a_run_without_an_end_in_the_journal_is_no_success():
     run = RecordedRun(1, "run", "director", "", {}, 1, 100, 0, {}, 0, None, None, "")
-    played = Played(END, [WHOLE], RunData(run, list(WHOLE.data), {}, []), with_files=False)
+    played = Played(END, [WHOLE], [RunData(run, list(WHOLE.data), {}, [])], with_files=False)
     assert played.problems == ["the journal has no end of the run: not all that was sent is noted there"]
     whole = replace(run, ended=1, outcome="done")
-    assert replace(played, data=replace(played.data, run=whole)).problems == []
+    assert replace(played, data=[replace(played.data[0], run=whole)]).problems == []
 
 
 def test_the_table_holds_every_figure_in_80_columns():

@@ -42,14 +42,18 @@ class JournalReader(DataReader):
     def run(self, prefix: str = "") -> RecordedRun:
         """Return the run whose id begins like that; the newest run where nothing is given.
 
+        The part of a section in a run of this journal is returned for its full id alone.
+
         Raises
         ------
         InputError
             when there is none, or there are several; names runs that there are
         """
         found = self._query(
-            f"SELECT {', '.join(_RUN)} FROM run WHERE SUBSTR(id, 1, ?) = ? ORDER BY key DESC LIMIT ?",  # noqa: S608
-            *(len(prefix), prefix, NAMED + 1),
+            f"SELECT {', '.join(_RUN)} FROM run WHERE SUBSTR(id, 1, ?) = ? AND (id = ? OR NOT EXISTS"  # noqa: S608
+            " (SELECT 1 FROM run AS above WHERE SUBSTR(run.id, 1, LENGTH(above.id) + 1) = above.id || '-'))"
+            " ORDER BY key DESC LIMIT ?",
+            *(len(prefix), prefix, prefix, NAMED + 1),
         )
         exact = [row for row in found if row[1] == prefix]
         if found and (exact or len(found) == 1 or not prefix):

@@ -1,0 +1,78 @@
+"""A scenario with its sections, and theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from donki.run import Run
+from donki.section_place import run_below
+from donki_client.scenario.model import Scenario
+from donki_client.scenario.player import ScenarioPlayer
+from donki_client.scenario.section import ScenarioSection
+
+
+class Below(NamedTuple):
+    """A section, somewhere below a scenario.
+
+    Attributes
+    ----------
+    path
+        its name, after those of the sections that it plays in
+    section
+        as the scenario above it has it
+    scenario
+        what it plays
+    database
+        ``HOST:PORT`` of its Tango database; None where it is that of the scenario at the top
+    """
+
+    path: tuple[str, ...]
+    section: ScenarioSection
+    scenario: Scenario
+    database: str | None
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.path[-1]
+
+    def run_id(self, above: str) -> str:
+        """Return the id of its part of a run of the scenario at the top."""
+        run = Run(above)
+        for name in self.path:
+            run = run_below(run, name)
+        return run.id
+
+
+def sections_below(
+    scenario: Scenario, path: tuple[str, ...] = (), database: str | None = None
+) -> Iterator[Below]:
+    """Yield the sections of a scenario and theirs, each before those that play in it."""
+    for name, section in scenario.sections.items():
+        played = section.played
+        found = Below((*path, name), section, played, played.database or database)
+        yield found
+        yield from sections_below(played, found.path, found.database)
+
+
+def players_in(scenario: Scenario) -> dict[str, ScenarioPlayer]:
+    """Return all Players by name, those of the sections too."""
+    below = [played.scenario for played in sections_below(scenario)]
+    return {name: player for part in (scenario, *below) for name, player in part.players.items()}
+
+
+def name_twice(scenario: Scenario) -> tuple[str, str] | None:
+    """Return the first section with a name that is there already, and what is wrong; None if there is none.
+
+    Players of one name would have the same random numbers, and in one database be the same device.
+    """
+    seen = {name.lower(): "at the top" for name in (*scenario.players, *scenario.sections)}
+    for below in sections_below(scenario):
+        where = f"in section {below.name}"
+        for name in (*below.scenario.players, *below.scenario.sections):
+            if other := seen.get(name.lower()):
+                said = f"{name!r} {where} has the name of another {other}; names differ in all sections"
+                return below.path[0], said
+            seen[name.lower()] = where
+    return None
