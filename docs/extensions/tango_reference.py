@@ -1,9 +1,10 @@
-"""The Sphinx directive ``.. tango-device:: CLASS``, which describes a Tango device class from the class."""
+"""The Sphinx directive ``.. tango-device:: CLASS [BASE]``, which describes a Tango device class."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 from docutils import nodes
@@ -14,20 +15,36 @@ from tango import AttrDataFormat, AttrWriteType, DispLevel
 
 
 class TangoDevice(SphinxDirective):
-    """Lists the attributes, commands and properties of a device class, each in a table."""
+    """Lists the attributes, commands and properties of a device class, each in a table.
+
+    With a class that it is made of, those alone that it has besides.
+    """
 
     required_arguments = 1
+    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return the tables."""
-        module, _, name = self.arguments[0].rpartition(".")
-        described = getattr(import_module(module), name).TangoClassClass
+        described, *bases = map(_described, self.arguments)
+        for base in bases:
+            described = SimpleNamespace(
+                attr_list={k: v for k, v in described.attr_list.items() if k not in base.attr_list},
+                cmd_list={k: v for k, v in described.cmd_list.items() if k not in base.cmd_list},
+                device_property_list={},
+            )
         lines = [
             *_table("Attributes", ("attribute", "type", "meaning"), _attributes(described)),
             *_table("Commands", ("command", "argument, answer", "meaning"), _commands(described)),
-            *_table("Properties", ("property", "type, default", "meaning"), _properties(described)),
         ]
+        if described.device_property_list:
+            heads = "property", "type, default", "meaning"
+            lines += _table("Properties", heads, _properties(described))
         return self.parse_text_to_nodes("\n".join(lines))
+
+
+def _described(device_class: str) -> Any:
+    module, _, name = device_class.rpartition(".")
+    return getattr(import_module(module), name).TangoClassClass
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

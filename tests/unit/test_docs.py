@@ -20,6 +20,7 @@ from helpers.doc_examples import AT_THE_PROMPT, PAGES, PROMPT, README, ROOT, SHE
 PROGRAMS = {
     *(".", "export", "printf", "kcat", "apt-get", "python", "python3", "pip", "pre-commit", "pytest"),
     *("twine", "sphinx-build", "taurus", "tango_admin", "TangoAccessControl", "DonkiDirector", "DonkiPlayer"),
+    "DonkiSection",
 }
 NAME_AND_VALUE = re.compile(r"[A-Z_]+=\S*")
 LITERAL = re.compile(r"``([^`]+)``")
@@ -83,6 +84,7 @@ def test_python_code_compiles(example):
 def test_a_scenario_or_a_part_of_one_is_valid(example, folder):
     (folder / "mine.py").write_text("def action(trigger): ...\n")
     (folder / "loki.json").write_text('{"children": []}')
+    (folder / "detectors.yaml").write_text("triggers: 1\nplayers: {d: {script: mine.py}}\n")
     shown = yaml.safe_load(example.text) or {}
     player = {key: shown.pop(key) for key in list(shown) if key not in Scenario.model_fields}
     assert set(player) <= set(ScenarioPlayer.model_fields)

@@ -16,8 +16,8 @@ from donki_client.api.proxy import Proxy
 from donki_client.api.snapshot import PlayerStatus, Snapshot, seconds
 from donki_client.api.trigger_events import TriggerEvents
 
-#: The Tango class of a Director.
-CLASS = "DonkiDirector"
+#: The Tango classes of a Director, the usual one first.
+CLASSES = ("DonkiDirector", "DonkiSection")
 
 #: The attributes that a snapshot is made of.
 SNAPSHOT = {
@@ -55,9 +55,9 @@ class DirectorDevice:
         self.device = full_name(device, database)
         self._proxy = Proxy(self.device)
         kind = self._proxy.tango_class
-        if kind != CLASS:
+        if kind not in CLASSES:
             raise InputError(
-                f"{device} is a {kind}, not a {CLASS}; name a Director, such as donki/director/1"
+                f"{device} is a {kind}, not a {CLASSES[0]}; name a Director, such as donki/director/1"
             )
         scheme, found, rest = self.device.partition("://")
         # What the Director's own name begins with: nothing, or tango://host:port/

@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     JsonValue,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -175,20 +176,33 @@ class Scenario(Part):
     hdf5: Annotated[ScenarioFiles | None, BeforeValidator(_as_files)] = Field(
         default=None, examples=["data", {"folder": "data", "compression": "gzip"}]
     )
-    """The Players' NeXus files: their folder, relative to the scenario's, or a section; none: no files."""
+    """The Players' NeXus files: their folder, relative to the scenario's, or a mapping; none: no files."""
 
     file_writer: Annotated[ScenarioFileWriter | None, BeforeValidator(_as_file_writer)] = Field(
         default=None, examples=["loki_filewriter", {"topic": "loki_filewriter", "policy": "REQUIRE"}]
     )
-    """The ESS file writers that record the run: their topic, or a section; none: they are not told of it."""
-
-    players: dict[PlayerName, ScenarioPlayer] = Field(examples=[{"panel": {"script": "run_player_0.py"}}])
-    """The Players by name."""
+    """The ESS file writers that record the run: their topic, or a mapping; none: they are not told of it."""
 
     sections: dict[PlayerName, ScenarioSection] = Field(
         default={}, examples=[{"detectors": {"scenario": "detectors.yaml"}}]
     )
     """Other scenarios by name, each with a Director of its own, which is played as a Player."""
+
+    players: dict[PlayerName, ScenarioPlayer] = Field(examples=[{"panel": {"script": "run_player_0.py"}}])
+    """The Players by name."""
+
+    @field_validator("players")
+    @classmethod
+    def _somebody_plays(
+        cls, players: Mapping[str, ScenarioPlayer], info: ValidationInfo
+    ) -> Mapping[str, ScenarioPlayer]:
+        sections: Mapping[str, ScenarioSection] = info.data.get("sections", {})
+        if not players and not sections:
+            raise problem("there is no Player; name at least one, with its script")
+        parts: list[ScenarioPlayer | ScenarioSection] = [*players.values(), *sections.values()]
+        if all(part.priority < 0 for part in parts):
+            raise problem("every Player is disabled; give one a priority of 0 or more")
+        return players
 
     @field_validator("players")
     @classmethod
@@ -213,15 +227,6 @@ class Scenario(Part):
                     name,
                 )
         return players
-
-    @model_validator(mode="after")
-    def _somebody_plays(self) -> Self:
-        parts: list[ScenarioPlayer | ScenarioSection] = [*self.players.values(), *self.sections.values()]
-        if not parts:
-            raise problem("there is no Player; name at least one, with its script", "players")
-        if all(part.priority < 0 for part in parts):
-            raise problem("every Player is disabled; give one a priority of 0 or more", "players")
-        return self
 
     @model_validator(mode="after")
     def _paced_once(self) -> Self:
