@@ -29,13 +29,13 @@ class Command:
         """Set a variable of the environment in which it runs."""
         self._environment[name] = value
 
-    def run(self, *arguments: str, piped: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, piped: str = "", limit: float = LIMIT) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [DONKI, *arguments],
             input=piped,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=limit,
             env=self._environment,
             check=False,
         )

@@ -25,8 +25,8 @@ sections:
 DETECTORS = """\
 triggers: 1
 players:
-  left: {{script: run_player_0.py, parameters: {{topic: left}}}}
-  right: {{script: own.py, priority: 1}}
+  left: {{script: run_player_0.py, parameters: {{topic: left}}, server: bank}}
+  right: {{script: own.py, priority: 1, server: bank}}
 sections:
   monitors: {{scenario: monitors.yaml}}
 """
@@ -69,10 +69,11 @@ def rows(output):
     return {line.split()[0]: line.split()[1:] for line in output.splitlines() if line[:1].isalpha()}
 
 
+@pytest.mark.timeout(240)
 def test_it_is_played_with_all_its_sections(command, write, tmp_path):
     with LocalFacility(tmp_path / "other") as other:
         path = write(f"database: {other.start_database()}")
-        done = command.run("run", path)
+        done = command.run("run", path, limit=180)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "detectors/monitors: 1 Player" in done.stdout
     played = rows(done.stdout)
@@ -119,7 +120,7 @@ def test_it_is_checked_with_all_its_sections(command, write, tmp_path):
     (tmp_path / "monitors.yaml").write_text(DETECTORS.format())
     done = command.run("check", path)
     assert done.returncode != 0
-    assert "detectors.yaml:6:26: sections.monitors.scenario: " in done.stderr
+    assert "sections.monitors.scenario: " in done.stderr
     assert "monitors.yaml is a section of itself; take it out" in done.stderr
 
     write()
