@@ -236,7 +236,7 @@ def _section_problems(document: Document, scenario: Scenario, above: tuple[Path,
             problems.append(Problem(place, f"{what}: {section.scenario} is a section of itself; take it out"))
             continue
         try:
-            section.take(read_scenario(section.scenario, above))
+            scenario.take_section(name, read_scenario(section.scenario, above))
         except InputError as error:
             problems.append(Problem(place, f"{what}: {error}"))
     if not problems and (twice := name_twice(scenario)):

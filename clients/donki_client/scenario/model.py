@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     JsonValue,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -191,6 +192,8 @@ class Scenario(Part):
     players: dict[PlayerName, ScenarioPlayer] = Field(examples=[{"panel": {"script": "run_player_0.py"}}])
     """The Players by name."""
 
+    _of_sections: dict[str, Scenario] = PrivateAttr(default_factory=dict)
+
     @field_validator("players")
     @classmethod
     def _somebody_plays(
@@ -233,6 +236,14 @@ class Scenario(Part):
         if self.rate is not None and self.period is not None:
             raise problem("the rate is given too; leave one out", "period")
         return self
+
+    def played_by(self, section: str) -> Scenario:
+        """Return the scenario of a section, as it was read."""
+        return self._of_sections[section]
+
+    def take_section(self, name: str, scenario: Scenario) -> None:
+        """Take what was read from the file of a section."""
+        self._of_sections[name] = scenario
 
     @property
     def trigger_period(self) -> float:

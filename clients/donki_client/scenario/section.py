@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from donki.limits import check_priority, check_retries, check_timeout
 from donki_client.scenario.fields import Part, Policy, Time, in_folder, obeying
 from donki_client.scenario.player import check_retries_mean_something
-
-if TYPE_CHECKING:
-    from donki_client.scenario.model import Scenario
 
 
 class ScenarioSection(Part):
@@ -32,19 +29,6 @@ class ScenarioSection(Part):
 
     retries: Annotated[int, obeying(check_retries), Field(json_schema_extra={"minimum": 0})] = 0
     """How often a failed trigger is sent again with on_error: RETRY; then as with ABORT."""
-
-    _read: Scenario | None = PrivateAttr(default=None)
-
-    @property
-    def played(self) -> Scenario:
-        """The scenario, as it was read."""
-        if self._read is None:
-            raise RuntimeError(f"{self.scenario} was not read")
-        return self._read
-
-    def take(self, scenario: Scenario) -> None:
-        """Take what was read from the file."""
-        self._read = scenario
 
     @model_validator(mode="after")
     def _retries_mean_something(self) -> Self:

@@ -34,7 +34,7 @@ def _director_properties(scenario: Scenario, journal: Path, broker: str) -> dict
     return {
         "PlayerDevices": [
             *(f"donki/player/{player}" for player in scenario.players),
-            *(section_device(name, section.played.database) for name, section in scenario.sections.items()),
+            *(section_device(name, scenario.played_by(name).database) for name in scenario.sections),
         ],
         "RunDirectory": str(journal),
         **({"KafkaBrokers": broker, **_file_writer_properties(writer)} if writer else {}),

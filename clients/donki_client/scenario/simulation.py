@@ -73,9 +73,12 @@ def rehearse(scenario: Scenario, durations: Mapping[str, Sequence[int]]) -> Simu
         PlayerState(name, part.priority, round(part.timeout * SECOND), OnError[part.on_error], part.retries)
         for name, part in parts.items()
     ]
-    for name, section in scenario.sections.items():
+    for name in scenario.sections:
         few = {"triggers": SECTION_TRIGGERS, "rate": None, "period": None}
-        durations = {**durations, name: rehearse(section.played.model_copy(update=few), durations).spans}
+        durations = {
+            **durations,
+            name: rehearse(scenario.played_by(name).model_copy(update=few), durations).spans,
+        }
     triggers = MOST_TRIGGERS if scenario.is_endless else min(scenario.triggers, MOST_TRIGGERS)
     stage = _Stage(members, triggers, check_period(scenario.trigger_period), durations)
     rehearsal = stage.play()

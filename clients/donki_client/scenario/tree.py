@@ -50,7 +50,7 @@ def sections_below(
 ) -> Iterator[Below]:
     """Yield the sections of a scenario and theirs, each before those that play in it."""
     for name, section in scenario.sections.items():
-        played = section.played
+        played = scenario.played_by(name)
         found = Below((*path, name), section, played, played.database or database)
         yield found
         yield from sections_below(played, found.path, found.database)
