@@ -87,7 +87,7 @@ def main() -> None:
 
     table = Table(title=f"One trigger through {options.players} Players with empty actions (median, µs)")
     for column in ("how", "µs", "of a bare Group", "of the Director alone"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     bare, alone, *_ = (statistics.median(side) for side in zip(*rounds, strict=True))
     table.add_row("bare Group", f"{bare:.0f}", "1", "")
     for level, how in enumerate(LEVELS, start=1):

@@ -179,7 +179,7 @@ def _closest(value: object, candidates: list[str]) -> str:
 
 
 def with_readout(scenario: Scenario, address: str) -> Scenario:
-    """Return a scenario whose Players all send their raw readouts to one address.
+    """Return a scenario whose Players, those of its sections too, send their raw readouts to one address.
 
     Raises
     ------
@@ -190,7 +190,10 @@ def with_readout(scenario: Scenario, address: str) -> Scenario:
     players = {
         name: player.model_copy(update={"readout": address}) for name, player in scenario.players.items()
     }
-    return scenario.model_copy(update={"players": players})
+    everywhere = scenario.model_copy(update={"players": players})
+    for name in scenario.sections:
+        everywhere.take_section(name, with_readout(scenario.played_by(name), address))
+    return everywhere
 
 
 def _model_at(route: Route) -> type[BaseModel]:

@@ -243,7 +243,8 @@ class Scenario(Part):
 
     def take_section(self, name: str, scenario: Scenario) -> None:
         """Take what was read from the file of a section."""
-        self._of_sections[name] = scenario
+        # A copy of this one keeps what it had.
+        self._of_sections = {**self._of_sections, name: scenario}
 
     @property
     def trigger_period(self) -> float:
