@@ -121,6 +121,11 @@ class SectionRuns(Runs):
             )
         super().recover()
 
+    def _remedy(self, run_id: str) -> str:
+        if is_run_of(run_id, self._name):
+            return "the Director above takes it up by its Recover, Start begins one of the section alone"
+        return super()._remedy(run_id)
+
     def check(self) -> list[str]:
         """Return what prevents a start; of a section that plays already, nothing."""
         return [] if self._conducted() else super().check()

@@ -204,6 +204,7 @@ def test_both_directors_die_and_recover(tree):
         wait_until("it is dead", lambda node=node: not tree.children[node].is_alive)
     gate.unlink()
     tree.start("det", "top")
+    wait_until("the section knows", lambda: "above takes it up by its Recover" in tree["det"].Status())
     assert "Recover there" in refused(tree["det"].Recover)
     tree["top"].Recover()
     assert tree.ended() == "ON"

@@ -23,6 +23,8 @@ class InterruptedRun:
         where what goes wrong in its thread is said
     changed
         is called when it is known
+    remedy
+        says what can be done about a run, by its id
 
     Attributes
     ----------
@@ -30,10 +32,17 @@ class InterruptedRun:
         for Status: which run was interrupted, and what can be done; empty where none was
     """
 
-    def __init__(self, recorder: Recorder, threads: Threads, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        threads: Threads,
+        changed: Callable[[], None],
+        remedy: Callable[[str], str],
+    ) -> None:
         self.line = "the journal is being opened"
         self._recorder = recorder
         self._changed = changed
+        self._remedy = remedy
         threads.start("interrupted run", self._look).join(PATIENCE)
 
     def _look(self) -> None:
@@ -45,7 +54,7 @@ class InterruptedRun:
         else:
             self.line = (
                 f"run {interrupted.run.id} was interrupted after trigger {interrupted.completed}: "
-                "Recover takes it up, Start begins a new one"
+                f"{self._remedy(interrupted.run.id)}"
                 if interrupted
                 else ""
             )

@@ -77,8 +77,12 @@ class RunsState:
         self._conductor: Conductor | None = None
         self._refusal = ""
         self._starting = Starting()
-        self._interrupted = InterruptedRun(recorder, threads, changed)
+        self._interrupted = InterruptedRun(recorder, threads, changed, self._remedy)
         self.watch = RosterWatch(roster, lambda: self._conductor, log, threads, changed)
+
+    def _remedy(self, _run_id: str) -> str:
+        """Say what can be done about a run that was interrupted."""
+        return "Recover takes it up, Start begins a new one"
 
     @property
     def state(self) -> State:
