@@ -24,7 +24,7 @@ from triggers import EMPTY, director_round, group_round, wait_for
 from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 
-LEVELS = ("directly", "through a section", "through a section of a section")
+LEVELS = ("directly", "through a section", "through two levels")
 
 
 def a_round(director: tango.DeviceProxy, seconds: float) -> float:
@@ -86,8 +86,8 @@ def main() -> None:
             rounds.append((bare, *(a_round(director, options.seconds) for director in directors)))
 
     table = Table(title=f"One trigger through {options.players} Players with empty actions (median, µs)")
-    for column in ("how", "µs", "of a bare Group", "of the Director alone"):
-        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("how", "µs", "of bare", "of direct"):
+        table.add_column(column, justify="right")
     bare, alone, *_ = (statistics.median(side) for side in zip(*rounds, strict=True))
     table.add_row("bare Group", f"{bare:.0f}", "1", "")
     for level, how in enumerate(LEVELS, start=1):
