@@ -92,7 +92,9 @@ class Orchestra:
     def notes(self, what: str | None = None, player: str | None = None) -> list[dict]:
         if not self.notes_file.exists():
             return []
-        lines = [json.loads(line) for line in self.notes_file.read_text().splitlines()]
+        # The last line may be being written.
+        written = self.notes_file.read_text().rpartition("\n")[0]
+        lines = [json.loads(line) for line in written.splitlines()]
         return [
             line
             for line in lines
