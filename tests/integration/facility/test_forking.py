@@ -119,6 +119,7 @@ def test_a_program_with_another_environment_for_python_is_not_forked(program, fo
     [
         ("DONKI_TRIED", True),
         ("TANGO_HOST", True),
+        ("PYTANGO_DATABASE_NAME", True),
         ("TANGO_TELEMETRY_ENABLE", False),
         ("MALLOC_ARENA_MAX", False),
     ],
@@ -132,6 +133,40 @@ def test_a_program_is_forked_only_where_its_variables_are_read_later(
         child = run(processes, "c", "end", "0", **{variable: "1"})
         assert child.wait(10) == 0
         assert said(child, "product") == ["product 27000000.0"]
+
+
+SERVERS = """
+import sys
+from pathlib import Path
+from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.local import LocalFacility
+
+assert "tango" not in sys.modules
+with LocalFacility(Path("facility")) as facility:
+    facility.prepare()
+    facility.start_database_and_broker()
+    [player] = facility.start_servers(DeviceServer.player("forked", Path("just.py")))
+    forks = facility._fork_server._popen.pid
+    for child in (*facility._base._children, player):
+        status = Path(f"/proc/{child.pid}/status").read_text()
+        print(child.name, f"PPid:\\t{forks}\\n" in status)
+"""
+
+
+def test_all_servers_are_forked_by_a_program_that_imports_tango_after_it_began_to_fork(program):
+    """As the donki command does; PyTango sets variables of the environment when it is imported."""
+    (program / "just.py").write_text("def action(trigger): pass\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYDEVD_")}
+    done = subprocess.run(
+        [sys.executable, "-c", SERVERS],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    lines = [line.rpartition(" ")[2] for line in done.stdout.splitlines()]
+    assert lines == ["True"] * 3, done
 
 
 AGAIN = """
