@@ -1,17 +1,18 @@
 """NeXus files as other people's programs see them."""
 
-import chexus
 import h5py
 import numpy as np
-import scippnexus
-from ess.reduce.nexus.types import Filename, NeXusName, RawDetector, SampleRun
-from ess.reduce.nexus.workflow import GenericNeXusWorkflow
 
 _DTYPES = {"int32": np.int32, "double": np.float64, "string": h5py.string_dtype()}
 
 
 def pixels_of(path, detector):
     """Return the events of a detector on its pixels, with positions, as essreduce has them."""
+    # Seconds of imports, which every process of pytest-xdist would wait for.
+    import scippnexus
+    from ess.reduce.nexus.types import Filename, NeXusName, RawDetector, SampleRun
+    from ess.reduce.nexus.workflow import GenericNeXusWorkflow
+
     workflow = GenericNeXusWorkflow(run_types=[SampleRun], monitor_types=[])
     workflow[Filename[SampleRun]] = str(path)
     workflow[NeXusName[scippnexus.NXdetector]] = detector
@@ -20,6 +21,8 @@ def pixels_of(path, detector):
 
 def violations(path):
     """Return what chexus has to say against a file."""
+    import chexus
+
     reader = chexus.read_hdf5(path)
     # The file is closed with the reader; values are read when they are asked for.
     results = chexus.validate(next(reader), chexus.validators.base_validators(has_scipp=True))
