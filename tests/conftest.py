@@ -24,8 +24,8 @@ settings.load_profile("same")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the programs under test the signals of a terminal, and let pass what kafka-python leaves open."""
-    # Hundreds of processes import the same modules, and each process of pytest-xdist all tests: compiled once,
-    # whatever the images of containers have set.
+    # Hundreds of processes import the same modules, and each process of pytest-xdist all tests: they are
+    # compiled once, whatever the images of containers have set.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # nohup, shells in the background and some CI runners ignore SIGINT, and children inherit that.

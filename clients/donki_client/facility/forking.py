@@ -21,8 +21,8 @@ from donki_client.facility import fork_server
 from donki_client.facility.spawning import spawn
 
 #: Variables that are read when a program runs, by the beginnings of their names; any other may count when a
-#: process begins or imports, as those of Python, of BLAS and of Tango's telemetry do. PyTango sets that of PYDEVD
-#: when it is imported where debugpy is, in what forks too.
+#: process begins or imports, as those of Python, of BLAS and of Tango's telemetry do. PyTango sets
+#: that of PYDEVD when it is imported, here and in the process that forks.
 READ_LATER = ("DONKI_", "PYDEVD_", "PYTANGO_DATABASE_NAME", "PYTEST_", "TANGO_HOST")
 
 POLL = 0.01  # s, between two looks at a process that is to end
