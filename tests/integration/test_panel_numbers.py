@@ -9,7 +9,7 @@ import tango
 
 from donki.director.device import DonkiDirector
 from donki.player.device import DonkiPlayer
-from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.facility.servers import connect
 from helpers.atk import NO_VALUE, Wheel, shown
 from helpers.orchestra import an_orchestra, one_server
@@ -107,10 +107,9 @@ def test_what_is_written_is_rounded_with_its_set_point_and_what_is_memorized(
 @pytest.mark.parametrize(("kind", "name", "memorized", "rounded"), ROUNDED)
 def test_what_was_memorized_is_rounded_when_the_server_starts(facility, kind, name, memorized, rounded):
     server = "DonkiDirector" if kind == "director" else "DonkiPlayer"
-    device = DeviceServer(
-        *(server, f"donki.{kind}.device", "rounding", f"donki/{kind}/rounding", {}, {name: repr(memorized)})
-    )
-    with one_server(facility, [device]) as [proxy]:
+    device = ServedDevice(f"donki/{kind}/rounding", memorized={name: repr(memorized)})
+    rounding = DeviceServer(server, f"donki.{kind}.device", "rounding", (device,))
+    with one_server(facility, [rounding]) as [proxy]:
         for _ in "start", "Init":
             reading = proxy.read_attribute(name)
             assert (reading.value, reading.w_value) == (rounded, rounded)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import tango
 
-from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.device_server import DeviceServer, ServedDevice
 from helpers.orchestra import an_orchestra, one_server
 from helpers.support import wait_until
 
@@ -24,15 +24,14 @@ def connect(facility):
 
 def player_of(tmp_path, name, script, **properties):
     properties = {"ScriptPath": str(tmp_path), **properties}
-    device = f"donki/player/{name}"
-    return DeviceServer("DonkiPlayer", "donki.player.device", name, device, properties, {"Script": script})
+    device = ServedDevice(f"donki/player/{name}", properties, {"Script": script})
+    return DeviceServer("DonkiPlayer", "donki.player.device", name, (device,))
 
 
 def director_of(tmp_path, name, **properties):
     properties = {"RunDirectory": str(tmp_path), "PlayerDevices": [], **properties}
-    return DeviceServer(
-        "DonkiDirector", "donki.director.device", name, f"donki/director/{name}", properties, {}
-    )
+    device = ServedDevice(f"donki/director/{name}", properties)
+    return DeviceServer("DonkiDirector", "donki.director.device", name, (device,))
 
 
 @pytest.mark.parametrize("name", ["missing.py", "broken.py", "good.py"])

@@ -9,7 +9,7 @@ import signal
 import psutil
 import pytest
 
-from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.device_server import DeviceServer, ServedDevice
 from helpers.donki_command import all_gone
 from helpers.orchestra import one_server
 from helpers.support import refused, wait_until
@@ -102,9 +102,7 @@ def start(facility, tmp_path_factory):
                 "DonkiPlayer",
                 "donki.player.device",
                 name,
-                f"donki/player/{name}-{number}",
-                properties,
-                {"Script": "script.py"},
+                (ServedDevice(f"donki/player/{name}-{number}", properties, {"Script": "script.py"}),),
             )
             for number in (1, 2)
         ]

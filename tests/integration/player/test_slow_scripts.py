@@ -9,7 +9,7 @@ import tango
 
 from donki.errors import DonkiError
 from donki_client.facility import servers
-from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.facility.servers import await_loaded
 from helpers.donki_command import Command, press_ctrl_c, read_until
 from helpers.orchestra import an_orchestra, one_server
@@ -37,9 +37,8 @@ def slow(tmp_path):
 
 def a_player(name, folder, script):
     properties, memorized = {"ScriptPath": str(folder)}, {"Script": script}
-    return DeviceServer(
-        "DonkiPlayer", "donki.player.device", name, f"donki/player/{name}", properties, memorized
-    )
+    device = ServedDevice(f"donki/player/{name}", properties, memorized)
+    return DeviceServer("DonkiPlayer", "donki.player.device", name, (device,))
 
 
 def test_a_player_answers_while_its_script_is_loaded_at_its_start_at_reload_and_at_init(facility, slow):
@@ -76,11 +75,11 @@ def test_who_waits_for_a_script_says_so_and_gives_up_after_a_while(facility, slo
     monkeypatch.setattr(servers, "LOAD_LIMIT", 0.5)
     with one_server(facility, [server]) as [player]:
         with pytest.raises(DonkiError, match=r"donki/player/waited-for: slow.py is being loaded, for 0.5 s"):
-            await_loaded(facility.database, server, lambda: None, told.append)
+            await_loaded(facility.database, server.device, lambda: None, told.append)
         assert told == ["donki/player/waited-for: slow.py is being loaded; it is waited for, at most 0.5 s"]
         gate.unlink()
         wait_until("it is loaded", lambda: str(player.state()) == "ON")
-        await_loaded(facility.database, server, lambda: None, told.append)
+        await_loaded(facility.database, server.device, lambda: None, told.append)
 
 
 def test_the_director_says_that_a_script_is_being_loaded(facility, slow, tmp_path):

@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.facility.servers import command_line, connect, register
 from helpers.orchestra import SCRIPTS, an_orchestra, one_server
 from helpers.support import refused, wait_until
@@ -152,8 +152,8 @@ def test_a_player_says_what_is_wrong_until_it_is_mended(facility):
         properties, bad_properties = draw(rng, PLAYER_PROPERTIES)
         properties |= {"ScriptPath": str(SCRIPTS)}
         memorized |= {"Script": "scripted.py"}
-        device = f"donki/player/wrong-{number}"
-        server = DeviceServer("DonkiPlayer", "donki.player.device", "wrong", device, properties, memorized)
+        device = ServedDevice(f"donki/player/wrong-{number}", properties, memorized)
+        server = DeviceServer("DonkiPlayer", "donki.player.device", "wrong", (device,))
         servers.append(server)
         cases.append((memorized, bad_memorized, bad_properties))
     with one_server(facility, servers) as players:
@@ -185,10 +185,8 @@ def test_a_director_says_what_is_wrong_until_it_is_mended(facility, tmp_path):
                 "RunDirectory": str(tmp_path / str(number)),
                 **properties,
             }
-            device = f"donki/director/wrong-{number}"
-            server = DeviceServer(
-                "DonkiDirector", "donki.director.device", "wrong", device, properties, memorized
-            )
+            device = ServedDevice(f"donki/director/wrong-{number}", properties, memorized)
+            server = DeviceServer("DonkiDirector", "donki.director.device", "wrong", (device,))
             servers.append(server)
             cases.append((memorized, bad_memorized, bad_properties))
         with one_server(facility, servers) as directors:
@@ -237,7 +235,9 @@ def test_letters_of_latin_1_are_taken_as_clients_of_either_kind_store_them(facil
     (folder / "s.py").write_text("def action(trigger):\n    pass\n")
     device, text = f"donki/player/latin-{as_list}", '{"à": "é"}'
     properties = {"ScriptPath": [str(folder)] if as_list else str(folder)}
-    server = DeviceServer("DonkiPlayer", "donki.player.device", f"latin-{as_list}", device, properties)
+    server = DeviceServer(
+        "DonkiPlayer", "donki.player.device", f"latin-{as_list}", (ServedDevice(device, properties),)
+    )
     register(facility.database, server)
     values = {"Script": "s.py", "Parameters": [text] if as_list else text}
     kept = {name: {"__value": value} for name, value in values.items()}
@@ -250,6 +250,6 @@ def test_letters_of_latin_1_are_taken_as_clients_of_either_kind_store_them(facil
 @pytest.mark.parametrize("kind", ["DonkiPlayer", "DonkiDirector"])
 def test_a_server_that_cannot_start_ends_with_another_exit_status(facility, kind):
     module = f"donki.{kind.removeprefix('Donki').lower()}.device"
-    server = DeviceServer(kind, module, "of-nobody", "x/y/z")
+    server = DeviceServer(kind, module, "of-nobody", (ServedDevice("x/y/z"),))
     child = facility._servers.start(server.name, *command_line(facility.database, server))
     assert child.wait(30) not in (0, None)
