@@ -397,12 +397,12 @@ def test_a_director_that_was_itself_silent_does_not_blame_the_players(orchestra)
     director = orchestra.director
     for name in NAMES:
         orchestra.set(name, sleep=0.05)
-        orchestra.players[name].Timeout = 0.5
+        orchestra.players[name].Timeout = 1.5
     director.Triggers = 10
     director.Start()
     wait_until("it runs", lambda: director.CurrentTrigger >= 2)
     with silent(orchestra.children["director"]):
-        time.sleep(1.0)
+        time.sleep(3.0)
     assert orchestra.ended() == "ON", director.LastError
     assert [note["trigger"] for note in orchestra.notes("end", "x")] == list(range(1, 11))
 
