@@ -35,6 +35,8 @@ class LocalFacility:
     ----------
     folder
         for the database's file and every server's output; made where it is missing
+    in_memory
+        whether the database is gone with the facility, and writes no file
 
     Raises
     ------
@@ -50,12 +52,13 @@ class LocalFacility:
             facility.start_servers(DeviceServer.player("p0", Path("scripts/just_action.py")))
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, in_memory: bool = False) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"the folder {folder} cannot be made: {error.strerror}") from None
         self.folder = folder
+        self._database_folder = None if in_memory else folder
         self._fork_server = ForkServer(folder / "servers.log")
         self._base = Processes(folder, self._fork_server)
         self._servers = Processes(folder, self._fork_server)
@@ -84,7 +87,7 @@ class LocalFacility:
 
     def start_database(self, address: Address | None = None) -> Address:
         """Start a Tango database and return where it answers; by default on a free port of 127.0.0.1."""
-        self._database = start_database(self._base, self.folder, address).wait()
+        self._database = start_database(self._base, self._database_folder, address).wait()
         return self._database
 
     def start_broker(self) -> Address:
@@ -93,7 +96,7 @@ class LocalFacility:
 
     def start_database_and_broker(self) -> tuple[Address, Address]:
         """Start both side by side, which takes half the time, on free ports of 127.0.0.1."""
-        database, broker = start_database(self._base, self.folder), start_broker(self._base)
+        database, broker = start_database(self._base, self._database_folder), start_broker(self._base)
         self._database = database.wait()
         return self._database, broker.wait()
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import tango
 
@@ -45,15 +46,21 @@ def register(address: Address, server: DeviceServer) -> None:
     InputError
         when a value has letters that Tango cannot carry, as the name of a folder may
     """
-    for device in server.devices:
-        with translated(f"tango://{address.tango_host}/{device.name}"):
-            _register(connect(address), server, device)
+    with translated(f"tango://{address.tango_host}/{server.device}"):
+        database = connect(address)
+        entries = [_entry(server, device) for device in server.devices]
+        database.add_server(server.name, entries, with_dserver=True)
+        for device in server.devices:
+            _put(database, device)
 
 
-def _register(database: tango.Database, server: DeviceServer, device: ServedDevice) -> None:
+def _entry(server: DeviceServer, device: ServedDevice) -> tango.DbDevInfo:
     entry = tango.DbDevInfo()
     entry.server, entry._class, entry.name = server.name, server.kind, device.name  # noqa: SLF001
-    database.add_device(entry)
+    return entry
+
+
+def _put(database: tango.Database, device: ServedDevice) -> None:
     try:
         if device.properties:
             database.put_device_property(device.name, dict(device.properties))
@@ -80,13 +87,24 @@ def command_line(
 
 
 def running(address: Address, server: DeviceServer) -> str | None:
-    """Return where a server already runs (host and process number), or None."""
-    try:
-        tango.DeviceProxy(f"tango://{address.tango_host}/dserver/{server.name}").ping()
-        entry = connect(address).get_device_info(server.device)
-    except tango.DevFailed:
-        return None
-    return f"host {entry.host}, process {entry.pid}"
+    """Return where a server already runs, or another one that has a device of it; None where none does.
+
+    Host and process number; of another one its name too.
+    """
+    database = connect(address)
+    known = {server.name.lower(): server.name}
+    for device in server.devices:
+        with suppress(tango.DevFailed):  # it is not registered
+            entry = database.get_device_info(device.name)
+            if entry.exported:
+                known.setdefault(entry.ds_full_name.lower(), entry.ds_full_name)
+    for name in known.values():
+        with suppress(tango.DevFailed):
+            tango.DeviceProxy(f"tango://{address.tango_host}/dserver/{name}").ping()
+            entry = database.get_device_info(f"dserver/{name}")
+            where = f"host {entry.host}, process {entry.pid}"
+            return where if name == server.name else f"{name}, {where}"
+    return None
 
 
 def start_servers(

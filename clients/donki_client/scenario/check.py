@@ -98,7 +98,7 @@ def _try(scenario: Scenario) -> Trial:
     alone = scenario.model_copy(update={**nowhere, "triggers": TRIED, "rate": None, "period": None})
     with TemporaryDirectory(prefix="donki-try-") as folder:
         quiet = Console(file=io.StringIO())
-        with LocalFacility(Path(folder)) as facility:
+        with LocalFacility(Path(folder), in_memory=True) as facility:
             played = ScenarioRunner(alone, "try", facility, Path(folder), quiet).play()
         known = {
             name: replace(experience, source="tried now")

@@ -46,7 +46,10 @@ def play(scenario: Scenario, name: str, console: Console, *, journaled: bool = T
     """
     if scenario.hdf5:
         check_writable("hdf5", scenario.hdf5.folder)
-    with TemporaryDirectory(prefix=f"donki-{name}-") as folder, LocalFacility(Path(folder)) as facility:
+    with (
+        TemporaryDirectory(prefix=f"donki-{name}-") as folder,
+        LocalFacility(Path(folder), in_memory=True) as facility,
+    ):
         facility.prepare()
         # While another process imports what the servers need.
         from donki_client.scenario.runner import ScenarioRunner  # noqa: PLC0415
