@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import statistics
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,10 +14,12 @@ from rich.table import Table
 
 from donki.director.journal.place import default_directory
 from donki.director.rules.pace import SECOND
+from donki_client.console.many import AT_A_GLANCE, first_lines, named
 from donki_client.console.output import printable
-from donki_client.scenario.file import read_scenario
-from donki_client.scenario.history import History, MeasuredScript
+from donki_client.scenario.file import instance_name, read_scenario
+from donki_client.scenario.history import History, Known, MeasuredScript
 from donki_client.scenario.model import Scenario
+from donki_client.scenario.placement import place
 from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
 from donki_client.scenario.tree import players_in
 
@@ -60,18 +60,20 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
             trial = _try(scenario)
         for problem in trial.problems:
             _say(console, f"tried: {problem}", "bold red")
-    known = trial.known if trial else _known(scenario, History(default_directory()))
+    known = trial.known if trial else History(default_directory()).known(scenario)
     rehearsal = rehearse(
         scenario, {name: experience.durations for name, experience in known.items() if experience}
     )
     console.print(_players(scenario, known))
+    for number, line in enumerate(place(scenario, known, instance_name(path)).lines()):
+        _say(console, f"{'' if number else 'Servers':<9}{line}")
     unknown = [
         name for name, player in players_in(scenario).items() if not known[name] and player.priority >= 0
     ]
     if unknown:
         _say(
             console,
-            f"how long {', '.join(unknown)} takes is not known, and taken as nothing: "
+            f"how long {named(unknown)} takes is not known, and taken as nothing: "
             "run it once, use --try, or say its duration",
             "yellow",
         )
@@ -85,7 +87,7 @@ class Trial:
     """The result of a few triggers: problems, what is known of each Player now, and the data."""
 
     problems: list[str]
-    known: Mapping[str, MeasuredScript | None]
+    known: Known
     played: Played
 
 
@@ -104,42 +106,50 @@ def _try(scenario: Scenario) -> Trial:
             name: replace(experience, source="tried now")
             if experience and experience.is_measured
             else experience
-            for name, experience in _known(scenario, History(Path(folder))).items()
+            for name, experience in History(Path(folder)).known(scenario).items()
         }
     return Trial(played.problems, known, played)
 
 
-def _known(scenario: Scenario, past: History) -> dict[str, MeasuredScript | None]:
-    """Return what is known of each Player's actions: from the journal, else as the scenario says."""
-    known: dict[str, MeasuredScript | None] = {}
-    for name, player in players_in(scenario).items():
-        script_hash = hashlib.sha256(player.script.read_bytes()).hexdigest()
-        known[name] = past.experience(script_hash, player.parameters)
-        if known[name] is None and player.duration is not None:
-            known[name] = MeasuredScript("the file", (round(player.duration * SECOND),))
-    return known
-
-
-def _players(scenario: Scenario, known: Mapping[str, MeasuredScript | None]) -> Table:
+def _players(scenario: Scenario, known: Known) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("\nPlayer")
     for column in ("\npriority", "median\nms", "longest\nms", "events\na trigger", "kB\na trigger"):
         table.add_column(column, justify="right")
     table.add_column("\nknown from", overflow="fold")
-    for name, player in players_in(scenario).items():
-        experience = known[name]
-        durations = experience.durations if experience else ()
-        sent = experience if experience and experience.is_measured else None
-        table.add_row(
-            printable(name),
-            "-" if player.priority < 0 else str(player.priority),
-            f"{statistics.median(durations) / 1e6:.1f}" if durations else "-",
-            f"{max(durations) / 1e6:.1f}" if durations else "-",
-            f"{sent.events:,.0f}" if sent else "-",
-            f"{sent.bytes / 1e3:,.1f}" if sent else "-",
-            experience.source if experience else "-",
-        )
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name in sorted(known, key=lambda name: -_median(known[name])) if _is_long(known) else known:
+        rows.setdefault(_figures(scenario, name, known[name]), []).append(name)
+    for figures, names in list(rows.items())[:AT_A_GLANCE]:
+        table.add_row(printable(named(names)), *figures)
+    left = sum(len(names) for names in list(rows.values())[AT_A_GLANCE:])
+    if left:
+        table.add_row(f"{left:,} others", *["", "less", "", "", "", ""])
     return table
+
+
+def _is_long(known: Known) -> bool:
+    """Whether there are more Players than are read at a glance: then the longest actions come first."""
+    return len(known) > AT_A_GLANCE
+
+
+def _median(experience: MeasuredScript | None) -> float:
+    return statistics.median(experience.durations) if experience else 0.0
+
+
+def _figures(scenario: Scenario, name: str, experience: MeasuredScript | None) -> tuple[str, ...]:
+    """Return what the row of a Player says of it; Players of whom it says the same share one."""
+    priority = scenario.players[name].priority
+    durations = experience.durations if experience else ()
+    sent = experience if experience and experience.is_measured else None
+    return (
+        "-" if priority < 0 else str(priority),
+        f"{statistics.median(durations) / 1e6:.1f}" if durations else "-",
+        f"{max(durations) / 1e6:.1f}" if durations else "-",
+        f"{sent.events:,.0f}" if sent else "-",
+        f"{sent.bytes / 1e3:,.1f}" if sent else "-",
+        experience.source if experience else "-",
+    )
 
 
 def _say_rehearsal(console: Console, scenario: Scenario, rehearsal: Simulation) -> None:
@@ -162,14 +172,16 @@ def _say_rehearsal(console: Console, scenario: Scenario, rehearsal: Simulation) 
         )
     elif scenario.trigger_period:
         _say(console, "no trigger would be late, as far as is known")
-    for player, timeouts in rehearsal.timeouts.items():
-        if timeouts:
-            _say(console, f"{player} would not answer within its timeout {timeouts:,} times", "yellow")
+    late = [
+        f"{player} would not answer within its timeout {timeouts:,} times"
+        for player, timeouts in rehearsal.timeouts.items()
+        if timeouts
+    ]
+    for line in first_lines(late):
+        _say(console, line, "yellow")
 
 
-def _say_data(
-    console: Console, scenario: Scenario, known: Mapping[str, MeasuredScript | None], trial: Trial | None
-) -> None:
+def _say_data(console: Console, scenario: Scenario, known: Known, trial: Trial | None) -> None:
     players = players_in(scenario)
     measured = [
         experience

@@ -15,6 +15,9 @@ from donki_client.scenario.player import ScenarioPlayer
 
 SCRIPTS = ("run_player_0.py", "run_player_1.py", "run_player_2.py")
 
+#: How long their actions take, in s, on a usual machine.
+DURATION = 0.003
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -54,6 +57,7 @@ class Demo:
                 script=shipped_scripts() / SCRIPTS[number % len(SCRIPTS)],
                 parameters={"topic": f"test-topic-{number}"},
                 priority=number if self.series else 0,
+                duration=DURATION,
             )
             for number in range(self.players)
         }

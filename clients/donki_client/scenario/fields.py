@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -30,6 +31,9 @@ Value = TypeVar("Value")
 FOLDER = "folder"
 
 _LONGEST = 86_400  # s, of a timeout, a period or an action; the devices' own limit
+
+_LONGEST_SERVER = 200  # the Tango database keeps 255, with what stands before it
+_SERVER = rf"^([A-Za-z0-9][A-Za-z0-9_.\-]{{0,{_LONGEST_SERVER - 1}}})?$"
 
 
 def problem(text: str, key: str = "") -> PydanticCustomError:
@@ -78,6 +82,14 @@ def _check_rate(rate: float) -> None:
         )
 
 
+def _check_server(name: str) -> None:
+    if not re.fullmatch(_SERVER, name):
+        raise InputError(
+            "the instance name of a Tango server has letters, digits, '_', '-' and '.', a letter or digit "
+            f"first, at most {_LONGEST_SERVER} in all; got {name!r:.80}"
+        )
+
+
 def in_folder(value: object, info: ValidationInfo) -> object:
     """Read a path: relative to the folder of the scenario."""
     if not isinstance(value, str) or not value:
@@ -104,7 +116,7 @@ else:
     WriterPolicy = Literal[tuple(FileWriterPolicy.__members__)]
 PlayerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
-ServerName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*)?$")]
+ServerName = Annotated[str, obeying(_check_server), Field(json_schema_extra={"pattern": _SERVER})]
 HostName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*)?$")]
 
 

@@ -73,6 +73,26 @@ def _check_seed(seed: int) -> None:
         raise InputError(f"a whole number from 0 to 2**63 - 1; got {seed}")
 
 
+def _by_server(players: Mapping[str, ScenarioPlayer]) -> dict[str, list[str]]:
+    """Return the Players of each server, as Tango sees their names; one without a server is its own."""
+    servers: dict[str, list[str]] = {}
+    for name, player in players.items():
+        servers.setdefault((player.server or name).lower(), []).append(name)
+    return servers
+
+
+def _one_server(server: str, name: str, first: str, players: Mapping[str, ScenarioPlayer]) -> str:
+    """Say why two Players cannot be in servers of these names."""
+    one, other = players[name].server, players[first].server
+    if one and other:
+        return f"its server {one!r} is {other!r}, that of {first!r}, to Tango, which ignores case; rename one"
+    alone = first if one else name
+    return (
+        f"the server {server!r} is named after Player {alone!r}, which names none; "
+        f"have it say server: {one or other}, or rename the server"
+    )
+
+
 class ScenarioFiles(Part):
     """The Players' NeXus files; the name of a folder alone leaves all else as it is by default."""
 
@@ -220,15 +240,18 @@ class Scenario(Part):
     @field_validator("players")
     @classmethod
     def _servers_are_on_one_host(cls, players: Mapping[str, ScenarioPlayer]) -> Mapping[str, ScenarioPlayer]:
-        seen: dict[str, tuple[str, str]] = {}
-        for name, player in players.items():
-            other, host = seen.setdefault(player.server.lower() or name.lower(), (name, player.host))
-            if host != player.host:
-                raise problem(
-                    f"its server {player.server!r} holds {other!r} too, on host {host or 'this one'!r}; "
-                    f"a server is on one host, got {player.host or 'this one'!r}",
-                    name,
-                )
+        for server, names in _by_server(players).items():
+            first, *others = names
+            for name in others:
+                player, host = players[name], players[first].host
+                if player.server != players[first].server:
+                    raise problem(_one_server(server, name, first, players), name)
+                if host != player.host:
+                    raise problem(
+                        f"its server {player.server!r} holds {first!r} too, on host {host or 'this one'!r}; "
+                        f"a server is on one host, got {player.host or 'this one'!r}",
+                        name,
+                    )
         return players
 
     @model_validator(mode="after")

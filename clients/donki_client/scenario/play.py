@@ -12,6 +12,7 @@ from rich.console import Console
 from donki.director.journal.place import default_directory
 from donki.errors import FileError
 from donki.limits import FileWriterPolicy
+from donki_client.console.many import first_lines
 from donki_client.console.output import printable
 from donki_client.facility.local import LocalFacility
 from donki_client.scenario.model import Scenario
@@ -89,10 +90,10 @@ def _print_verdict(scenario: Scenario, played: Played, console: Console) -> bool
     from donki_client.scenario.summary import notes, success  # noqa: PLC0415 - as above
 
     warned = played.unwritten if played.policy is FileWriterPolicy.WARN else ""
-    for note in filter(None, [*notes(played.results), warned]):
+    for note in first_lines([*filter(None, [*notes(played.results), warned])]):
         console.print(f"[yellow]{printable(note)}[/]", soft_wrap=True)
     found = played.problems
-    for problem in found:
+    for problem in first_lines(found):
         console.print(f"[bold red]{printable(problem)}[/]", soft_wrap=True)
     if not found:
         said = success(played.results, scenario.hdf5.folder if scenario.hdf5 else None)

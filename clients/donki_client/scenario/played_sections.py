@@ -13,6 +13,8 @@ from donki_client.api.director import Director
 from donki_client.api.player import Sent
 from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
+from donki_client.scenario.history import History
+from donki_client.scenario.placement import place
 from donki_client.scenario.servers import player_servers, section_server
 from donki_client.scenario.summary import Result
 from donki_client.scenario.tree import Below
@@ -58,7 +60,8 @@ def play_sections(
     played = []
     for below in sections:
         own = below.scenario.broker or broker
-        servers = [*player_servers(below.scenario, own), section_server(below, journal, own)]
+        choices = place(below.scenario, History(journal).known(below.scenario), below.name).servers
+        servers = [*player_servers(below.scenario, choices, own), section_server(below, journal, own)]
         played.append(PlayedSection(below, servers, own, stack.enter_context(ReadBack(own, journal))))
     return played
 

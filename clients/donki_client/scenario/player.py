@@ -150,7 +150,7 @@ class ScenarioPlayer(Part):
     """What values that the script returns are called in Kafka and in the file, where it is another name."""
 
     server: ServerName = Field(default="", examples=["bank_a"])
-    """Device server that holds it, with all Players that name the same; empty: its own."""
+    """Device server that holds it, with all Players that name the same; empty: chosen by what is known."""
 
     host: HostName = Field(default="", examples=["detector-pc"])
     """Host on which its Starter starts the server; empty: this one."""

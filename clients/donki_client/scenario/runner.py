@@ -19,13 +19,16 @@ from donki_client.api.errors import UnreachableError
 from donki_client.api.file_writer_state import is_open, is_written
 from donki_client.api.player import Sent, read_sent
 from donki_client.api.snapshot import Snapshot
+from donki_client.console.many import counted
 from donki_client.console.progress import follow
 from donki_client.facility.broker_options import MAX_BYTES, limits
 from donki_client.facility.database import answers
 from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
+from donki_client.scenario.history import History
 from donki_client.scenario.model import Scenario
+from donki_client.scenario.placement import Placement, place
 from donki_client.scenario.played_sections import (
     PlayedSection,
     play_sections,
@@ -109,12 +112,16 @@ class ScenarioRunner:
         facility = self._facility
         broker = self._bring_up(facility)
         server = director_server(self._scenario, self._name, self._journal, broker)
-        players = player_servers(self._scenario, broker)
+        placement = place(self._scenario, History(self._journal).known(self._scenario), self._name)
+        players = player_servers(self._scenario, placement.servers, broker)
+        self._say_servers(placement)
         with ExitStack() as stack:
             read_back = stack.enter_context(ReadBack(broker, self._journal))
             sections = play_sections(sections_below(self._scenario), self._journal, broker, stack)
             here = servers_here(sections)
-            with self._console.status(f"starting the Director and {_count(len(players), 'Player')}"):
+            with self._console.status(
+                f"starting the Director and {counted(len(self._scenario.players), 'Player')}"
+            ):
                 self._refuse_running(facility.database, [server, *players, *here])
                 start_elsewhere(sections, facility.folder, stack, self._tell)
                 facility.start_servers(server, *players, *here, tell=self._tell)
@@ -219,12 +226,12 @@ class ScenarioRunner:
         director.triggers, director.period = scenario.triggers, scenario.trigger_period
         director.run_title, director.run_metadata = scenario.title, scenario.metadata
         director.run_seed = scenario.seed
-        many = "triggers until Ctrl-C" if scenario.is_endless else _count(scenario.triggers, "trigger")
+        many = "triggers until Ctrl-C" if scenario.is_endless else counted(scenario.triggers, "trigger")
         self._say("Director", f"{many} {_pace(scenario)}")
         self._say("Players", f"{len(scenario.players) + len(scenario.sections)}, {_order(scenario)}")
         for section in sections:
             played = section.below.scenario
-            self._say("Section", f"{'/'.join(section.below.path)}: {_count(len(played.players), 'Player')}")
+            self._say("Section", f"{'/'.join(section.below.path)}: {counted(len(played.players), 'Player')}")
         director.start()
         read_back.begin(director.run_id)
         for section in sections:
@@ -239,7 +246,7 @@ class ScenarioRunner:
                 self._say("Interrupted", f"after {seconds:.1f} s: the run is aborted, nothing is read back")
                 raise
             end = self._stop(director)
-        late = f", {_count(end.overruns, 'trigger')} late" if end.overruns else ""
+        late = f", {counted(end.overruns, 'trigger')} late" if end.overruns else ""
         self._say("Played", f"{time.monotonic() - began:.1f} s{late}")
         return end
 
@@ -265,18 +272,18 @@ class ScenarioRunner:
             self._say("Readouts", "none were sent: no stream of the scripts has a readout")
         for name, said in told.items():
             if said.packets:
-                many = f"{_count(said.readouts, 'readout')} in {_count(said.packets, 'packet')}"
+                many = f"{counted(said.readouts, 'readout')} in {counted(said.packets, 'packet')}"
                 self._say("Readouts", f"{name} sent {many} to {receivers[name]}, which acknowledges none")
+
+    def _say_servers(self, placement: Placement) -> None:
+        for number, line in enumerate(placement.lines()):
+            self._say("" if number else "Servers", line)
 
     def _tell(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
 
     def _say(self, what: str, text: str) -> None:
         self._console.print(f"{what:<16}{visible(text)}", markup=False, soft_wrap=True)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _pace(scenario: Scenario) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from donki.limits import OnError
 from donki_client.address import Address
 from donki_client.facility.device_server import DeviceServer
 from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter
+from donki_client.scenario.placement import ServerChoice
 from donki_client.scenario.tree import Below
 
 
@@ -47,18 +49,13 @@ def section_device(name: str, database: str | None) -> str:
     return f"tango://{Address.parse(database).tango_host}/{device}" if database else device
 
 
-def player_servers(scenario: Scenario, broker: str) -> list[DeviceServer]:
-    """Return the servers of the Players, in the order in which the scenario names them."""
-    together: dict[str, list[str]] = {}
-    for name, player in scenario.players.items():
-        together.setdefault(player.server or name, []).append(name)
+def player_servers(scenario: Scenario, choices: Iterable[ServerChoice], broker: str) -> list[DeviceServer]:
+    """Return the servers of the Players, in the order of the choices."""
     return [
         DeviceServer.together(
-            instance,
-            [_player_server(scenario, name, broker) for name in names],
-            scenario.players[names[0]].host,
+            choice.server, [_player_server(scenario, name, broker) for name in choice.players], choice.host
         )
-        for instance, names in together.items()
+        for choice in choices
     ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from tango import DevState
 
 from donki_client.api.player import Sent
 from donki_client.api.snapshot import PlayerStatus, Snapshot
+from donki_client.console.many import AT_A_GLANCE, counted
 from donki_client.console.output import printable
 from donki_client.verify.run_data import StreamData
+
+#: How many of many Players are shown for being slow.
+SLOWEST = 5
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Result:
 
 
 def table(results: Sequence[Result]) -> Table:
-    """Return what every Player did."""
+    """Return what every Player did; of many, the ones that are worth a look, and all others in one row."""
     shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     with_missed = any(result.player.skipped for result in results)
     with_files = any(result.stored is not None for result in results)
@@ -71,30 +76,60 @@ def table(results: Sequence[Result]) -> Table:
     shown.add_column("\nPlayer")
     for column in columns:
         shown.add_column(column, justify="right")
-    for result in results:
-        missed = [f"{result.player.skipped:,}"] if with_missed else []
-        stored = ["-" if result.stored is None else f"{result.stored:,}"] if with_files else []
+    alone = _worth_a_look(results) if len(results) > AT_A_GLANCE else list(results)
+    others = [result for result in results if result not in alone] if len(alone) < len(results) else []
+    for group in [*([result] for result in alone), *([others] if others else [])]:
+        missed = [f"{sum(result.player.skipped for result in group):,}"] if with_missed else []
+        stored = [_total(result.stored for result in group)] if with_files else []
         shown.add_row(
-            printable(result.player.name),
-            str(result.player.priority),
-            f"{result.sent.last_trigger:,}" if result.sent else "-",
+            printable(group[0].player.name) if group is not others else f"{len(others):,} others",
+            _range(result.player.priority for result in group),
+            _range(result.sent.last_trigger if result.sent else None for result in group),
             *missed,
-            f"{result.sent.events:,}" if result.sent else "-",
-            f"{result.events:,}",
+            _total(result.sent.events if result.sent else None for result in group),
+            f"{sum(result.events for result in group):,}",
             *stored,
-            f"{result.size / 1e6:.1f}",
-            _milliseconds(result.player.median),
-            _milliseconds(result.player.p99),
-            style="red" if result.problems else "",
+            f"{sum(result.size for result in group) / 1e6:.1f}",
+            _milliseconds(statistics.median(result.player.median for result in group)),
+            _milliseconds(max(result.player.p99 for result in group)),
+            style="red" if any(result.problems for result in group) else "",
         )
     return shown
+
+
+def _worth_a_look(results: Sequence[Result]) -> list[Result]:
+    """Return the Players with problems, then those that missed triggers, then the slowest; in their order."""
+    ranked = sorted(
+        results,
+        key=lambda result: (not result.problems, -result.player.skipped, -_or_zero(result.player.p99)),
+    )
+    many = sum(bool(result.problems or result.player.skipped) for result in results)
+    taken = {id(result) for result in ranked[: min(AT_A_GLANCE, max(SLOWEST, many))]}
+    return [result for result in results if id(result) in taken]
+
+
+def _or_zero(value: float) -> float:
+    return 0.0 if math.isnan(value) else value
+
+
+def _range(values: Iterable[int | None]) -> str:
+    """Return the least and the largest number, or the one that they all are."""
+    numbers = sorted({value for value in values if value is not None})
+    if not numbers:
+        return "-"
+    return f"{numbers[0]:,}" if len(numbers) == 1 else f"{numbers[0]:,}..{numbers[-1]:,}"
+
+
+def _total(values: Iterable[int | None]) -> str:
+    numbers = [value for value in values if value is not None]
+    return f"{sum(numbers):,}" if numbers else "-"
 
 
 def notes(results: Sequence[Result]) -> list[str]:
     """Return what the Players' policies made of failures, a line each."""
     players = [result.player for result in results]
     missed = [
-        f"Player {player.name} missed {_count(player.skipped, 'trigger')}"
+        f"Player {player.name} missed {counted(player.skipped, 'trigger')}"
         for player in players
         if player.skipped
     ]
@@ -156,18 +191,14 @@ def success(results: Sequence[Result], folder: Path | None) -> str:
         else:
             said += f", all {measured:,} events{_values(rows)} that were measured in the files in {folder}"
     if faults := sum(stream.faults.total() for stream in streams):
-        said += f", with the {_count(faults, 'fault')} put in on purpose"
+        said += f", with the {counted(faults, 'fault')} put in on purpose"
     if left := sum(stream.findings.left_over for stream in streams):
-        said += f"; {_count(left, 'message')} of attempts that failed came to Kafka before"
+        said += f"; {counted(left, 'message')} of attempts that failed came to Kafka before"
     return f"of the triggers that were done, {said}" if notes(results) else said
 
 
 def _values(count: int) -> str:
     return f" and {count:,} values" if count else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _milliseconds(seconds: float) -> str:

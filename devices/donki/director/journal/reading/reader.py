@@ -18,7 +18,8 @@ from donki.director.journal.reading.rows import (
     TRIGGER,
     FailedAttempt,
     Job,
-    PastActions,
+    PastAction,
+    PastPlayer,
     RecordedPlayer,
     RecordedRun,
 )
@@ -26,8 +27,9 @@ from donki.director.rules.effects import Outcome
 from donki.errors import FileError, InputError
 from donki.streams.manifest import WrittenFile
 
-#: How many of the last actions of a script in a run are looked at.
+#: How many of the last actions of a Player in a run are looked at, and of all its Players together.
 MOST_ACTIONS = 10_000
+MOST_ROWS = 200_000
 
 #: How many runs an error names.
 NAMED = 10
@@ -138,21 +140,31 @@ class JournalReader(DataReader):
         )
         return [FailedAttempt(*row) for row in rows]
 
-    def past_actions(self, script_hash: str) -> Iterator[PastActions]:
-        """Yield what each Player with a script did in its run, the newest first, where it did anything."""
-        players = self._query(
-            "SELECT player.key, run.id, parameters FROM player JOIN run ON run.key = player.run"
+    def past_players(self, script_hash: str) -> list[PastPlayer]:
+        """Return the Players that had a script in a run, the newest first."""
+        rows = self._query(
+            "SELECT player.key, run.key, run.id, parameters FROM player JOIN run ON run.key = player.run"
             " WHERE script_hash = ? ORDER BY player.key DESC",
             script_hash,
         )
-        for key, run_id, parameters in players:
-            done = self._query(
-                "SELECT done - sent, events, bytes FROM attempt"
-                " WHERE player = ? AND outcome = ? ORDER BY trigger DESC LIMIT ?",
-                *(key, Outcome.DONE.value, MOST_ACTIONS),
-            )
-            if done:
-                yield PastActions(run_id, parameters, tuple(reversed(done)))
+        return [PastPlayer(*row) for row in rows]
+
+    def past_actions(self, run_key: int) -> dict[int, list[PastAction]]:
+        """Return the last actions of each Player in a run, in order, by the Player's key."""
+        ((last, players),) = self._query(
+            "SELECT (SELECT MAX(trigger) FROM attempt WHERE run = ?),"
+            " (SELECT COUNT(*) FROM player WHERE run = ?)",
+            *(run_key, run_key),
+        )
+        actions: dict[int, list[PastAction]] = {}
+        for player, *action in self._query(
+            "SELECT player, done - sent, CAST(COALESCE(1e9 * duration, done - sent) AS INTEGER),"
+            " events, bytes"
+            " FROM attempt WHERE run = ? AND trigger > ? AND outcome = ? ORDER BY trigger",
+            *(run_key, (last or 0) - min(MOST_ACTIONS, MOST_ROWS // max(1, players)), Outcome.DONE.value),
+        ):
+            actions.setdefault(player, []).append(PastAction(*action))
+        return actions
 
     def repeated(self, run: RecordedRun) -> dict[int, list[int]]:
         """Return by a Player's key, in order, the triggers of which it may have sent data without a note.

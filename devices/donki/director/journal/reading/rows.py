@@ -205,13 +205,23 @@ class FailedAttempt:
     error: str
 
 
-class PastActions(NamedTuple):
-    """What a Player did in a run.
+class PastPlayer(NamedTuple):
+    """A Player that took part in a run, by its key and the run's in the journal; parameters are JSON."""
 
-    ``parameters`` are a JSON object. Of each of its last actions, in order: how long it took, in ns, from the
-    trigger to the Player's answer; the events and the bytes that it sent.
-    """
-
+    key: int
+    run_key: int
     run_id: str
     parameters: str
-    actions: tuple[tuple[int, int, int], ...]
+
+
+class PastAction(NamedTuple):
+    """What a Player did at a trigger.
+
+    ``duration`` is in ns, from the trigger to the Player's answer; ``acting``, in ns too, is what the Player
+    measured itself: the action, and the delivery of what it sent.
+    """
+
+    duration: int
+    acting: int
+    events: int
+    bytes: int
