@@ -66,6 +66,20 @@ class Orchestra:
                     self.players[name] = proxy
                     self.children[name] = child
 
+    def start_together(self, server: str, **scripts: Path) -> None:
+        """Start Players in one server, each by its name and its script."""
+        players = [self.player_server(name, script) for name, script in scripts.items()]
+        (child,) = self.facility.start_servers(DeviceServer.together(f"{self.prefix}-{server}", players))
+        for name, player in zip(scripts, players, strict=True):
+            self.players[name] = self.proxy(player.device)
+            self.children[name] = child
+
+    def kill(self) -> None:
+        """End all servers."""
+        for child in self.children.values():
+            if child.is_alive:
+                child.kill()
+
     def name(self, player: str) -> str:
         return f"{self.prefix}-{player}"
 
@@ -162,9 +176,7 @@ def an_orchestra(facility: LocalFacility, folder: Path, prefix: str, *names: str
         orchestra.start(*names, **more)
         yield orchestra
     finally:
-        for child in orchestra.children.values():
-            if child.is_alive:
-                child.kill()
+        orchestra.kill()
 
 
 @contextmanager
