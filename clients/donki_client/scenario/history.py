@@ -37,14 +37,14 @@ class MeasuredScript:
         of its actions, ns, in order; from the trigger to the Player's answer
     acting
         what an action takes the Player itself, ns, in the median: without the wait for its turn and the way
-        there and back; NaN where it is not known
+        there and back
     events, bytes
         what an action sent, in the mean; NaN where it is not known
     """
 
     source: str
     durations: tuple[int, ...]
-    acting: float = math.nan
+    acting: float
     events: float = math.nan
     bytes: float = math.nan
 

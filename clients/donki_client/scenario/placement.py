@@ -7,7 +7,6 @@ takes is all that is known: one that only waits looks like one that computes.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -134,14 +133,17 @@ def _ways(players: Sequence[str], known: Known, short: float) -> dict[str, str]:
     """Return the Players that have a server of their own, and why."""
     if len(players) <= FEW:
         return dict.fromkeys(players, WHY_FEW)
-    alone = {}
+    unknown, longer = {}, {}
     for player in players:
         experience = known[player]
         if experience is None:
-            alone[player] = "its own, as nothing is known of its action"
-        elif not experience.acting <= short:
-            alone[player] = f"its own, as its action takes {_ms(experience.acting)}, more than {_ms(short)}"
-    return alone if len(alone) <= MOST_ALONE else {}
+            unknown[player] = "alone, as nothing is known of its action"
+        elif experience.acting > short:
+            longer[player] = f"alone, as its action takes more than {_ms(short)}"
+    for alone in ({**unknown, **longer}, longer):
+        if len(alone) <= MOST_ALONE:
+            return alone
+    return {}
 
 
 def _shared(
@@ -153,21 +155,17 @@ def _shared(
 
     def takes(player: str) -> float:
         experience = known[player]
-        return experience.acting if experience else math.nan
+        return experience.acting if experience else 0.0
 
     # Each level, which acts at once, and the longest actions of it are spread over all.
-    order = sorted(players, key=lambda player: (scenario.players[player].priority, -_or_zero(takes(player))))
+    order = sorted(players, key=lambda player: (scenario.players[player].priority, -takes(player)))
     groups = [order[first::cores] for first in range(min(cores, len(order)))]
-    unsure = sum(not takes(player) <= short for player in players)
-    why = f"shared, as their actions take at most {_ms(short)}"
+    unsure = sum(known[player] is None or takes(player) > short for player in players)
+    why = f"shared, as an action takes at most {_ms(short)}"
     if unsure:
-        why = f"shared, as {unsure:,} Players would have a server each; at most {MOST_ALONE} do"
+        why = f"shared, as {unsure:,} of them are too many to be alone; at most {MOST_ALONE} are"
     place_of = {player: number for number, player in enumerate(scenario.players)}
     return [(sorted(group, key=place_of.__getitem__), why) for group in groups]
-
-
-def _or_zero(value: float) -> float:
-    return 0.0 if math.isnan(value) else value
 
 
 def _ms(nanoseconds: float) -> str:

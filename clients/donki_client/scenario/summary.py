@@ -75,7 +75,7 @@ def table(results: Sequence[Result]) -> Table:
     ]
     shown.add_column("\nPlayer")
     for column in columns:
-        shown.add_column(column, justify="right")
+        shown.add_column(column, justify="right", overflow="fold")
     alone = _worth_a_look(results) if len(results) > AT_A_GLANCE else list(results)
     others = [result for result in results if result not in alone] if len(alone) < len(results) else []
     for group in [*([result] for result in alone), *([others] if others else [])]:

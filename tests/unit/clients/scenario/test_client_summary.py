@@ -158,16 +158,35 @@ def test_a_run_without_an_end_in_the_journal_is_no_success():
     assert replace(played, data=[replace(played.data[0], run=whole)]).problems == []
 
 
+def rendered(results):
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(table(results))
+    return capture.get()
+
+
+def test_of_many_players_the_table_shows_those_worth_a_look_and_the_sum_of_the_others():
+    results = [
+        Result(replace(PLAYER, name=f"p{number}", priority=number % 3, p99=number / 1e4), SENT, data())
+        for number in range(200)
+    ]
+    results[50] = replace(results[50], sent=None)
+    results[7] = replace(results[7], player=replace(results[7].player, skipped=2))
+    shown = rendered(results)
+    names = [line.split()[0] for line in shown.splitlines()[2:]]
+    assert names == ["p7", "p50", "p197", "p198", "p199", "195"]
+    others = shown.splitlines()[-1].split()
+    assert others == "195 others 0..2 100 0 241,800,000 241,800,000 1,936.4 12.3 19.6".split()
+    assert len(rendered(results[:20]).splitlines()) == 22
+
+
 def test_the_table_holds_every_figure_in_80_columns():
     many = 124_000_000
     stored = StoredSource(10_000, many, has_events=True)
     result = Result(
         PLAYER, Sent(10_000, many, 10_000, 993_000_000), data(events=many, size=993_000_000, stored=stored)
     )
-    console = Console(width=80)
-    with console.capture() as capture:
-        console.print(table([result, result]))
-    shown = capture.get()
+    shown = rendered([result, result])
     assert shown.count("10,000 124,000,000 124,000,000 124,000,000 993.0") == 2
     for figure in ("player0", "12.3", "45.6", "priority", "triggers", "median", "99 %"):
         assert figure in shown

@@ -104,6 +104,54 @@ def test_a_wrong_fault_is_named_where_it_stands(problems, fault, column, said):
     assert said in text
 
 
+TWO = "triggers: 10\nplayers:\n  p: {{script: s.py, {}}}\n  q: {{script: s.py, {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("server: a/b", "priority: 0", "players.p.server: the instance name of a Tango server has letters"),
+        ("server: -a", "priority: 0", "a letter or digit first, at most 200 in all; got '-a'"),
+        (f"server: {'a' * 201}", "priority: 0", "at most 200 in all; got 'aaa"),
+        (
+            "server: a, host: h",
+            "server: a",
+            "its server 'a' holds 'p' too, on host 'h'; a server is on one host",
+        ),
+        (
+            "server: Bank",
+            "server: bank",
+            "its server 'bank' is 'Bank', that of 'p', to Tango, which ignores case",
+        ),
+        (
+            "server: q",
+            "priority: 0",
+            "the server 'q' is named after Player 'q', which names none; have it say server: q",
+        ),
+        (
+            "priority: 0",
+            "server: P",
+            "the server 'p' is named after Player 'p', which names none; have it say server: P",
+        ),
+    ],
+)
+def test_a_wrong_server_is_named_with_the_remedy(problems, first, second, said):
+    [(line, _, text)] = problems(TWO.format(first, second))
+    assert line in (3, 4)
+    assert said in text
+
+
+def test_a_server_may_be_called_as_the_director_s_is(read):
+    assert read(TWO.format("server: x", "server: x")).players["q"].server == "x"
+    assert read(TWO.format("server: p", "server: p")).players["p"].server == "p"
+
+
+def test_two_players_of_one_name_are_refused(problems):
+    [(line, _, text)] = problems(f"{HEAD}  P: {{script: s.py}}\n")
+    assert (line, text) == (5, "players.P: Player 'P' is 'p' to Tango, which ignores case; rename one")
+    assert [line for line, _, text in problems(f"{HEAD}  p: {{script: s.py}}\n") if "p" in text] == [5]
+
+
 def test_faults_are_said_once(problems):
     [(_, _, text)] = problems(
         f"{HEAD}    parameters: {{faults: []}}\n    faults:\n      - {{kind: drop, rate: 1}}\n"
