@@ -165,3 +165,11 @@ def test_a_player_that_dies_fails_the_demo_by_name(command):
     assert "the sequence failed: Player player1" in output
     assert "Player player1 does not answer" in output
     assert "Traceback" not in output
+
+
+def test_more_than_a_few_players_share_a_server_a_core_and_it_is_said(command):
+    done = command.run("demo", "--players", "10", "--triggers", "4", "--rate", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    servers = re.findall(r"(demo-\d+): .*; shared, as an action takes at most 10 ms", done.stdout)
+    assert servers == [f"demo-{number}" for number in range(1, 1 + min(10, os.cpu_count()))]
+    assert len(rows(done.stdout)) == 10

@@ -215,3 +215,23 @@ def test_programs_that_get_the_same_pid_one_after_the_other_are_told_apart(progr
         [*command, sys.executable, "-c", AGAIN], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.stdout == "told apart\n", done.stderr
+
+
+LATE_IMPORT = """
+import os, sys
+from pathlib import Path
+from donki_client.facility.forking import ForkServer
+server = ForkServer(Path(sys.argv[1]))
+server.load(["tango"])
+import tango
+suits = server.suits({"TANGO_HOST": "127.0.0.1:1"})
+server.stop()
+sys.exit(not suits)
+"""
+
+
+def test_a_program_is_forked_where_pytango_is_imported_after_the_process_that_forks_began(tmp_path):
+    # PyTango sets variables when it is imported: this process has them already.
+    fresh = {name: value for name, value in os.environ.items() if not name.startswith("PYDEVD")}
+    command = [sys.executable, "-c", LATE_IMPORT, str(tmp_path / "servers.log")]
+    assert subprocess.run(command, env=fresh, check=False, timeout=120).returncode == 0
