@@ -139,7 +139,7 @@ def _median(experience: MeasuredScript | None) -> float:
 
 def _figures(scenario: Scenario, name: str, experience: MeasuredScript | None) -> tuple[str, ...]:
     """Return what the row of a Player says of it; Players of whom it says the same share one."""
-    priority = scenario.players[name].priority
+    priority = players_in(scenario)[name].priority
     durations = experience.durations if experience else ()
     sent = experience if experience and experience.is_measured else None
     return (
