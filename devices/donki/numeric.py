@@ -43,9 +43,11 @@ def lowest(numbers: NDArray[np.integer[Any]]) -> int:
 
     Numpy finds the place of a thousand in a quarter of the time of ``min()``.
     """
-    return int(numbers.item(numbers.argmin()))
+    found: int = numbers.item(numbers.argmin())
+    return found
 
 
 def highest(numbers: NDArray[np.integer[Any]]) -> int:
     """Return the largest of some integers, as `lowest` does the smallest."""
-    return int(numbers.item(numbers.argmax()))
+    found: int = numbers.item(numbers.argmax())
+    return found

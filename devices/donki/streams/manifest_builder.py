@@ -62,7 +62,8 @@ class NotingSink:
             its = self._notes[topic, key] = _Notes()
         its.events += events
         its.size += len(message)
-        its.largest = max(its.largest, events)
+        if events > its.largest:
+            its.largest = events
         its.checksums.append(crc32c(message))
         its.stamps.append(timestamp // 1_000_000)
         self._pass_on(topic, key, message, timestamp, events, its.places)

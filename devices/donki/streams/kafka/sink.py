@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from donki.errors import BrokerError, NotAllowedError
 from donki.host_port import format_host_port
@@ -112,7 +112,8 @@ class KafkaSink:
         NotAllowedError
             after `close`
         """
-        self._refuse_if_closed(topic)
+        if self._closed:
+            self._refuse(topic)
         if topic in self._topics:
             return
         check_topic(topic)
@@ -146,7 +147,8 @@ class KafkaSink:
         NotAllowedError
             after `close`
         """
-        self._refuse_if_closed(topic)
+        if self._closed:
+            self._refuse(topic)
         window, size, index = self._window, len(message), 0
         if places is not None:
             index = len(places)
@@ -200,11 +202,10 @@ class KafkaSink:
         self._closed = True
         self._give_up()
 
-    def _refuse_if_closed(self, topic: str) -> None:
-        if self._closed:
-            raise NotAllowedError(
-                f"topic {topic} takes no more data: the run is over; open a stream in the next run"
-            )
+    def _refuse(self, topic: str) -> NoReturn:
+        raise NotAllowedError(
+            f"topic {topic} takes no more data: the run is over; open a stream in the next run"
+        )
 
     def _new_window(self) -> Window:
         # The producer's own clock comes first; the window's catches a producer that is stuck.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -26,6 +25,14 @@ class Window:
     A Kafka producer queues without a bound; whoever sends enters the window first, and waits while it is
     full. The first failure stays and every later call raises it: what follows a lost message is of no use.
 
+    One thread at a time enters, leaves and waits, and clients tell of acknowledgements in it; any thread may
+    ask for the `queue` and call `fail`. So there is no lock, which each message would have to take twice.
+
+    Attributes
+    ----------
+    failure
+        why messages were lost, or may have been; empty as long as none were
+
     Parameters
     ----------
     size
@@ -44,22 +51,15 @@ class Window:
         self._patience = patience
         self._broker = broker
         self._poll = poll
-        self._lock = threading.Lock()
         self._bytes = 0
         self._messages: Counter[str] = Counter()
         self._progress = time.monotonic()
-        self._failure = ""
-
-    @property
-    def failure(self) -> str:
-        """Why messages were lost, or may have been; empty as long as none were."""
-        return self._failure
+        self.failure = ""
 
     @property
     def queue(self) -> Queue:
         """What is in flight."""
-        with self._lock:
-            return Queue(self._messages.total(), self._bytes)
+        return Queue(sum(self._messages.copy().values()), self._bytes)
 
     def enter(self, topic: str, size: int) -> None:
         """Wait until a message of `size` bytes has room, and count it in.
@@ -69,25 +69,22 @@ class Window:
         BrokerError
             when an earlier message failed, or nothing was acknowledged for too long
         """
-        with self._lock:
-            if self._failure or (self._bytes and self._bytes + size > self._size):
-                self._wait(lambda: self._bytes == 0 or self._bytes + size <= self._size, None)
-            if self._bytes == 0:
-                self._progress = time.monotonic()
-            self._bytes += size
-            self._messages[topic] += 1
+        if self.failure or (self._bytes and self._bytes + size > self._size):
+            self._wait(lambda: self._bytes == 0 or self._bytes + size <= self._size, None)
+        if self._bytes == 0:
+            self._progress = time.monotonic()
+        self._bytes += size
+        self._messages[topic] += 1
 
     def leave(self, topic: str, size: int) -> None:
         """Count out a message that the broker has acknowledged."""
-        with self._lock:
-            self._bytes -= size
-            self._messages[topic] -= 1
-            self._progress = time.monotonic()
+        self._bytes -= size
+        self._messages[topic] -= 1
+        self._progress = time.monotonic()
 
     def fail(self, reason: str) -> None:
         """Let every wait, in progress or to come, end with a BrokerError; the first reason stays."""
-        with self._lock:
-            self._failure = self._failure or reason
+        self.failure = self.failure or reason
 
     def drain(self, timeout: float) -> None:
         """Wait until everything is acknowledged.
@@ -97,34 +94,25 @@ class Window:
         BrokerError
             when a message failed, when nothing was acknowledged for too long, or after `timeout` seconds
         """
-        with self._lock:
-            if self._failure or self._bytes:
-                self._wait(lambda: self._bytes == 0, timeout)
+        if self.failure or self._bytes:
+            self._wait(lambda: self._bytes == 0, timeout)
 
     def _wait(self, met: Callable[[], bool], timeout: float | None) -> None:
         started = time.monotonic()
-        while not self._failure and not met():
+        while not self.failure and not met():
             now = time.monotonic()
             limit = self._progress + self._patience
             if timeout is not None:
                 limit = min(limit, started + timeout)
             if now >= limit:
-                self._failure = (
+                self.failure = (
                     f"Kafka broker {self._broker} did not acknowledge {self._in_flight()}"
                     f" within {now - min(started, self._progress):.1f} s"
                 )
                 break
-            self._pause(limit - now, timeout is not None)
-        if self._failure:
-            raise BrokerError(self._failure)
-
-    def _pause(self, seconds: float, for_all: bool) -> None:
-        """Let the client tell of acknowledgements, which take the lock to be counted out."""
-        self._lock.release()
-        try:
-            self._poll(min(seconds, _POLL), for_all)
-        finally:
-            self._lock.acquire()
+            self._poll(min(limit - now, _POLL), timeout is not None)
+        if self.failure:
+            raise BrokerError(self.failure)
 
     def _in_flight(self) -> str:
         return ", ".join(
