@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from donki.streams.manifest import Manifest
+from donki.streams.manifest_builder import NOTHING
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What a Player did at a trigger; the duration in s, the events, messages and bytes of this trigger.
 
     What was delivered is listed in the manifest.
@@ -22,13 +21,14 @@ class Report:
     events: int
     messages: int
     bytes: int
-    manifest: Manifest = field(default_factory=Manifest)
+    manifest: Manifest = NOTHING
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a JSON object; without a manifest where nothing was sent."""
         manifest = self.manifest.as_dict()
-        counts = {name: value for name, value in vars(self).items() if name != "manifest"}
-        return counts | {"manifest": manifest} if manifest else counts
+        said = self._asdict()
+        del said["manifest"]
+        return said | {"manifest": manifest} if manifest else said
 
 
 def report_of(trigger: int, attempt: int, duration: float, manifest: Manifest) -> Report:

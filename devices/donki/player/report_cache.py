@@ -75,9 +75,10 @@ class Answers:
         """Return the report of a trigger, or raise why this attempt failed; None where it was not made."""
         if report := self._reports.recall(trigger):
             return report
-        attempt, kind, message = self._failures.recall(trigger) or (0, DonkiError, "")
-        if attempt >= trigger.attempt:
-            raise kind(message)
+        if failed := self._failures.recall(trigger):
+            attempt, kind, message = failed
+            if attempt >= trigger.attempt:
+                raise kind(message)
         return None
 
     def clear(self) -> None:

@@ -28,10 +28,10 @@ class Phase(Enum):
 
 
 #: The phases in which the script runs; every other request is answered at once.
-BUSY = frozenset({Phase.LOADING, Phase.SETTING_UP, Phase.ACTING, Phase.STOPPING})
+BUSY = Phase.LOADING, Phase.SETTING_UP, Phase.ACTING, Phase.STOPPING
 
 #: The phases in which a run is in progress that triggers may belong to.
-IN_RUN = frozenset({Phase.SET_UP, Phase.ACTING})
+IN_RUN = Phase.SET_UP, Phase.ACTING
 
 #: The phases that may follow each phase. A run that was not stopped is, before the next one is set up; a Stop
 #: that came while the script was busy is carried out after that, and so is that of a set-up that failed.

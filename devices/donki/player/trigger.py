@@ -59,14 +59,14 @@ def parse_trigger(text: str) -> tuple[Trigger, str | None]:
         given = parse_json(text)
     except ValueError:
         raise InputError(f"{expected}; got {text!r:.200}") from None
-    fields = dict(given) if isinstance(given, dict) else {"trigger": given}
+    fields = given if isinstance(given, dict) else {"trigger": given}
     if "version" in fields:
         check_version("the trigger", fields.pop("version"), VERSION, InputError)
     number, run_id = fields.pop("trigger", None), fields.pop("run", None)
     reference, attempt = fields.pop("reference_time", time.time_ns()), fields.pop("attempt", 1)
     period = fields.pop("period", 0)
-    is_whole = all(
-        _is_whole(value, least) for value, least in ((number, 1), (reference, 1), (attempt, 1), (period, 0))
+    is_whole = (
+        _is_whole(number, 1) and _is_whole(reference, 1) and _is_whole(attempt, 1) and _is_whole(period, 0)
     )
     if fields or not is_whole or not (run_id is None or isinstance(run_id, str)):
         raise InputError(f"{expected}; got {text!r:.200}")

@@ -60,10 +60,8 @@ class NotingSink:
         its = self._notes.get((topic, key))
         if its is None:
             its = self._notes[topic, key] = _Notes()
-        its.events += events
+        its.events.append(events)
         its.size += len(message)
-        if events > its.largest:
-            its.largest = events
         its.checksums.append(crc32c(message))
         its.stamps.append(timestamp // 1_000_000)
         self._pass_on(topic, key, message, timestamp, events, its.places)
@@ -82,10 +80,11 @@ class NotingSink:
 class _Notes:
     """What was noted of one stream."""
 
-    __slots__ = ("checksums", "events", "largest", "places", "size", "stamps")
+    __slots__ = ("checksums", "events", "places", "size", "stamps")
 
     def __init__(self) -> None:
-        self.events = self.size = self.largest = 0
+        self.size = 0
+        self.events = array("q")
         self.checksums = array("I")
         self.stamps = array("q")
         self.places = array("q")
@@ -97,7 +96,7 @@ class _Notes:
 
         With its places where they are in one partition.
         """
-        counts = self.events, self.size, self.largest
+        counts = sum(self.events), self.size, max(self.events)
         checksums, stamps = pack_checksums(self.checksums), pack_stamps(self.stamps)
         partitions, offsets = self.places[::2], self.places[1::2]
         known = set(partitions) - {-1}

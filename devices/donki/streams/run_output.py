@@ -111,6 +111,9 @@ class RunOutput:
         self._values = ReturnedValues(
             player, values_topic, aliases or {}, self._manifest, self._file, self._transaction
         )
+        before: tuple[Part | None, ...] = self._file, self._manifest, self._values
+        after: tuple[Part | None, ...] = self._injector, self._sink, self._readouts
+        self._before_streams, self._after_streams = [*filter(None, before)], [*filter(None, after)]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -256,13 +259,11 @@ class RunOutput:
 
     @property
     def _parts(self) -> Sequence[Part]:
-        """What keeps account of what is sent.
+        """What keeps account of what is sent, in the order of commits: the file may fail.
 
-        It is committed in this order: the file may fail. It is discarded in the reverse: the sink waits for
-        what is in flight.
+        It is discarded in the reverse order: the sink waits for what is in flight.
         """
-        parts = self._file, self._manifest, self._values, *self._streams, self._injector
-        return [*(part for part in parts if part is not None), self._sink, self._readouts]
+        return [*self._before_streams, *self._streams, *self._after_streams]
 
     def _give_up(self, reason: str = "what else was sent is taken back, or the run is over") -> None:
         self._readouts.abandon(reason)

@@ -47,9 +47,7 @@ class Transaction:
         self._failure: BaseException | None = None
 
     def __enter__(self) -> None:
-        # Mostly nobody else sends. To stand in line first would take half as long again.
-        if self._waiting or not self._acquire(False):
-            self._wait()
+        self._wait()
         if self._is_closed or self._is_taken:
             self._release()
             raise NotAllowedError(
@@ -85,6 +83,9 @@ class Transaction:
 
     def _wait(self, timeout: float = -1) -> bool:
         """Stand in line for the turn, at most so many seconds; return whether it came."""
+        # Mostly nobody else sends. To stand in line first would take half as long again.
+        if not self._waiting and self._acquire(False):
+            return True
         deadline = time.monotonic() + timeout
         if not self._line.acquire(timeout=timeout):
             return False

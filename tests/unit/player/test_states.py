@@ -207,7 +207,7 @@ def test_however_often_something_is_asked_the_player_follows_its_tables(played, 
 def test_every_phase_is_at_rest_or_busy_and_shows_one_state():
     assert set(FOLLOWING) == set(Phase)
     assert {phase for phase in Phase if phase not in BUSY} == {Phase.NO_SCRIPT, Phase.READY, Phase.SET_UP}
-    assert {Phase.SET_UP, Phase.ACTING} == IN_RUN
+    assert {Phase.SET_UP, Phase.ACTING} == set(IN_RUN)
     shown = {(phase, failed): state_of(phase, failed=failed) for phase in Phase for failed in (False, True)}
     assert set(shown.values()) == set(State)
     assert all(shown[phase, failed] is State.RUNNING for phase in BUSY for failed in (False, True))

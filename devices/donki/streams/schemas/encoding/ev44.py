@@ -135,8 +135,8 @@ class Ev44Encoder:
         size = len(time_of_flight)
         if size != self._size:
             self._lay_out(size)
-        self._pixels[:] = pixel_id
-        self._times[:] = time_of_flight
+        self._pixels[...] = pixel_id
+        self._times[...] = time_of_flight
         self._number[0] = message_id
         self._reference_time[0] = reference_time
         return self._message
@@ -155,11 +155,9 @@ class Ev44Encoder:
             for start in (self._pixel_start, tof_start):
                 self._buffer[start + 4 * size : start + 4 * room] = bytes(4 * (room - size))
         self._buffer[tof_start + 4 * room : end] = self._tail
-        # A memoryview takes a column in two thirds of the time of an array.
-        self._pixels = self._view[self._pixel_start : self._pixel_start + 4 * size].cast("i")
-        self._times = self._view[tof_start : tof_start + 4 * size].cast("i")
-        self._number = self._view[self._id : self._id + 8].cast("q")
-        time_start = self._time_start + 8 * room
-        self._reference_time = self._view[time_start : time_start + 8].cast("q")
+        self._pixels = np.frombuffer(self._buffer, "<i4", size, self._pixel_start)
+        self._times = np.frombuffer(self._buffer, "<i4", size, tof_start)
+        self._number = np.frombuffer(self._buffer, "<i8", 1, self._id)
+        self._reference_time = np.frombuffer(self._buffer, "<i8", 1, self._time_start + 8 * room)
         self._message = self._view[:end]
         self._size = size
