@@ -234,14 +234,14 @@ class Conductor:
     def _next(self) -> list[Effect]:
         """Wait for the next event of the sequence, and return its effects."""
         deadline = self.sequence.deadline
-        if deadline is not None and self.sequence.is_acting:
+        if deadline is not None and self.sequence.acting:
             deadline = max(deadline, self._heard_until)
         wait = None if deadline is None else max(0, deadline - time.monotonic_ns()) / SECOND
         try:
             event = self._inbox.get(timeout=wait)
         except queue.Empty:
             now = time.monotonic_ns()
-            if self.sequence.is_acting and deadline is not None and now - deadline > STALL:
+            if self.sequence.acting and deadline is not None and now - deadline > STALL:
                 self._heard_until = now + HEARING
                 return []
             return self.sequence.tick(now)

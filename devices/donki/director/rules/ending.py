@@ -51,7 +51,7 @@ class EndableSequence(SequenceState):
         for member in members:
             allowed = member.timeout if task is Task.TRIGGER else max(member.timeout, SETTLING)
             until = now + allowed if limit is None else limit
-            self._await(member, Pending(self._ticket, task, attempt, now, until))
+            self._await(member.name, Pending(self._ticket, task, attempt, now, until))
         names = tuple(member.name for member in members)
         if task is Task.TRIGGER:
             return Ask(task, names, self._ticket, self.trigger, self._reference, attempt, self._period)
@@ -119,11 +119,11 @@ class EndableSequence(SequenceState):
         idle = [m for m in self.members.values() if m.set_up and m.name not in self._pending]
         if idle and not ending:
             effects.append(self._ask(Task.STOP, idle, now))
-        self._earliest = None
         if grace is not None:
             for pending in self._pending.values():
                 # An Abort while it ends does not prolong the wait.
                 pending.limit = min(pending.limit, now + grace) if ending else now + grace
+            self._find_deadline()
         if not self._pending:
             self._enter(Phase.ENDED)
         return effects

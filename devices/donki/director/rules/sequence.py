@@ -154,13 +154,13 @@ class Sequence(EndableSequence):
                 return self._fail("(all)", "no Player is there any more", now)
             return []
         late = [name for name, pending in self._pending.items() if now >= pending.limit]
+        if not late:
+            self._find_deadline()
+            return []
         if self.phase is Phase.ENDING:
             self.silent += late
             return [effect for name in late for effect in self._leave(name)]
-        if not late:
-            return []
-        member = self.members[late[0]]
-        pending = self._pending[member.name]
+        member, pending = self.members[late[0]], self._pending[late[0]]
         what = "did not come back" if member.unreachable else "no answer"
         limit = f"its Timeout of {member.timeout / SECOND:g} s"
         if pending.task is not Task.TRIGGER and not member.unreachable:
@@ -280,6 +280,6 @@ class Sequence(EndableSequence):
             member.unreachable = True
             self._ticket += 1
             limit = now + member.timeout
-            self._await(member, Pending(self._ticket, Task.START, attempt, now, limit))
+            self._await(member.name, Pending(self._ticket, Task.START, attempt, now, limit))
             return []
         return [self._ask(Task.TRIGGER if member.set_up else Task.START, [member], now, attempt)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from donki.director.rules.effects import Failure, Pending, PlayerState
 from donki.director.rules.pace import Pace
@@ -104,8 +104,8 @@ class SequenceState:
         self._due = 0
         self._levels: list[list[PlayerState]] = []
         self._pending: dict[str, Pending] = {}
-        # Whose limit is the earliest, for it is asked for at each answer; None where that is to be found out.
-        self._earliest: tuple[str, Pending] | None = None
+        # No limit of theirs is earlier. To find it at each answer takes longer the more Players there are.
+        self._no_limit_before = 0
         self._ticket = 0
         self._starved_until: int | None = None
         self._stopping = False
@@ -158,29 +158,29 @@ class SequenceState:
         return self.triggers != ENDLESS and self.completed >= self.triggers
 
     @property
-    def acting(self) -> frozenset[str]:
-        """The Players that are waited for."""
-        return frozenset(self._pending)
-
-    @property
-    def is_acting(self) -> bool:
-        """Whether any Player is waited for."""
-        return bool(self._pending)
+    def acting(self) -> Set[str]:
+        """The Players that are waited for, at any time."""
+        return self._pending.keys()
 
     @property
     def deadline(self) -> int | None:
-        """When `tick` must be called at the latest, in ns; None if nothing is due."""
+        """When `tick` must be called, in ns; None if nothing is due.
+
+        It may be when one had to answer that has, and nothing is due then.
+        """
         if self.phase is Phase.WAITING:
             if self._is_complete:
                 # Fewer triggers are wanted since.
                 return 0
             return self.pace.due if self._starved_until is None else self._starved_until
-        if self._earliest is None or self._pending.get(self._earliest[0]) is not self._earliest[1]:
-            # Of equal ones the last that was asked, for it is likely to answer last.
-            awaited = reversed(self._pending.items())
-            self._earliest = min(awaited, key=lambda named: named[1].limit, default=None)
-        return self._earliest[1].limit if self._earliest else None
+        return self._no_limit_before if self._pending else None
 
-    def _await(self, member: PlayerState, pending: Pending) -> None:
-        self._pending[member.name] = pending
-        self._earliest = None
+    def _await(self, player: str, pending: Pending) -> None:
+        """Wait for a Player."""
+        earliest = min(self._no_limit_before, pending.limit) if self._pending else pending.limit
+        self._no_limit_before = earliest
+        self._pending[player] = pending
+
+    def _find_deadline(self) -> None:
+        """Find the earliest limit of those that are waited for."""
+        self._no_limit_before = min((pending.limit for pending in self._pending.values()), default=0)
