@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from donki.errors import described
 
@@ -89,13 +89,9 @@ class Threads:
         timer.start()
         return timer
 
-    @contextmanager
-    def guard(self, name: str) -> Iterator[None]:
+    def guard(self, name: str) -> AbstractContextManager[None, bool]:
         """Make whatever is raised a problem: what follows goes on. For callbacks, and steps of a thread."""
-        try:
-            yield
-        except BaseException as error:  # noqa: BLE001 - nobody else hears of it
-            self.caught(name, error)
+        return _Guard(self, name)
 
     def caught(self, name: str, error: BaseException) -> str:
         """Log an exception with its traceback, keep it as a problem, and return it as text."""
@@ -120,4 +116,22 @@ class Threads:
                 return False
             with self.guard(name):
                 failed(text)
+        return True
+
+
+class _Guard:
+    """Makes a problem of what is raised; a class, for it is entered at every trigger of every Player."""
+
+    __slots__ = ("_name", "_threads")
+
+    def __init__(self, threads: Threads, name: str) -> None:
+        self._threads = threads
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if error is not None:
+            self._threads.caught(self._name, error)
         return True

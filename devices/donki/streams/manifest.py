@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, NamedTuple, Self
@@ -100,7 +100,7 @@ def latest_stamp(said: Mapping[str, Any], until: int) -> int:
     -------
     ms since 1970 UTC, as `until` is; 0 for none
     """
-    packed = b"".join(b64decode(stamps) for tally in said.get("sent", ()) for stamps in tally[8:])
+    packed = b"".join(a2b_base64(stamps) for tally in said.get("sent", ()) for stamps in tally[8:])
     stamps = np.frombuffer(packed, "<i8", len(packed) // 8)
     return int(stamps[stamps <= until].max(initial=0))
 
@@ -241,13 +241,17 @@ class Manifest:
 
 def _packed(totals: StreamTotals) -> tuple[object, ...]:
     *counts, checksums, partition, offsets, stamps = totals
-    place = (partition, b64encode(offsets).decode(), b64encode(stamps).decode()) if offsets or stamps else ()
-    return (*counts, b64encode(checksums).decode(), *place)
+    place = (partition, _as_text(offsets), _as_text(stamps)) if offsets or stamps else ()
+    return (*counts, _as_text(checksums), *place)
 
 
 def _unpacked(said: list[Any]) -> StreamTotals:
     # Players of earlier versions do not tell the offsets.
     topic, source, events, size, largest, checksums, *place = said
     partition, offsets, stamps = place or (-1, "", "")
-    where = partition, b64decode(offsets), b64decode(stamps)
-    return StreamTotals(topic, source, events, size, largest, b64decode(checksums), *where)
+    where = partition, a2b_base64(offsets), a2b_base64(stamps)
+    return StreamTotals(topic, source, events, size, largest, a2b_base64(checksums), *where)
+
+
+def _as_text(packed: bytes) -> str:
+    return b2a_base64(packed, newline=False).decode()

@@ -64,12 +64,14 @@ def write_notes(
             with threads.guard("journal"):
                 rows = [*attempt_rows(*note[1])]  # type: ignore[arg-type]
         for statement, row in rows:
-            if _only_adds(statement):
-                additions.setdefault(statement, []).append(row)
-                continue
-            # What changes others' lines or deletes them stays behind these, and before what follows.
-            groups += [*additions.items(), (statement, [row])]
-            additions = {}
+            if statement in additions:
+                additions[statement].append(row)
+            elif _only_adds(statement):
+                additions[statement] = [row]
+            else:
+                # What changes others' lines or deletes them stays behind these, and before what follows.
+                groups += [*additions.items(), (statement, [row])]
+                additions = {}
     groups += additions.items()
     try:
         with transaction(connection):
