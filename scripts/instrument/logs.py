@@ -21,8 +21,9 @@ signal
 noise
     standard deviation of a reading, 0 by default, of the signal ``noise`` 1
 period
-    from sample to sample, in s, 1 by default. A value that has not changed is sent again with the time of
-    its change, in a Kafka record of now, as the EPICS forwarder repeats the last message of a PV
+    from sample to sample, in s, 1 by default. All logs are sampled at the beginning, then each at a time of
+    its own, so that they do not all come at one trigger. A value that has not changed is sent again with
+    the time of its change, in a Kafka record of now, as the EPICS forwarder repeats the last message of a PV
 alarms, limits
     whether its alarms are sent too: OK, or MINOR with LOW or HIGH where a reading is outside ``limits``,
     two values, by default ``low`` and ``high``; the first alarm and each that differs from the one before

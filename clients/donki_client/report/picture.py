@@ -177,9 +177,9 @@ def _draw_times(axes: Axes, statistics: RunStatistics, colours: Sequence[str]) -
 def _draw_lateness(axes: Axes, statistics: RunStatistics) -> None:
     numbers, period = statistics.triggers["trigger"], statistics.run.period
     if period:
-        _draw_curve(axes, numbers, 1e3 * statistics.lateness, "#34495e")
+        _draw_curve(axes, numbers, 1e3 * statistics.lateness.seconds, "#34495e")
         limit = OVERRUN * period / 1e6
-        if statistics.late.largest * 1e3 > limit / 3:
+        if statistics.lateness.spread.largest * 1e3 > limit / 3:
             axes.axhline(limit, color=_NOT_DONE, linestyle="--", linewidth=1)
             axes.annotate(
                 "late by 10 % of the period",

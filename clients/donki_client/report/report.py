@@ -22,7 +22,7 @@ from donki_client.address import Address
 from donki_client.api.errors import translated
 from donki_client.console.output import printable
 from donki_client.recorded_sections import recorded_sections
-from donki_client.report.statistics import PlayerPart, RunStatistics, Spread
+from donki_client.report.statistics import PlayerPart, RunStatistics, Spread, milliseconds
 
 #: How many failed attempts are printed.
 MOST_FAILED = 10
@@ -167,7 +167,7 @@ def _print_run(statistics: RunStatistics, master_file: Path, console: Console) -
     asked = f"of {run.triggers:,}" if run.triggers > 0 else "until stopped"
     _say(console, f"Triggers    {len(statistics.triggers):,} {asked}")
     _say(console, f"Period      {_periods(statistics)}")
-    _say(console, f"Lateness    {_lateness(statistics)}")
+    _say(console, f"Lateness    {statistics.lateness}")
     _say(console, f"Seed        {run.seed}")
     if run.metadata:
         _say(console, f"Metadata    {json.dumps(dict(run.metadata), ensure_ascii=False)}")
@@ -190,14 +190,6 @@ def _periods(statistics: RunStatistics) -> str:
         return asked
     mean, median = 1e3 * statistics.mean_period, 1e3 * statistics.median_period
     return f"{asked}; mean {mean:.6g} ms, median {median:.6g} ms"
-
-
-def _lateness(statistics: RunStatistics) -> str:
-    late = statistics.late
-    if not statistics.run.period or math.isnan(late.median):
-        return "no trigger was due at a time"
-    many = f"{statistics.overruns:,} overrun{'' if statistics.overruns == 1 else 's'}"
-    return f"median {_ms(late.median)} ms, 99 % {_ms(late.p99)} ms, largest {_ms(late.largest)} ms; {many}"
 
 
 def _totals(statistics: RunStatistics) -> Table:
@@ -226,7 +218,7 @@ def _times(parts: list[PlayerPart]) -> Table:
 
 
 def _spread(times: Spread) -> tuple[str, str, str]:
-    return _ms(times.median), _ms(times.p99), _ms(times.largest)
+    return milliseconds(times.median), milliseconds(times.p99), milliseconds(times.largest)
 
 
 def _table(first: str, *columns: str) -> Table:
@@ -248,14 +240,6 @@ def _show(console: Console, table: Table) -> None:
 
 def _title(console: Console, text: str) -> None:
     console.print(f"\n{text}", style="bold")
-
-
-def _ms(seconds: float) -> str:
-    """Return ms with three digits or more."""
-    if math.isnan(seconds):
-        return "-"
-    milliseconds = 1e3 * seconds
-    return f"{milliseconds:.{0 if milliseconds >= 100 else 1 if milliseconds >= 10 else 2}f}"
 
 
 def _seconds(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -32,6 +33,52 @@ class Spread:
             return cls(np.nan, np.nan, np.nan)
         median, p99 = np.quantile(known, (0.5, 0.99))
         return cls(float(median), float(p99), float(known.max()))
+
+
+class Lateness:
+    """How late triggers were sent; as a text, with the largest in % of the period.
+
+    Parameters
+    ----------
+    triggers
+        an array of `donki.director.journal.reading.rows.TRIGGER`, shape (n,)
+    period
+        from trigger to trigger, in ns; where it is 0, none was due at a time
+
+    Attributes
+    ----------
+    seconds
+        how long after it was due each trigger was sent, shape (n,)
+    spread
+        of these
+    overruns
+        triggers that were late by more than 10 % of the period
+    """
+
+    def __init__(self, triggers: NDArray[np.void], period: int) -> None:
+        self.seconds = (triggers["sent"] - triggers["due"]) / 1e9
+        self.spread = Spread.of(self.seconds)
+        self.overruns = int(np.count_nonzero(self.seconds > OVERRUN * period / 1e9)) if period else 0
+        self._period = period
+
+    def __str__(self) -> str:
+        spread = self.spread
+        if not self._period or math.isnan(spread.median):
+            return "no trigger was due at a time"
+        share = 100e9 * spread.largest / self._period
+        return (
+            f"median {milliseconds(spread.median)} ms, 99 % {milliseconds(spread.p99)} ms, largest"
+            f" {milliseconds(spread.largest)} ms ({share:,.0f} % of the period);"
+            f" {self.overruns:,} overrun{'' if self.overruns == 1 else 's'}"
+        )
+
+
+def milliseconds(seconds: float) -> str:
+    """Return ms with three digits or more."""
+    if math.isnan(seconds):
+        return "-"
+    found = 1e3 * seconds
+    return f"{found:.{0 if found >= 100 else 1 if found >= 10 else 2}f}"
 
 
 class PlayerPart:
@@ -92,11 +139,7 @@ class RunStatistics:
     run, triggers, parts
         as given
     lateness
-        how long after it was due each trigger was sent, in s, shape (n,); 0 where the period is 0
-    late
-        its spread
-    overruns
-        triggers that were late by more than 10 % of the period
+        how late the triggers were sent
     mean_period, median_period
         from trigger to trigger, in s; NaN where there are fewer than two. A pause counts
     span
@@ -107,9 +150,7 @@ class RunStatistics:
         self.run = run
         self.triggers = triggers
         self.parts = parts
-        self.lateness = (triggers["sent"] - triggers["due"]) / 1e9
-        self.late = Spread.of(self.lateness)
-        self.overruns = int(np.count_nonzero(self.lateness > OVERRUN * run.period / 1e9)) if run.period else 0
+        self.lateness = Lateness(triggers, run.period)
         periods = np.diff(triggers["sent"]) / 1e9
         self.mean_period, self.median_period = (
             (float(periods.mean()), float(np.median(periods))) if periods.size else (np.nan, np.nan)
@@ -125,7 +166,7 @@ class RunStatistics:
         FileError
             when it cannot be read
         """
-        triggers = np.concatenate([np.empty(0, TRIGGER), *reader.triggers(run)])
+        triggers = triggers_of(reader, run)
         players = reader.players(run)
         blocks: dict[int, list[NDArray[np.void]]] = {player.key: [np.empty(0, ATTEMPT)] for player in players}
         for block in reader.attempts(run):
@@ -133,3 +174,14 @@ class RunStatistics:
                 blocks[key].append(block[block["player"] == key])
         parts = [PlayerPart(player, np.concatenate(blocks[player.key])) for player in players]
         return cls(run, triggers, parts)
+
+
+def triggers_of(reader: JournalReader, run: RecordedRun) -> NDArray[np.void]:
+    """Return the complete triggers of a run, an array of `donki.director.journal.reading.rows.TRIGGER`.
+
+    Raises
+    ------
+    FileError
+        when the journal cannot be read
+    """
+    return np.concatenate([np.empty(0, TRIGGER), *reader.triggers(run)])

@@ -159,12 +159,15 @@ class ScenarioRunner:
         """Read back the rest of what was delivered when the journal has the end of the run; compare all."""
         # Slow to import, for Kafka and HDF5; nothing waits for it here.
         from donki.director.journal.reading.reader import JournalReader  # noqa: PLC0415
+        from donki_client.report.statistics import Lateness, triggers_of  # noqa: PLC0415
         from donki_client.verify.run_check import check_run  # noqa: PLC0415
 
         with self._console.status("reading back"), JournalReader(self._journal) as reader:
             limit = time.monotonic() + JOURNAL_LIMIT
             while (run := reader.run(run_id)).ended is None and time.monotonic() < limit:
                 time.sleep(0.02)
+            if run.period and (triggers := triggers_of(reader, run)).size:
+                self._say("Lateness", str(Lateness(triggers, run.period)))
             read_back.stop()
             return check_run(reader, run, broker=broker, read_back=read_back)
 

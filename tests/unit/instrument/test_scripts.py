@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import runpy
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -146,8 +147,18 @@ def series(sent, source="s"):
 def test_a_value_that_does_not_change_keeps_its_time_also_after_a_pause():
     told = {"logs": {"T": LOG | {"value": 5, "period": 1.0}}}
     sent = series(act("logs", range(1, 43), told, pause=10**10))
-    second = 10**9
-    assert sent == [(5, 0, 0), (5, 0, second), (5, 0, 12 * second)]
+    second, phase = 10**9, sent[1][2]
+    assert 0 < phase < second
+    assert sent == [(5, 0, 0), *((5, 0, phase + seconds * second) for seconds in (0, 1, 12))]
+
+
+def test_logs_of_one_period_are_not_all_due_at_one_trigger():
+    told = {"logs": {f"T{n}": LOG | {"source": f"T{n}", "value": n} for n in range(60)}}
+    sent = act("logs", range(1, 57), told)
+    times = Counter(trigger for _, _, trigger, _, _ in sent)
+    assert times[1] >= 60
+    assert max(times[trigger] for trigger in range(2, 57)) <= 15
+    assert min(Counter(source for _, source, _, _, _ in sent).values()) >= 4
 
 
 def test_alarms_and_connection_follow_their_program():
@@ -160,7 +171,8 @@ def test_alarms_and_connection_follow_their_program():
     states = [(trigger, *given) for method, _, trigger, given, _ in sent if method == "connection"]
     assert states == [(1, "CONNECTED"), (8, "DISCONNECTED"), (10, "REMOTE_ERROR"), (12, "CONNECTED")]
     values = [given[0] for method, _, trigger, given, _ in sent if method == "series"]
-    assert values[:9] == pytest.approx([0, 1, 2, 3, 4, 4, 4, 4, 8], abs=0.01)
+    later = values[1] + np.array([0, 1, 2, 3, 4, 4, 4, 4, 8])
+    assert values[:10] == pytest.approx([0, *later], abs=0.01)
 
 
 def test_alarms_and_connections_alone_have_no_values():

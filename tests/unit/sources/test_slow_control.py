@@ -57,12 +57,16 @@ SIGNALS = {
 }
 
 
-@given(
-    st.sampled_from(sorted(SIGNALS)), CUTS, st.sampled_from([0.0, 0.3]), st.integers(SECOND // 10, 4 * SECOND)
-)
-def test_a_log_tells_the_same_whatever_windows_it_is_asked_for(name, cuts, noise, period):
+PERIODS = st.integers(SECOND // 10, 4 * SECOND)
+
+
+@given(st.sampled_from(sorted(SIGNALS)), CUTS, st.sampled_from([0.0, 0.3]), PERIODS, st.floats(0, 0.999))
+def test_a_log_tells_the_same_whatever_windows_it_is_asked_for(name, cuts, noise, period, part):
     outages = [(2 * SECOND, 5 * SECOND), (30 * SECOND, 1 << 62)]
-    log = Log(SIGNALS[name], period, noise, rng, outages)
+    phase = int(part * period)
+    log = Log(SIGNALS[name], period, noise, rng, outages, phase)
+    told = {reading.time for reading in Log(SIGNALS[name], period, phase=phase).readings(0, 60 * SECOND)}
+    assert told >= {0, *range(phase, 60 * SECOND, period)}
     whole = list(log.readings(0, 60 * SECOND))
     edges = sorted({0, *cuts, 60 * SECOND})
     assert [reading for window in pairwise(edges) for reading in log.readings(*window)] == whole
@@ -91,6 +95,18 @@ def test_noise_is_that_of_the_reading_and_is_drawn_by_its_time():
     assert np.mean(values) == pytest.approx(3, abs=0.05)
     assert np.std(values) == pytest.approx(0.5, rel=0.1)
     assert [r.value for r in log.readings(0, 10 * SECOND)] == values[:1000]
+
+
+@given(st.integers(0, 3 * SECOND - 1), CUTS)
+def test_a_walk_steps_at_its_phase_and_then_at_each_period(phase, times):
+    walked, shifted = walk(period=3 * SECOND), walk(period=3 * SECOND, phase=phase)
+    for time in times:
+        steps = -(-(time + 1 - phase) // (3 * SECOND)) if phase else time // (3 * SECOND)
+        assert shifted.value(time) == walked.value(steps * 3 * SECOND)
+        since = shifted.since(time)
+        assert 0 <= since <= time
+        assert shifted.value(since) == shifted.value(time)
+        assert since == 0 or shifted.value(since - 1) != shifted.value(time)
 
 
 def test_a_walk_is_a_random_walk_that_turns_back_at_its_bounds():
@@ -183,6 +199,7 @@ def test_the_read_back_is_told_ten_times_a_second_while_it_moves():
         (lambda: Steps([0, 5], [1, 2], 5), "a round of 5 ns ends before"),
         (lambda: Log(Steps([0], [1]), 0), "a period above 0, not 0 ns"),
         (lambda: Log(Steps([0], [1]), 1, 0.5), "for it, random numbers"),
+        (lambda: Log(Steps([0], [1]), 5, phase=5), "within its period of 5 ns, not 5"),
     ],
 )
 def test_what_cannot_be_is_refused(make, said):

@@ -50,6 +50,9 @@ class PlayedLog:
         if asked.module == "ep01" or asked.connection:
             self._connection = player.connection(topic, source)
         self._rng = random_numbers(player.rng, name)
+        # Many logs have one period: not all of them are due at one trigger.
+        period = in_ns(asked.period)
+        self._phase = int(random_numbers(player.rng, f"{name}/phase")(0).integers(period))
         self._signal = self._as_signal(name, player)
         self._log = lru_cache(1)(self._as_log)
 
@@ -93,7 +96,8 @@ class PlayedLog:
         asked = self._asked
         default = 1.0 if asked.signal == "noise" else 0.0
         noise = default if asked.noise is None else asked.noise
-        return Log(self._signal, in_ns(asked.period), noise, self._rng, self._outages(period))
+        outages = self._outages(period)
+        return Log(self._signal, in_ns(asked.period), noise, self._rng, outages, self._phase)
 
     def _outages(self, period: int) -> list[tuple[int, int]]:
         """Return from when to when it is not connected, in ns since the beginning of the run."""
@@ -125,6 +129,7 @@ class PlayedLog:
                     step=asked.step or (high - low) / 100,
                     period=in_ns(asked.period),
                     normal=lambda number: float(steps(number).standard_normal()),
+                    phase=self._phase,
                 )
             case "replay":
                 return recorded_log(player.data_file(asked.file or ""), asked.path or "")

@@ -35,8 +35,9 @@ class Reading(NamedTuple):
 class Log:
     """The readings of a signal.
 
-    It is sampled at a period, as EPICS scans a record, and whenever it steps. A value that has not changed is
-    told again with the time of its change, as the EPICS forwarder does with the last message of a PV.
+    It is sampled at the beginning, then at a period, as EPICS scans a record, and whenever it steps. A value
+    that has not changed is told again with the time of its change, as the EPICS forwarder does with the last
+    message of a PV.
 
     Parameters
     ----------
@@ -49,11 +50,13 @@ class Log:
         returns for each time in ns the random numbers of the reading then, always the same; needed for noise
     outages : sequence of (int, int)
         from when to when it is not connected, in ns, rising: what was told last is repeated meanwhile
+    phase : int
+        when the second sample is taken, in ns from 0 to the period; 0: when the period is over
 
     Raises
     ------
     InputError
-        when the period is not above 0, or the noise below 0
+        when the period is not above 0, the noise below 0, or the phase not within the period
     """
 
     signal: Signal
@@ -61,6 +64,7 @@ class Log:
     noise: float = 0.0
     rng: Callable[[int], np.random.Generator] | None = None
     outages: Sequence[tuple[int, int]] = ()
+    phase: int = 0
 
     def __post_init__(self) -> None:
         if self.period <= 0 or not 0 <= self.noise < np.inf or (self.noise and self.rng is None):
@@ -68,11 +72,15 @@ class Log:
                 f"a log is sampled at a period above 0, not {self.period} ns, with noise from 0 and, for it,"
                 f" random numbers, not {self.noise:g}"
             )
+        if not 0 <= self.phase < self.period:
+            raise InputError(f"the phase of a log is within its period of {self.period} ns, not {self.phase}")
 
     def readings(self, begin: int, end: int) -> Iterator[Reading]:
         """Yield what is told from `begin` to before `end`, in order."""
-        grid = range(-(-begin // self.period) * self.period, end, self.period)
-        for time in sorted({*grid, *self.signal.steps(begin, end)}):
+        late = (begin - self.phase) % self.period
+        grid = range(begin + (self.period - late if late else 0), end, self.period)
+        first = {0} if begin <= 0 < end else ()
+        for time in sorted({*first, *grid, *self.signal.steps(begin, end)}):
             if (reading := self._reading(time)) is not None:
                 yield reading
 
@@ -96,7 +104,7 @@ class Log:
 
     def _last_told(self, time: int) -> int:
         """Return when something was told last before a time above 0."""
-        before = (time - 1) // self.period * self.period
+        before = max(0, (time - 1 - self.phase) // self.period * self.period + self.phase)
         return max([before, *self.signal.steps(before, time)])
 
     def _read(self, sampled: int) -> float:

@@ -33,6 +33,8 @@ class Walk(Signal):
         from step to step, in ns
     normal : callable
         returns for each whole number a number from the standard normal distribution, always the same
+    phase : int
+        when the first step is, in ns from 0 to the period; 0: when the period is over
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Walk(Signal):
         step: float,
         period: int,
         normal: Callable[[int], float],
+        phase: int = 0,
     ) -> None:
         if not (low <= value <= high and low < high and 0 < step < math.inf):
             raise InputError(
@@ -61,10 +64,13 @@ class Walk(Signal):
             )
         self._value, self._low, self._high, self._step = value, low, high, step
         self._period, self._normal = period, lru_cache(_NODES)(normal)
+        self._begin = phase - period if phase else 0
+        # What all steps have in common takes as long as a hundred of them: not when the first one is due.
+        self._walked(1)
 
     def value(self, time: int) -> float:
         """Return the value at a time in ns."""
-        walked = self._value - self._low + self._step * self._walked(time // self._period)
+        walked = self._value - self._low + self._step * self._walked(self._number(time))
         # Reflections on both sides: to and fro over twice the width.
         width = self._high - self._low
         there = math.fmod(walked, 2 * width)
@@ -73,7 +79,11 @@ class Walk(Signal):
 
     def since(self, time: int) -> int:
         """Return when its last step was."""
-        return time // self._period * self._period
+        return max(0, self._begin + self._number(time) * self._period)
+
+    def _number(self, time: int) -> int:
+        """Return how many steps there were until a time."""
+        return (time - self._begin) // self._period
 
     def _walked(self, number: int) -> float:
         """Return how far it has gone after so many steps, in steps."""
