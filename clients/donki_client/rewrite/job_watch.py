@@ -12,9 +12,6 @@ from donki.limits import USUAL_SILENCE
 #: How long a file writer that has fallen silent may take to speak again, in s.
 LINGER = 20
 
-#: How long another file writer may take the job after one has refused it, in s.
-GRACE = 5
-
 _SAID = {
     JobState.ACCEPTED: "{0.writer} has taken the job",
     JobState.WRITING: "{0.writer} is writing",
@@ -45,7 +42,6 @@ class JobWatch:
         self._job.stop(now)
         self._limit = limit
         self._end = now + limit * SECOND
-        self._changed = now
         self._say = say
         self._is_late = False
         self._told = self._job.state, self._job.trouble
@@ -57,11 +53,7 @@ class JobWatch:
 
     def is_over(self, now: int) -> bool:
         """Whether nothing more is to be waited for."""
-        if self._is_late:
-            return True
-        if self._job.state is JobState.REFUSED:
-            return now >= self._changed + GRACE * SECOND
-        return self._job.is_over(now, LINGER * SECOND)
+        return self._is_late or self._job.is_over(now, LINGER * SECOND)
 
     def take(self, message: bytes, now: int) -> None:
         """Take a message of the topic, of whatever kind."""
@@ -71,7 +63,6 @@ class JobWatch:
             self._say(f"{error}; it is passed over", True)
             return
         if answer and answer.job == self._job.id and self._job.take(answer, now):
-            self._changed = now
             self._tell()
 
     def look(self, now: int) -> None:

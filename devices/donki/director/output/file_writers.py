@@ -15,7 +15,7 @@ from donki.director.output.run_messages import LATEST, MILLISECOND, end_of_data,
 from donki.director.output.writers.listener import WriterListener
 from donki.director.output.writers.settings import FileWriterSettings
 from donki.director.output.writers.structure import OwnStructure, unnamed_streams
-from donki.director.rules.writer_jobs import HELD, SECOND, SETTLED, JobState, WriterJob
+from donki.director.rules.writer_jobs import ENDED, HELD, SECOND, JobState, WriterJob
 from donki.errors import BrokerError
 from donki.limits import FileWriterPolicy
 from donki.run import Run
@@ -232,7 +232,7 @@ class FileWriterJob:
 
     def _stop(self, job: WriterJob, topic: str, run_id: str, stopped: int, limit: float) -> None:
         """Ask for the end of a job, unless its writer has said its last word."""
-        if job.state not in SETTLED:
+        if job.state not in ENDED:
             job.stop(time.monotonic_ns())
             self._send(topic, run_stop(run_id, job.id, stopped, job.writer), limit)
 

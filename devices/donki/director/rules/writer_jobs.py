@@ -2,7 +2,9 @@
 
 Times are ns of a monotonic clock. The answers are those of kafka-to-nexus, and what follows from each is what
 NICOS makes of it: a job is accepted once, its writer then says every few seconds that it is writing, and at
-last that the file is written. Who takes a job may answer before, between and after the others of its pool.
+last that the file is written. Who takes a job may answer before, between and after others that do not: a
+refusal counts when nobody has taken the job for a while. In a pool one writer gets the job and answers, but
+several pools may read one topic.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ class JobState(Enum):
     SILENT = "silent"
 
 
+#: How long another file writer may take the job after one has refused it, in ns; at most its patience.
+GRACE = 5 * SECOND
+
 #: The states of a job of which something is still to come.
 OPEN = frozenset({JobState.ASKED, JobState.ACCEPTED, JobState.WRITING})
 
@@ -37,7 +42,7 @@ OPEN = frozenset({JobState.ASKED, JobState.ACCEPTED, JobState.WRITING})
 HELD = frozenset({JobState.ACCEPTED, JobState.WRITING})
 
 #: Those in which a file writer has said its last word.
-SETTLED = frozenset({JobState.WRITTEN, JobState.REFUSED, JobState.FAILED})
+ENDED = frozenset({JobState.WRITTEN, JobState.FAILED})
 
 
 class Says(Enum):
@@ -164,42 +169,47 @@ class WriterJob:
                 self._blame(f"{answer.writer} took the job too")
             return self._kept != before
         match answer.says:
-            case Says.ACCEPTS if self.state not in HELD and self.state not in SETTLED - {JobState.REFUSED}:
+            case Says.ACCEPTS if self.state not in HELD | ENDED:
                 self._go_on(JobState.ACCEPTED, answer, now)
             case Says.REFUSES if self.state in (JobState.ASKED, JobState.SILENT):
-                self._settle(JobState.REFUSED, answer, f"refused the job: {answer.text}")
-            case Says.WRITES if self.state not in SETTLED - {JobState.REFUSED}:
+                self._refuse(answer, now)
+            case Says.WRITES if self.state not in ENDED:
                 self._go_on(JobState.WRITING, answer, now)
             case Says.WILL_STOP if self.state in HELD:
                 self._wait(now)
             case Says.WILL_NOT_STOP if self.state in HELD and self._is_stopping:
                 self._blame(f"does not stop: {answer.text}")
                 self._wait(now)
-            case Says.HAS_WRITTEN if self.state not in (JobState.WRITTEN, JobState.FAILED):
+            case Says.HAS_WRITTEN if self.state not in ENDED:
                 self.file = answer.file or self.file
                 early = "" if self._is_stopping else "ended before the run did, the file lacks the rest"
                 self._settle(JobState.WRITTEN, answer, early)
-            case Says.HAS_FAILED if self.state not in (JobState.WRITTEN, JobState.FAILED):
+            case Says.HAS_FAILED if self.state not in ENDED:
                 self.file = answer.file or self.file
                 self._settle(JobState.FAILED, answer, f"failed: {answer.text}")
         return self._kept != before
 
     def is_due(self, now: int) -> bool:
-        """Whether an answer should have come by now."""
-        return self.state in OPEN and now >= self._deadline
+        """Whether an answer should have come by now, or another one after a refusal."""
+        return self._is_awaited and now >= self._deadline
 
     def overdue(self, now: int) -> float:
         """Return for how long an answer should have come, ns; 0 if it should not."""
-        return max(0, now - self._deadline) if self.state in OPEN else 0
+        return max(0, now - self._deadline) if self._is_awaited else 0
 
     def is_over(self, now: int, linger: int) -> bool:
         """Whether nothing more is to come; of a silent one, when so many ns have passed too."""
         if self.state is JobState.SILENT:
             return self._is_stopping and now >= self._deadline + linger
-        return self.state in SETTLED
+        if self.state is JobState.REFUSED:
+            return self._is_amiss and now >= self._deadline
+        return self.state in ENDED
 
     def fall_silent(self, why: str = "") -> None:
-        """Take that no answer came in time, or why none could."""
+        """Take that no answer came in time, or why none could; of a job that was refused, no other one."""
+        if self.state is JobState.REFUSED:
+            self._is_amiss = True
+            return
         seconds = f"{(self._patience + self._interval) / SECOND:g} s"
         silence = f"no answer within {seconds}; is a file writer running, and free?"
         if self.writer:
@@ -210,6 +220,10 @@ class WriterJob:
     @property
     def _kept(self) -> tuple[object, ...]:
         return self.state, self.writer, self.file, self.said
+
+    @property
+    def _is_awaited(self) -> bool:
+        return self.state in OPEN or (self.state is JobState.REFUSED and not self._is_amiss)
 
     def _wait(self, now: int) -> None:
         self._deadline = now + self._interval + self._patience
@@ -223,6 +237,15 @@ class WriterJob:
         self.state, self.writer = state, answer.writer
         self._interval = min(answer.interval, MOST_INTERVAL)
         self._wait(now)
+
+    def _refuse(self, answer: Answer, now: int) -> None:
+        """Take a refusal; whoever was silent is blamed already, else nobody is before the time is over."""
+        self.state, self.writer, self.said = (
+            JobState.REFUSED,
+            answer.writer,
+            f"refused the job: {answer.text}",
+        )
+        self._deadline = now + min(GRACE, self._patience)
 
     def _settle(self, state: JobState, answer: Answer, blamed: str) -> None:
         self.state, self.writer = state, answer.writer

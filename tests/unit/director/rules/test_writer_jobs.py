@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from donki.director.rules.writer_jobs import (
+    ENDED,
+    GRACE,
     HELD,
     OPEN,
     SECOND,
-    SETTLED,
     USUAL_INTERVAL,
     Answer,
     JobState,
@@ -55,7 +56,7 @@ def test_whatever_comes_a_job_is_held_by_one_writer_and_its_last_word_is_kept(ev
         if event == "silence":
             if job.is_due(now + 10**15):
                 job.fall_silent()
-                assert job.state is JobState.SILENT
+                assert job.state is (JobState.REFUSED if before is JobState.REFUSED else JobState.SILENT)
                 assert job.trouble
             continue
         shown = str(job)
@@ -63,14 +64,17 @@ def test_whatever_comes_a_job_is_held_by_one_writer_and_its_last_word_is_kept(ev
         assert changed == (str(job) != shown)
         if before in HELD:
             assert job.writer == writer
-        if before in (JobState.WRITTEN, JobState.FAILED):
+        if before in ENDED:
             assert (job.state, job.writer, job.file) == (before, writer, file)
         if job.state in OPEN:
             assert not job.is_due(now)
             assert job.is_due(now + 10**15)
-        assert job.is_over(now, 0) or job.state not in SETTLED
-        if job.state in (JobState.REFUSED, JobState.FAILED, JobState.SILENT):
+        assert job.is_over(now, 0) or job.state not in ENDED
+        if job.state in (JobState.FAILED, JobState.SILENT):
             assert job.trouble
+        if job.state is JobState.REFUSED:
+            assert not job.is_over(now, 0)
+            assert job.trouble or job.is_due(now + GRACE)
 
 
 def test_a_job_that_is_not_asked_for_yet_is_never_due():
@@ -94,14 +98,30 @@ def test_a_writer_is_silent_when_its_own_interval_and_the_patience_have_passed()
     assert (job.state, job.trouble) == (JobState.WRITING, "")
 
 
-def test_who_refuses_first_is_overtaken_by_who_accepts():
+@given(
+    st.permutations([answer(Says.REFUSES, "a", "busy"), answer(Says.REFUSES, "c"), answer(Says.ACCEPTS, "b")])
+)
+def test_who_refuses_does_not_matter_where_another_takes_the_job(answers):
     job = asked()
-    job.take(answer(Says.REFUSES, "a", "busy"), 0)
-    assert (job.state, job.trouble) == (JobState.REFUSED, "a: refused the job: busy")
-    job.take(answer(Says.ACCEPTS, "b"), 0)
+    for number, said in enumerate(answers):
+        job.take(said, number)
+        assert job.trouble == ""
+        assert not job.is_over(number + GRACE, 0)
     assert (job.state, job.writer, job.trouble) == (JobState.ACCEPTED, "b", "")
     # The one that has it is not refused its own job, as where it reads the echo of the start.
     assert not job.take(answer(Says.REFUSES, "b", "busy"), 0)
+
+
+def test_a_refusal_counts_when_nobody_has_taken_the_job_for_a_while():
+    job = asked()
+    job.take(answer(Says.REFUSES, "a", "busy"), SECOND)
+    assert (job.state, job.trouble, job.said) == (JobState.REFUSED, "", "refused the job: busy")
+    assert not job.is_due(SECOND + GRACE - 1)
+    assert job.is_due(SECOND + GRACE)
+    job.fall_silent()
+    assert (job.state, job.trouble) == (JobState.REFUSED, "a: refused the job: busy")
+    assert job.is_over(SECOND + GRACE, 0)
+    assert not job.is_due(10**18)
 
 
 def test_a_silent_job_is_heard_for_a_while_after_its_end():
