@@ -14,7 +14,7 @@ from donki.streams.faults.injector import FaultInjector
 from donki.streams.faults.rule import Rule
 from donki.streams.faults.table import FaultTable
 from donki.streams.kafka.clients import DEFAULT
-from donki.streams.kafka.sink import SETTLE, KafkaSink
+from donki.streams.kafka.sink import DELIVERY_TIMEOUT, SETTLE, KafkaSink
 from donki.streams.kafka.window import Queue
 from donki.streams.listing import Counts, Stream
 from donki.streams.manifest import Manifest
@@ -89,7 +89,8 @@ class RunOutput:
         self._transaction = Transaction(f"run {run.id}")
         self._trigger = 0
         self._abandoned = False
-        self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}", kafka_client)
+        # When many Players are set up at once, the broker may be as busy as later.
+        self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}", kafka_client, DELIVERY_TIMEOUT)
         self._injector: FaultInjector | None = None
         if values_topic:
             self._sink.open_topic(values_topic)

@@ -20,7 +20,7 @@ from donki.streams.kafka.topic_name import check_topic
 from donki.streams.kafka.window import Queue, Window
 
 CONNECT_TIMEOUT = 2.0
-"""Seconds in which a broker must answer when it is first spoken to."""
+"""Seconds in which a broker must answer when it is first spoken to, where somebody waits for an answer."""
 
 DELIVERY_TIMEOUT = 10.0
 """Seconds after which a message that the broker has not acknowledged is given up."""
@@ -54,6 +54,8 @@ class KafkaSink:
         under which the brokers know this client
     client
         one of `CLIENTS`
+    patience
+        seconds in which a broker must answer when it is first spoken to, or again after a failure
 
     Attributes
     ----------
@@ -74,6 +76,7 @@ class KafkaSink:
         options: Mapping[str, Any] | None,
         name: str,
         client: str = DEFAULT,
+        patience: float = CONNECT_TIMEOUT,
     ) -> None:
         self.events = 0
         self.messages = 0
@@ -82,6 +85,7 @@ class KafkaSink:
         self._addresses = parse_brokers(brokers, self._options)
         self.brokers = format_brokers(self._addresses)
         self._name = name
+        self._patience = patience
         self._kind = find_client(client)
         self._security = self._kind.security(self._options)
         self._topics: list[str] = []
@@ -108,7 +112,7 @@ class KafkaSink:
         InputError
             when the topic cannot be called so
         BrokerError
-            when no broker answers within `CONNECT_TIMEOUT`, or the topic does not exist and cannot be made
+            when no broker answers in time, or the topic does not exist and cannot be made
         NotAllowedError
             after `close`
         """
@@ -117,7 +121,7 @@ class KafkaSink:
         if topic in self._topics:
             return
         check_topic(topic)
-        deadline = time.monotonic() + CONNECT_TIMEOUT
+        deadline = time.monotonic() + self._patience
         if self._producer is None:
             self._connect([*self._topics, topic], deadline)
         else:
@@ -155,7 +159,7 @@ class KafkaSink:
             places.extend(NOWHERE)
         window.enter(topic, size)
         try:
-            producer = self._producer or self._connect(self._topics, time.monotonic() + CONNECT_TIMEOUT)
+            producer = self._producer or self._connect(self._topics, time.monotonic() + self._patience)
         except BrokerError as error:
             window.fail(str(error))
             raise
