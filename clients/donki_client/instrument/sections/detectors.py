@@ -14,7 +14,7 @@ from donki.instrument.neutrons.physics import simulated
 from donki.instrument.nodes import Dataset, Group
 from donki.instrument.parameters import read_parameters
 from donki.instrument.parameters.detector import DetectorParameters
-from donki.instrument.parameters.physics import Replay
+from donki.instrument.parameters.physics import Direct, Powder
 from donki.sources import Pixels
 from donki_client.instrument.declared import Declared
 from donki_client.instrument.names import shared_names
@@ -99,7 +99,8 @@ def _misfit(parameters: Mapping[str, Any], detector: Group, pixels: Pixels) -> s
     A bank may be where none of it goes: a powder has no peaks close to the beam.
     """
     asked = read_parameters(DetectorParameters, parameters)
-    if isinstance(asked.physics, Replay):
+    if not isinstance(asked.physics, Powder | Direct):
+        # All others reach every bank.
         return ""
     try:
         simulated(asked.physics, pixels, beam_of(asked.beam, detector, []), Path)
