@@ -1,6 +1,7 @@
 """Where the pixels of a detector are, and how far neutrons fly to it, as a description has it.
 
-All places are in m, seen from the sample: the beam is along z, y is up.
+All places are in m, seen from the sample: the beam is along z, y is up. The beam comes straight from the
+source if the description says where that is, as scippneutron takes it; else along its own z.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from donki.errors import InputError, SourceError
 from donki.instrument.nodes import Dataset, Group
-from donki.instrument.offsets import has_offsets, offsets_of
+from donki.instrument.offsets import areas_of, has_offsets, offsets_of
 from donki.instrument.shapes import faces_numbers, middles_of, shape_of
 from donki.instrument.transformations import is_placed, pose
 from donki.sources import Pixels
@@ -23,6 +24,9 @@ _HOLDS_PARTS = ("NXdetector", "NXdetector_group", "")
 _PARTS = ("NXdetector", "NXdetector_module", "")
 _HIGHEST = np.iinfo(np.int32).max
 
+_STRAIGHT = 1e-9
+"""How many rad a beam may be off z, by what rounding leaves of a chain of transformations."""
+
 
 @dataclass(frozen=True)
 class DetectorGeometry:
@@ -31,7 +35,8 @@ class DetectorGeometry:
     Attributes
     ----------
     pixels : Pixels
-        numbers and places, seen from the sample; solid angles as if all were alike and faced it
+        numbers and places, seen from the sample; solid angles as if all faced it, by their sizes, or as if
+        all were alike
     assumed : tuple of str
         what the description leaves open and how it was taken, a line each
     """
@@ -46,7 +51,7 @@ def detector_geometry(detector: Group) -> DetectorGeometry:
     Numbers are those of ``detector_number``, in the detector or in groups in it; negative ones are gaps.
     Places are those of ``x_pixel_offset`` and so on, else those of an NXoff_geometry with ``detector_faces``
     or of an NXcylindrical_geometry with a cylinder for each pixel, else that of the detector; moved by the
-    chain of ``depends_on``.
+    chain of ``depends_on``. Solid angles go by ``x_pixel_size`` and ``y_pixel_size`` where both are told.
 
     Parameters
     ----------
@@ -61,16 +66,23 @@ def detector_geometry(detector: Group) -> DetectorGeometry:
     assumed: list[str] = []
     parts = [_placed(part, assumed) for part in _parts(detector)]
     if len(parts) == 1:
-        numbers, places = parts[0]
+        numbers, places, areas = parts[0]
     else:
-        numbers = np.concatenate([part.ravel() for part, _ in parts])
-        places = np.concatenate([place.reshape(-1, 3) for _, place in parts])
+        numbers = np.concatenate([part.ravel() for part, _, _ in parts])
+        places = np.concatenate([place.reshape(-1, 3) for _, place, _ in parts])
+        told = [area.ravel() for _, _, area in parts if area is not None]
+        areas = np.concatenate(told) if len(told) == len(parts) else None
     is_pixel = numbers >= 0
     if not is_pixel.all():
         numbers, places = numbers[is_pixel], places[is_pixel]
-    places = places - sample_position(detector, assumed)
+        areas = None if areas is None else areas[is_pixel]
+    places = (places - sample_position(detector, assumed)) @ _along_beam(detector, assumed).T
     _check(detector, numbers, places)
-    return DetectorGeometry(Pixels.alike(numbers.astype(np.int32), places), tuple(dict.fromkeys(assumed)))
+    pixels = Pixels.alike(numbers.astype(np.int32), places)
+    if areas is not None:
+        solid_angle = np.minimum(areas / (places**2).sum(axis=-1), 2 * np.pi)
+        pixels = Pixels(pixels.detector_number, places, solid_angle)
+    return DetectorGeometry(pixels, tuple(dict.fromkeys(assumed)))
 
 
 def position_of(component: Group, assumed: list[str] | None = None) -> NDArray[np.float64]:
@@ -89,11 +101,7 @@ def position_of(component: Group, assumed: list[str] | None = None) -> NDArray[n
         when the description does not say
     """
     told = assumed if assumed is not None else []
-    if not is_placed(component):
-        raise SourceError(
-            f"{component.path}: has no depends_on and no distance, so that nobody knows where it is"
-        )
-    place: NDArray[np.float64] = pose(component, told)[:3, 3] - sample_position(component, told)
+    place: NDArray[np.float64] = _along_beam(component, told) @ _from_sample(component, told)
     return place
 
 
@@ -112,8 +120,9 @@ def distance_from_source(component: Group, assumed: list[str] | None = None) -> 
     SourceError
         when it does not say where the component or the source is
     """
-    place = position_of(component, assumed)
-    return float(np.linalg.norm(place - position_of(_source(component), assumed)))
+    told = assumed if assumed is not None else []
+    place = _from_sample(component, told)
+    return float(np.linalg.norm(place - _from_sample(_source(component), told)))
 
 
 def flight_path(component: Group, assumed: list[str] | None = None) -> float:
@@ -132,7 +141,7 @@ def flight_path(component: Group, assumed: list[str] | None = None) -> float:
         when the description does not say where the source is, or has it where the sample is
     """
     source = _source(component)
-    length = float(np.linalg.norm(position_of(source, assumed)))
+    length = float(np.linalg.norm(_from_sample(source, assumed if assumed is not None else [])))
     if length == 0:
         raise SourceError(f"{source.path}: the source is where the sample is; state the flight path instead")
     return length
@@ -155,6 +164,33 @@ def sample_position(component: Group, assumed: list[str]) -> NDArray[np.float64]
     sample = _named(component, "NXsample", "sample")
     place: NDArray[np.float64] = np.zeros(3) if sample is None else pose(sample, assumed)[:3, 3]
     return place
+
+
+def _from_sample(component: Group, assumed: list[str]) -> NDArray[np.float64]:
+    """Return where a component is from the sample, in the description's directions."""
+    if not is_placed(component):
+        raise SourceError(
+            f"{component.path}: has no depends_on and no distance, so that nobody knows where it is"
+        )
+    place: NDArray[np.float64] = pose(component, assumed)[:3, 3] - sample_position(component, assumed)
+    return place
+
+
+def _along_beam(component: Group, assumed: list[str]) -> NDArray[np.float64]:
+    """Return the rotation of the description's directions after which the beam is along z, y still up."""
+    try:
+        source = _from_sample(_source(component), [])
+    except SourceError:
+        return np.eye(3)
+    length = np.linalg.norm(source)
+    beam = -source / length if length else np.array([0.0, 0.0, 1.0])
+    if beam[2] > 0 and np.hypot(beam[0], beam[1]) < _STRAIGHT:
+        return np.eye(3)
+    assumed.append(f"the beam comes from the source, {np.degrees(np.arccos(beam[2])):.4g} degrees off z")
+    up = np.array([0.0, 1.0, 0.0]) if abs(beam[1]) < 1 - 1e-9 else np.array([0.0, 0.0, -np.sign(beam[1])])
+    across = np.cross(up, beam)
+    across /= np.linalg.norm(across)
+    return np.stack([across, np.cross(beam, across), beam])
 
 
 def _source(component: Group) -> Group:
@@ -196,8 +232,10 @@ def _number_field(group: Group) -> Dataset | None:
     return next((group.datasets[name] for name in _NUMBERS if name in group.datasets), None)
 
 
-def _placed(part: Group, assumed: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the numbers of a group's pixels, of any shape, and their places in the description."""
+def _placed(
+    part: Group, assumed: list[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return the numbers of a group's pixels, of any shape, their places in the description, their areas."""
     shape = shape_of(part)
     field = _number_field(part)
     numbers = faces_numbers(shape) if field is None and shape is not None else _whole(field)
@@ -212,7 +250,8 @@ def _placed(part: Group, assumed: list[str]) -> tuple[NDArray[np.int64], NDArray
     if not is_placed(part):
         assumed.append(f"{part.path} has no depends_on: its pixels are seen from the origin")
     moved = pose(part, assumed)
-    return numbers, offsets @ moved[:3, :3].T + moved[:3, 3]
+    places = offsets @ moved[:3, :3].T + moved[:3, 3]
+    return numbers, places, areas_of(part, numbers.shape, assumed)
 
 
 def _whole(field: Dataset | None) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The pixel offsets of a detector, and the axes along which they are told."""
+"""The pixel offsets and sizes of a detector, and the axes along which they are told."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ NAMES = ("x_pixel_offset", "y_pixel_offset", "z_pixel_offset")
 
 #: The axis that an offset of one dimension is along, where several are as long as it: detector_number is by
 #: rows (y) and columns (x), as in the manual's NXdetector.
-_USUAL_AXIS = {"x_pixel_offset": -1, "y_pixel_offset": -2, "z_pixel_offset": 0}
+_USUAL_AXIS = {
+    **{"x_pixel_offset": -1, "y_pixel_offset": -2, "z_pixel_offset": 0},
+    **{"x_pixel_size": -1, "y_pixel_size": -2},
+}
 
 
 def has_offsets(detector: Group) -> bool:
@@ -50,6 +53,31 @@ def offsets_of(detector: Group, shape: tuple[int, ...], assumed: list[str]) -> N
         inner = tuple(told[name].size for name in reversed(NAMES) if name in told and told[name].size > 1)
         return _by_axes(detector, told, inner).reshape(*shape, 3)
     return _by_axes(detector, told, shape)
+
+
+def areas_of(detector: Group, shape: tuple[int, ...], assumed: list[str]) -> NDArray[np.float64] | None:
+    """Return the area of each pixel in m², by ``x_pixel_size`` and ``y_pixel_size``; None without both.
+
+    Parameters
+    ----------
+    detector, shape, assumed
+        as `offsets_of` takes them; sizes that do not fit, or are not above 0, are told there and not used
+    """
+    names = ("x_pixel_size", "y_pixel_size")
+    if not all(name in detector.datasets for name in names):
+        return None
+    try:
+        width, height = (
+            _by_pixel(detector, name, lengths(detector.datasets[name], assumed), shape) for name in names
+        )
+    except SourceError as error:
+        assumed.append(f"{error}; its pixels are taken as alike")
+        return None
+    if not (np.all(width > 0) and np.all(height > 0)):
+        assumed.append(f"{detector.path}: sizes of pixels that are not above 0; they are taken as alike")
+        return None
+    area: NDArray[np.float64] = width * height
+    return area
 
 
 def _by_axes(

@@ -7,7 +7,9 @@ import warnings
 import h5py
 import numpy as np
 import pytest
+import scipp as sc
 import scippnexus
+from scippneutron.conversion.beamline import two_theta
 
 from donki.errors import InputError, SourceError
 from donki.instrument.geometry import (
@@ -67,7 +69,7 @@ def test_pixels_are_where_scippnexus_has_them(tmp_path, kind, seed):
     rows, columns = shape = tuple(rng.permutation([2, 3, 4])[:2].tolist())
     unit, absolute = str(rng.choice(list(FACTORS))), bool(rng.integers(2))
     sizes = {"x": columns, "y": rows} if kind == "axes" else dict.fromkeys("xyz", shape)
-    with instrument(path) as made:
+    with instrument(path, source=None) as made:
         bank = group(made, "bank", "NXdetector")
         field(bank, "detector_number", 1 + 3 * np.arange(rows * columns).reshape(shape))
         for axis, size in sizes.items() if kind != "one" else [("x", shape)]:
@@ -78,6 +80,54 @@ def test_pixels_are_where_scippnexus_has_them(tmp_path, kind, seed):
         del sample["depends_on"]
         place(sample, ("translation", 40, "m", (0, 1, 0)), *chain(rng), absolute=absolute)
     np.testing.assert_allclose(positions(path), of_scippnexus(path), atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_scattering_angles_are_those_of_the_beam_from_the_source(tmp_path, seed):
+    path = tmp_path / "made.nxs"
+    rng = np.random.default_rng(seed)
+    with instrument(path, source=None) as made:
+        panel(made, "bank")
+        # The last one along y, from above: nothing is up then.
+        steps = chain(rng) if seed < 5 else []
+        place(group(made, "source", "NXsource"), ("translation", 20, "m", (0, 1, 0)), *steps)
+        sample = made.parent["sample"]
+        if seed < 5:
+            del sample["depends_on"]
+            place(sample, ("translation", 0.3, "m", (1, 0, 1)))
+    found = located(path)
+    with scippnexus.File(path) as file:
+        loaded = scippnexus.compute_positions(file["entry"][()])
+        beam = loaded["sample"]["position"] - loaded["instrument"]["source"]["position"]
+    scattered = sc.vectors(dims=["y", "x"], values=of_scippnexus(path).reshape(12, 16, 3), unit="m")
+    expected = two_theta(incident_beam=beam, scattered_beam=scattered)
+    np.testing.assert_allclose(found.pixels.two_theta, expected.to(unit="rad").values, atol=1e-6)
+    np.testing.assert_allclose(found.pixels.distance, sc.norm(scattered).values)
+    assert "degrees off z" in " ".join(found.assumed)
+    with opened(path, BANK) as bank:
+        source = position_of(bank.root.find("/entry/instrument/source"))
+        np.testing.assert_allclose(source, [0, 0, -flight_path(bank)], atol=1e-9)
+
+
+def test_solid_angles_go_by_the_sizes_of_pixels(tmp_path):
+    path = tmp_path / "made.nxs"
+    with instrument(path) as made:
+        bank = panel(made, "bank", 12, 16)
+        field(bank, "x_pixel_size", np.linspace(1, 4, 16), "mm")
+        field(bank, "y_pixel_size", 0.5, "cm")
+        wrong = panel(made, "wrong", 12, 16)
+        field(wrong, "x_pixel_size", np.linspace(1, 4, 7), "mm")
+        field(wrong, "y_pixel_size", 0.5, "cm")
+        negative = panel(made, "negative", 12, 16)
+        field(negative, "x_pixel_size", -1.0, "mm")
+        field(negative, "y_pixel_size", 0.5, "cm")
+    pixels = located(path).pixels
+    area = pixels.solid_angle * pixels.distance**2
+    np.testing.assert_allclose(area, np.broadcast_to(np.linspace(1, 4, 16) * 5e-6, (12, 16)))
+    for name, said in (("wrong", "does not fit"), ("negative", "not above 0")):
+        found = located(path, f"/entry/instrument/{name}")
+        assert said in " ".join(found.assumed)
+        assert np.ptp(found.pixels.solid_angle * found.pixels.distance**2) < 1e-15
 
 
 def test_numbers_have_gaps_and_any_shape(tmp_path):
