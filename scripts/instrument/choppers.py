@@ -9,8 +9,9 @@ Parameters: ``choppers``, an object with one for each chopper, by its name::
 topic
     where speed, phase and delay go
 speed, phase, delay
-    ``source`` and ``set_point_source``: the names of read-back and set point (f144, in Hz, degrees and
-    ns); ``noise``: standard deviation of the read-back, by default that of the jitter, of the speed 0
+    ``source`` and ``set_point_source``: the names of read-back and set point (f144); ``units``: what they
+    are sent in, by default Hz, deg and ns, else for instance rpm, rad, us; ``noise``: standard deviation
+    of the read-back, in Hz, degrees or ns, by default that of the jitter, of the speed 0
 top_dead_centre
     ``source``: the name of its times (tdct); ``topic``, where they go to another one
 frequency

@@ -1,4 +1,4 @@
-"""Lengths and angles of a description, in m and rad."""
+"""The units of a description: lengths and angles in m and rad, and what choppers are told of."""
 
 from __future__ import annotations
 
@@ -22,6 +22,29 @@ _RADIANS = {
     **dict.fromkeys(("deg", "degree", "degrees", "°"), float(np.pi / 180)),
     **dict.fromkeys(("rad", "radian", "radians"), 1.0),
 }
+
+#: What a chopper's speed, phase and delay are told in, and how many Hz, degrees or ns that is.
+CHOPPER_UNITS = {
+    "speed": {
+        **dict.fromkeys(("Hz", "1/s", "s^-1"), 1.0),
+        **dict.fromkeys(("rpm", "1/min"), 1 / 60),
+        "kHz": 1e3,
+        "rad/s": float(1 / (2 * np.pi)),
+        "deg/s": 1 / 360,
+    },
+    "phase": {
+        **dict.fromkeys(("deg", "degree", "degrees", "°"), 1.0),
+        **dict.fromkeys(("rad", "radian", "radians"), float(180 / np.pi)),
+    },
+    "delay": {"ns": 1.0, **dict.fromkeys(("us", "µs"), 1e3), "ms": 1e6, "s": 1e9},
+}
+
+
+def chopper_factor(quantity: str, unit: str) -> float | None:
+    """Return how many Hz, degrees or ns a unit of a chopper's speed, phase or delay is; None: it is none."""
+    # There are two signs for micro.
+    wanted = unit.strip().lower().replace("μ", "µ")
+    return next((value for name, value in CHOPPER_UNITS[quantity].items() if name.lower() == wanted), None)
 
 
 def metres(unit: str, where: str) -> float:

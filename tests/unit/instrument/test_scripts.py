@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from donki.errors import InputError
 from donki.instrument import parameters
+from donki.instrument.units import CHOPPER_UNITS
 from donki.player.data_path import find_data
 from donki.player.trigger import Trigger
 
@@ -159,6 +160,18 @@ def test_logs_of_one_period_are_not_all_due_at_one_trigger():
     assert times[1] >= 60
     assert max(times[trigger] for trigger in range(2, 57)) <= 15
     assert min(Counter(source for _, source, _, _, _ in sent).values()) >= 4
+
+
+@pytest.mark.parametrize(("quantity", "unit"), [(q, u) for q, units in CHOPPER_UNITS.items() for u in units])
+def test_a_chopper_is_told_of_in_the_unit_asked_for(quantity, unit):
+    chopper = {"topic": "t", "frequency": -7.0, "delay_ns": 3e6, "jitter_ns": 0}
+    its = {"source": "r", "set_point_source": "s"}
+    plain = act("choppers", [1], {"choppers": {"c": chopper | {quantity: its}}})
+    other = act("choppers", [1], {"choppers": {"c": chopper | {quantity: its | {"units": unit}}}})
+    factor = CHOPPER_UNITS[quantity][unit]
+    assert [sent[3][0] for sent in other] == pytest.approx([sent[3][0] / factor for sent in plain])
+    with pytest.raises(InputError, match=f"{quantity}.units are one of"):
+        act("choppers", [1], {"choppers": {"c": chopper | {quantity: its | {"units": "furlong"}}}})
 
 
 def test_alarms_and_connection_follow_their_program():

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from donki.instrument.nodes import Group
+from donki.instrument.units import chopper_factor
 from donki_client.instrument.declared import Declared
 from donki_client.instrument.names import short_names
 from donki_client.instrument.planned import Instrument, Planned
@@ -30,9 +31,8 @@ ROLES = {
 SOURCE_FREQUENCY = 14.0
 #: A chopper below this speed in Hz is parked: it says nothing of the speed at which it is used.
 _PARKED = 0.5
-_HERTZ = {"hz": 1.0, "1/s": 1.0, "s^-1": 1.0, "rpm": 1 / 60, "1/min": 1 / 60}
-_NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
-_DEGREES = {"deg": 1.0, "degree": 1.0, "degrees": 1.0, "rad": 57.29577951308232}
+#: The units that a script sends these in unless it is told others.
+_UNITS = {"speed": "Hz", "phase": "deg", "delay": "ns"}
 
 
 def plan(instrument: Instrument) -> Iterator[Planned]:
@@ -84,21 +84,27 @@ def _chopper(
     """Return the settings of a chopper, and its streams that go to one topic, as the script sends them."""
     logs = {role: parts[role] for role in ROLES if role in parts}
     topic = next(declared.topic for declared in (*logs.values(), *parts.values()))
-    played = [declared for declared in logs.values() if declared.topic == topic]
     found: dict[str, Any] = {"topic": topic}
+    played: list[Declared] = []
     for (quantity, key), declared in logs.items():
-        if declared in played:
-            found.setdefault(quantity, {})[key] = declared.source
+        units = (units_of(declared.group, declared.config) or "").strip()
+        factor = chopper_factor(quantity, units) if units else 1.0
+        its = found.get(quantity, {})
+        # Read-back and set point are sent in one unit.
+        is_alike = not its or chopper_factor(quantity, its.get("units", _UNITS[quantity])) == factor
+        if declared.topic == topic and factor is not None and is_alike:
+            found[quantity] = its | {key: declared.source} | ({"units": units} if factor != 1 else {})
+            played.append(declared)
     if edge := parts.get(("top_dead_centre", "source")):
         found["top_dead_centre"] = {"topic": edge.topic, "source": edge.source}
         played.append(edge)
     # The set point first: a read-back of a chopper in step with the source is not quite the source's.
-    speed = _value(group, parts, "speed", ("rotation_speed_setpoint", "rotation_speed", "speed"), _HERTZ)
+    speed = _value(group, parts, "speed", ("rotation_speed_setpoint", "rotation_speed", "speed"))
     found["frequency"] = speed if speed is not None and abs(speed) >= _PARKED else SOURCE_FREQUENCY
     # The two say the same.
-    found["delay_ns"] = _value(group, parts, "delay", ("delay", "experiment_delay"), _NANOSECONDS)
+    found["delay_ns"] = _value(group, parts, "delay", ("delay", "experiment_delay"))
     if found["delay_ns"] is None:
-        found["phase_deg"] = _value(group, parts, "phase", ("phase", "phase_setpoint"), _DEGREES)
+        found["phase_deg"] = _value(group, parts, "phase", ("phase", "phase_setpoint"))
     return settings(found.items()), played
 
 
@@ -107,14 +113,13 @@ def _value(
     parts: Mapping[tuple[str, str], Declared],
     quantity: str,
     names: tuple[str, ...],
-    factors: Mapping[str, float],
 ) -> float | None:
     """Return a value of the file in the unit of the script; None where there is none, or no such unit."""
     read_back = parts.get((quantity, "source"))
     declared = units_of(read_back.group, read_back.config) if read_back else None
     for name in names:
         number, units = number_in(group, name), _units(group, name) or declared or ""
-        if number is not None and (factor := factors.get(units.strip().lower())):
+        if number is not None and (factor := chopper_factor(quantity, units)):
             return float(f"{number * factor:.6g}")
     return None
 

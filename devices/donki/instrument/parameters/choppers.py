@@ -13,6 +13,7 @@ from donki.instrument.parameters.values import (
     TriggerNumber,
     check_rising,
 )
+from donki.instrument.units import CHOPPER_UNITS, chopper_factor
 from donki.sources import Command
 
 
@@ -25,8 +26,12 @@ class ReadBackParameters(Section):
     set_point_source: Source | None = None
     """The source of the set point."""
 
+    units: str | None = None
+    """What both are sent in; by default Hz, degrees, ns."""
+
     noise: NotNegative | None = None
-    """Standard deviation of the read-back; by default that of the jitter, of the speed 0."""
+    """Standard deviation of the read-back, in Hz, degrees or ns; by default that of the jitter, of the speed
+    0."""
 
 
 class TopDeadCentreParameters(Section):
@@ -96,6 +101,11 @@ class ChopperParameters(Section):
         if abs(self.top_dead_centre_delay) >= 1e15:
             raise InputError(f"a delay is less than 1e15 ns in size; got {self.top_dead_centre_delay:g}")
         check_rising("program", (trigger for trigger, _ in self.program))
+        for what, its in self.quantities.items():
+            if its.units is not None and chopper_factor(what, its.units) is None:
+                raise InputError(
+                    f"{what}.units are one of {', '.join(CHOPPER_UNITS[what])}; got {its.units!r:.40}"
+                )
 
     @property
     def quantities(self) -> dict[str, ReadBackParameters]:

@@ -11,6 +11,7 @@ from donki.instrument.parameters import ChopperParameters
 from donki.instrument.parameters.values import in_ns
 from donki.instrument.playing.run_time import Window, begin_of, random_numbers
 from donki.instrument.playing.signal_stream import SignalStream
+from donki.instrument.units import chopper_factor
 from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.sources import SECOND, Chopper, Log, Signal, Steps
@@ -43,9 +44,11 @@ class PlayedChopper:
         self._streams: dict[str, SignalStream] = {}
         topic = asked.topic or ""
         for what, its in asked.quantities.items():
+            unit = its.units or _UNITS[what]
             for key, source in ((f"{what}_set_point", its.set_point_source), (what, its.source)):
                 if source:
-                    self._streams[key] = SignalStream(player.series(topic, source, unit=_UNITS[what]))
+                    stream = player.series(topic, source, unit=unit)
+                    self._streams[key] = SignalStream(stream, unit=chopper_factor(what, unit) or 1.0)
         times = asked.top_dead_centre
         self._times = player.timestamps(times.topic or topic, times.source) if times else None
         self._jitter = random_numbers(player.rng, f"{name}/top dead centre")

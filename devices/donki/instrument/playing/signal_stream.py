@@ -24,11 +24,14 @@ class SignalStream:
         takes the values
     dtype
         of the values, a type of numpy; they are rounded to whole numbers where it is one of integers
+    unit
+        in which the values are sent, in that of the readings
     """
 
-    def __init__(self, stream: SeriesStream, dtype: DTypeLike = np.float64) -> None:
+    def __init__(self, stream: SeriesStream, dtype: DTypeLike = np.float64, unit: float = 1.0) -> None:
         self._stream = stream
         self._dtype = np.dtype(dtype)
+        self._unit = unit
         # By the time since which a value holds: the reference time with which it was told first.
         self._told: dict[int, int] = {}
 
@@ -47,7 +50,7 @@ class SignalStream:
             told[since] = self._told.get(since) or _first_told(since, window)
             self._stream.send(
                 trigger,
-                self._as_type(reading.value),
+                self._as_type(reading.value / self._unit),
                 reference_time=told[since],
                 stamp=window.reference_of(reading.time),
             )

@@ -249,9 +249,35 @@ def test_a_chopper_is_all_that_is_in_its_group(mapped):
             "top_dead_centre": {"topic": "tdc", "source": f"{CHOPPER}:TDC"},
             "frequency": 14.0,
         },
-        "T0": {"topic": "choppers", "speed": {"source": "T0:speed"}, "frequency": 14.0},
+        "T0": {"topic": "choppers", "speed": {"source": "T0:speed", "units": "rpm"}, "frequency": 14.0},
     }
     assert set(parameters(mapping, "logs")["logs"]) == {"pulse_delay"}
+
+
+def test_a_chopper_sends_in_the_units_that_are_declared(mapped):
+    mapping = mapped(
+        instrument(
+            Group(
+                "c",
+                "NXdisk_chopper",
+                [
+                    log("rotation_speed", "choppers", "C:Spd_R", "rpm"),
+                    log("rotation_speed_setpoint", "choppers", "C:Spd_S", "Hz"),
+                    log("phase", "choppers", "C:Phs", "furlong"),
+                    log("delay", "choppers", "C:TotDly", "μs"),
+                ],
+            )
+        )
+    )
+    assert parameters(mapping, "choppers")["choppers"]["c"] == {
+        "topic": "choppers",
+        "speed": {"source": "C:Spd_R", "units": "rpm"},
+        "delay": {"source": "C:TotDly", "units": "μs"},
+        "frequency": 14.0,
+    }
+    # What is not alike, and what nobody can convert, is played as it is declared.
+    logs = parameters(mapping, "logs")["logs"].values()
+    assert {(log["source"], log["units"]) for log in logs} == {("C:Spd_S", "Hz"), ("C:Phs", "furlong")}
 
 
 @pytest.mark.parametrize(
