@@ -116,7 +116,7 @@ def _fill(parent: h5py.Group, children: Sequence[Any], *, ugly: bool) -> None:
                     parent[beside[module]] = np.int16([0])
                     continue
                 parent.attrs.update({key: _text(text, ugly=ugly) for key, text in said.items()})
-                if module == "f144":
+                if module == "f144" and "value" not in parent:
                     parent["value"] = np.asarray([], config.get("dtype", "f8"))
                     parent["value"].attrs["units"] = config.get("value_units", "")
 

@@ -66,5 +66,7 @@ def _reason(declared: Declared) -> str:
             return "its events belong to no NXdetector and no NXmonitor"
         case "da00":
             return "histograms are played of an NXmonitor alone"
+        case "tdct":
+            return "its chopper has the times of top dead centre of another source already"
         case module:
             return f"no bundled script plays {module}"

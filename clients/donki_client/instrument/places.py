@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from donki.errors import SourceError
-from donki.instrument.geometry import distance_from_source, flight_path
 from donki.instrument.nodes import Group
+from donki.instrument.places import distance_from_source, flight_path
 
 #: Metres from the source to the sample, and from the source to a monitor, where nobody knows.
 FLIGHT_PATH, MONITOR_DISTANCE = 25.0, 20.0

@@ -42,9 +42,11 @@ def limits_in(group: Group, name: str) -> tuple[int | float, int | float] | None
     if numbers is None:
         return None
     finite = numbers[np.isfinite(numbers)]
-    if not finite.size or finite.min() == finite.max():
+    if not finite.size:
         return None
-    return rounded(finite.min().item()), rounded(finite.max().item())
+    low, high = rounded(finite.min().item()), rounded(finite.max().item())
+    # As far as a scenario tells them apart, and a walk between them can be told.
+    return (low, high) if low < high and math.isfinite(high - low) else None
 
 
 def units_of(group: Group, config: Mapping[str, Any]) -> str | None:

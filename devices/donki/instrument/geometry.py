@@ -1,7 +1,6 @@
-"""Where the pixels of a detector are, and how far neutrons fly to it, as a description has it.
+"""Where the pixels of a detector are, as a description has it.
 
-All places are in m, seen from the sample: the beam is along z, y is up. The beam comes straight from the
-source if the description says where that is, as scippneutron takes it; else along its own z.
+All places are in m, seen from the sample: the beam is along z, y is up.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from donki.errors import InputError, SourceError
 from donki.instrument.nodes import Dataset, Group
 from donki.instrument.offsets import areas_of, has_offsets, offsets_of
+from donki.instrument.places import LONGEST, SHORTEST, along_beam, sample_position
 from donki.instrument.shapes import faces_numbers, middles_of, shape_of
 from donki.instrument.transformations import is_placed, pose
 from donki.sources import Pixels
@@ -23,9 +23,6 @@ _NUMBERS = ("detector_number", "pixel_id", "spectrum_index")
 _HOLDS_PARTS = ("NXdetector", "NXdetector_group", "")
 _PARTS = ("NXdetector", "NXdetector_module", "")
 _HIGHEST = np.iinfo(np.int32).max
-
-_STRAIGHT = 1e-9
-"""How many rad a beam may be off z, by what rounding leaves of a chain of transformations."""
 
 
 @dataclass(frozen=True)
@@ -76,75 +73,13 @@ def detector_geometry(detector: Group) -> DetectorGeometry:
     if not is_pixel.all():
         numbers, places = numbers[is_pixel], places[is_pixel]
         areas = None if areas is None else areas[is_pixel]
-    places = (places - sample_position(detector, assumed)) @ _along_beam(detector, assumed).T
+    places = (places - sample_position(detector, assumed)) @ along_beam(detector, assumed).T
     _check(detector, numbers, places)
     pixels = Pixels.alike(numbers.astype(np.int32), places)
     if areas is not None:
         solid_angle = np.minimum(areas / (places**2).sum(axis=-1), 2 * np.pi)
         pixels = Pixels(pixels.detector_number, places, solid_angle)
     return DetectorGeometry(pixels, tuple(dict.fromkeys(assumed)))
-
-
-def position_of(component: Group, assumed: list[str] | None = None) -> NDArray[np.float64]:
-    """Return where a component is, in m seen from the sample, shape (3,).
-
-    Parameters
-    ----------
-    component
-        a monitor, the source, a chopper, with ``depends_on`` or ``distance``
-    assumed
-        is told what the description leaves open, and how it was taken
-
-    Raises
-    ------
-    SourceError
-        when the description does not say
-    """
-    told = assumed if assumed is not None else []
-    place: NDArray[np.float64] = _along_beam(component, told) @ _from_sample(component, told)
-    return place
-
-
-def distance_from_source(component: Group, assumed: list[str] | None = None) -> float:
-    """Return how far a component is from the source, in m.
-
-    Parameters
-    ----------
-    component
-        of which the description says where it is
-    assumed
-        is told what the description leaves open, and how it was taken
-
-    Raises
-    ------
-    SourceError
-        when it does not say where the component or the source is
-    """
-    told = assumed if assumed is not None else []
-    place = _from_sample(component, told)
-    return float(np.linalg.norm(place - _from_sample(_source(component), told)))
-
-
-def flight_path(component: Group, assumed: list[str] | None = None) -> float:
-    """Return how far the sample is from the source, in m.
-
-    Parameters
-    ----------
-    component
-        any group of the entry that both are in
-    assumed
-        is told what the description leaves open, and how it was taken
-
-    Raises
-    ------
-    SourceError
-        when the description does not say where the source is, or has it where the sample is
-    """
-    source = _source(component)
-    length = float(np.linalg.norm(_from_sample(source, assumed if assumed is not None else [])))
-    if length == 0:
-        raise SourceError(f"{source.path}: the source is where the sample is; state the flight path instead")
-    return length
 
 
 def pixel_numbers_of(component: Group) -> NDArray[np.int64] | None:
@@ -157,61 +92,6 @@ def pixel_numbers_of(component: Group) -> NDArray[np.int64] | None:
     """
     field = _number_field(component)
     return None if field is None else _whole(field)
-
-
-def sample_position(component: Group, assumed: list[str]) -> NDArray[np.float64]:
-    """Return where the sample is in the description's coordinates, in m; without one, the origin."""
-    sample = _named(component, "NXsample", "sample")
-    place: NDArray[np.float64] = np.zeros(3) if sample is None else pose(sample, assumed)[:3, 3]
-    return place
-
-
-def _from_sample(component: Group, assumed: list[str]) -> NDArray[np.float64]:
-    """Return where a component is from the sample, in the description's directions."""
-    if not is_placed(component):
-        raise SourceError(
-            f"{component.path}: has no depends_on and no distance, so that nobody knows where it is"
-        )
-    place: NDArray[np.float64] = pose(component, assumed)[:3, 3] - sample_position(component, assumed)
-    return place
-
-
-def _along_beam(component: Group, assumed: list[str]) -> NDArray[np.float64]:
-    """Return the rotation of the description's directions after which the beam is along z, y still up."""
-    try:
-        source = _from_sample(_source(component), [])
-    except SourceError:
-        return np.eye(3)
-    length = np.linalg.norm(source)
-    beam = -source / length if length else np.array([0.0, 0.0, 1.0])
-    if beam[2] > 0 and np.hypot(beam[0], beam[1]) < _STRAIGHT:
-        return np.eye(3)
-    assumed.append(f"the beam comes from the source, {np.degrees(np.arccos(beam[2])):.4g} degrees off z")
-    up = np.array([0.0, 1.0, 0.0]) if abs(beam[1]) < 1 - 1e-9 else np.array([0.0, 0.0, -np.sign(beam[1])])
-    across = np.cross(up, beam)
-    across /= np.linalg.norm(across)
-    return np.stack([across, np.cross(beam, across), beam])
-
-
-def _source(component: Group) -> Group:
-    source = _named(component, "NXsource", "source") or _named(component, "NXmoderator", "moderator")
-    if source is None:
-        raise SourceError(
-            f"{component.path}: there is no NXsource in its entry, so that nobody knows how far neutrons fly;"
-            " state the flight path"
-        )
-    return source
-
-
-def _named(component: Group, nx_class: str, name: str) -> Group | None:
-    """Return the group of a class in the entry of a component; where none has the class, that of the name."""
-    first = component.path.strip("/").partition("/")[0]
-    entry = component.root.find(f"/{first}")
-    groups = list((entry if isinstance(entry, Group) else component.root).walk())
-    return next(
-        (group for group in groups if group.nx_class == nx_class),
-        next((group for group in groups if group.name == name and not group.nx_class), None),
-    )
 
 
 def _parts(detector: Group) -> list[Group]:
@@ -274,11 +154,17 @@ def _check(detector: Group, numbers: NDArray[np.int64], places: NDArray[np.float
         raise SourceError(
             f"{detector.path}: names pixel {found[times.argmax()]} {times.max()} times; expected once"
         )
-    at_sample = ~places.any(axis=-1)
-    if at_sample.any():
+    far = np.abs(places).max(axis=-1)
+    if (wrong := far < SHORTEST).any():
         raise SourceError(
-            f"{detector.path}: {np.count_nonzero(at_sample)} of its {numbers.size} pixels are where the"
+            f"{detector.path}: {np.count_nonzero(wrong)} of its {numbers.size} pixels are where the"
             " sample is; expected offsets, or a depends_on that leads away from it"
+        )
+    # Not a number compares false.
+    if not (near := far <= LONGEST).all():
+        raise SourceError(
+            f"{detector.path}: {np.count_nonzero(~near)} of its {numbers.size} pixels are more than"
+            f" {LONGEST:g} m from the sample; mend their offsets or its depends_on"
         )
 
 

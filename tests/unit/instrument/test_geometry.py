@@ -12,13 +12,8 @@ import scippnexus
 from scippneutron.conversion.beamline import two_theta
 
 from donki.errors import InputError, SourceError
-from donki.instrument.geometry import (
-    detector_geometry,
-    distance_from_source,
-    flight_path,
-    group_at,
-    position_of,
-)
+from donki.instrument.geometry import detector_geometry, group_at
+from donki.instrument.places import distance_from_source, flight_path, position_of
 from donki.instrument.tree import open_description
 from helpers.descriptions import as_json, events, field, group, instrument, opened, panel, place
 

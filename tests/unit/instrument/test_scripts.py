@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-import runpy
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,49 +14,11 @@ from pydantic import BaseModel
 from donki.errors import InputError
 from donki.instrument import parameters
 from donki.instrument.units import CHOPPER_UNITS
-from donki.player.data_path import find_data
-from donki.player.trigger import Trigger
+from helpers.script_recorder import PERIOD, SCRIPTS, START, act
 
-SCRIPTS = Path(__file__).parents[3] / "scripts" / "instrument"
-START, PERIOD = 1_700_000_000_000_000_000, 71_428_571
 LOG = {"topic": "t", "source": "s"}
 MOTOR = {"topic": "t", "read_back": "rbv"}
 CHOPPER = {"topic": "t", "speed": {"source": "speed"}}
-
-
-class Recorder:
-    """A player that notes what is sent, and streams that note it there."""
-
-    def __init__(self, told, data=SCRIPTS, seed=1):
-        self.parameters, self.sent, self.seed = told, [], seed
-        self.data_file = partial(find_data, [data])
-
-    def rng(self, number):
-        return np.random.default_rng([self.seed, number])
-
-    def __getattr__(self, method):
-        if method not in ("series", "alarm", "connection", "image", "timestamps", "samples"):
-            raise AttributeError(method)
-
-        def opened(topic, source, **settings):
-            def send(trigger, *values, **times):
-                given = [value.tolist() if hasattr(value, "tolist") else value for value in values]
-                self.sent.append((method, source, int(trigger), given, times))
-
-            return type("Stream", (), {"send": staticmethod(send)})
-
-        return opened
-
-
-def act(script, triggers, told, *, period=PERIOD, pause=0, **recorder):
-    """Return what a script sends: method, source, trigger, values and times."""
-    player = Recorder(told, **recorder)
-    loaded = runpy.run_path(str(SCRIPTS / f"{script}.py"))
-    loaded["setup"](player)
-    for number in triggers:
-        reference = START + (number - 1) * (period or 1_000_000) + (pause if number > 20 else 0)
-        loaded["action"](Trigger(number, reference, 1, period))
-    return player.sent
 
 
 EVERYTHING = {

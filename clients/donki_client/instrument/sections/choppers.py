@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from donki.instrument.nodes import Group
+from donki.instrument.parameters.choppers import MOST_DELAY, MOST_FREQUENCY
 from donki.instrument.units import chopper_factor
 from donki_client.instrument.declared import Declared
 from donki_client.instrument.names import short_names
@@ -100,11 +101,16 @@ def _chopper(
         played.append(edge)
     # The set point first: a read-back of a chopper in step with the source is not quite the source's.
     speed = _value(group, parts, "speed", ("rotation_speed_setpoint", "rotation_speed", "speed"))
-    found["frequency"] = speed if speed is not None and abs(speed) >= _PARKED else SOURCE_FREQUENCY
+    is_spinning = speed is not None and _PARKED <= abs(speed) <= MOST_FREQUENCY
+    found["frequency"] = speed if is_spinning else SOURCE_FREQUENCY
     # The two say the same.
-    found["delay_ns"] = _value(group, parts, "delay", ("delay", "experiment_delay"))
-    if found["delay_ns"] is None:
-        found["phase_deg"] = _value(group, parts, "phase", ("phase", "phase_setpoint"))
+    delay = _value(group, parts, "delay", ("delay", "experiment_delay"))
+    if delay is not None and abs(delay) < MOST_DELAY:
+        found["delay_ns"] = delay
+    else:
+        phase = _value(group, parts, "phase", ("phase", "phase_setpoint"))
+        is_known = phase is not None and abs(phase) / 360 / abs(found["frequency"]) * 1e9 < MOST_DELAY
+        found["phase_deg"] = phase if is_known else None
     return settings(found.items()), played
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki_client.instrument.declared import Declared
 from donki_client.instrument.names import short_names
 from donki_client.instrument.planned import Instrument, Planned
@@ -24,6 +28,9 @@ def plan(instrument: Instrument) -> Iterator[Planned]:
 
 
 def _player(instrument: Instrument, module: str, name: str, script: str, about: str) -> Iterator[Planned]:
+    for declared in instrument.pool.find(module):
+        if module == "ad00" and (reason := _reason(declared)):
+            instrument.pool.refuse(declared, reason)
     streams = instrument.pool.find(module)
     if not streams:
         return
@@ -37,15 +44,25 @@ def _settings(declared: Declared) -> dict[str, Any]:
     found: dict[str, Any] = {"topic": declared.topic, "source": declared.source}
     if declared.stream.module == "ad00":
         found |= {
-            "shape": _shape(declared.config.get("array_size")),
+            "shape": _shape(declared),
             "dtype": dtype_of(declared.config),
             "pattern": "moving",
         }
     return settings(found.items())
 
 
-def _shape(said: object) -> Sequence[int]:
-    """Return rows and columns of an image, if they are known."""
-    if isinstance(said, list) and len(said) == 2 and all(isinstance(size, int) and size > 1 for size in said):
-        return said
-    return SHAPE
+def _shape(declared: Declared) -> Sequence[Any]:
+    """Return rows and columns of an image, as far as its description has them."""
+    said = declared.config.get("array_size")
+    return said if isinstance(said, list) and said else SHAPE
+
+
+def _reason(declared: Declared) -> str:
+    """Return why an image cannot be played; empty where it can."""
+    shape = _shape(declared)
+    if len(shape) != 2 or not all(isinstance(size, int) and size > 1 for size in shape):
+        return f"its array_size is {shape!s:.80}; images have rows and columns, two of each at least"
+    size = math.prod(shape) * np.dtype(dtype_of(declared.config) or "uint16").itemsize
+    if size > MOST_PAYLOAD:
+        return f"its images take {size:,} bytes, a message {MOST_PAYLOAD:,} at most"
+    return ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from donki.errors import SourceError
+from donki.instrument.geometry import pixel_numbers_of
 from donki.instrument.nodes import Dataset, Group
 from donki_client.instrument.declared import Declared
 from donki_client.instrument.names import shared_names
@@ -26,11 +28,15 @@ RATE = 1000
 
 def plan(instrument: Instrument) -> Iterator[Planned]:
     """Yield the Player of the monitors, if there are any, and more where two have the same source."""
-    found = [
-        (declared, monitor)
-        for declared in instrument.pool.find(*SENDS)
-        if (monitor := declared.within(("NXmonitor",)))
-    ]
+    found = []
+    for declared in instrument.pool.find(*SENDS):
+        if monitor := declared.within(("NXmonitor",)):
+            try:
+                pixel_numbers_of(monitor)
+            except SourceError as error:
+                instrument.pool.refuse(declared, str(error))
+            else:
+                found.append((declared, monitor))
     names = shared_names([monitor.path for _, monitor in found], [declared.path for declared, _ in found])
     waiting = dict(zip(names, found, strict=True))
     beam = stated_beam(found[0][1]) if found else {}

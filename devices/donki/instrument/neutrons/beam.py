@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from donki.instrument.geometry import flight_path
 from donki.instrument.nodes import Group
 from donki.instrument.parameters.beam import BeamParameters
+from donki.instrument.places import flight_path
 from donki.player.trigger import Trigger
 from donki.sources import Beam
 from donki.sources.neutron import wavelength_to_time

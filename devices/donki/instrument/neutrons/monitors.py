@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from donki.errors import InputError, SourceError
-from donki.instrument.geometry import distance_from_source, group_at, pixel_numbers_of, position_of
+from donki.instrument.geometry import group_at, pixel_numbers_of
 from donki.instrument.neutrons.beam import beam_of, frame_length
 from donki.instrument.nodes import Group
 from donki.instrument.parameters.detector import MonitorParameters, MonitorsParameters
+from donki.instrument.places import distance_from_source, position_of
 from donki.instrument.transformations import is_placed
 from donki.instrument.tree import open_description
 from donki.player.trigger import Trigger

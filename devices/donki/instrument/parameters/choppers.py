@@ -16,6 +16,9 @@ from donki.instrument.parameters.values import (
 from donki.instrument.units import CHOPPER_UNITS, chopper_factor
 from donki.sources import Command
 
+MOST_FREQUENCY, MOST_DELAY = 1e4, 1e15
+"""Of a chopper, in Hz and ns."""
+
 
 class ReadBackParameters(Section):
     """A quantity of a chopper that is read back."""
@@ -94,12 +97,14 @@ class ChopperParameters(Section):
             raise InputError("speed, phase and delay need topic: where they go")
         if self.top_dead_centre and not (self.topic or self.top_dead_centre.topic):
             raise InputError("top_dead_centre needs topic: where its times go")
-        if not 0 < abs(self.frequency) <= 1e4:
-            raise InputError(f"frequency is not 0, and at most 10000 Hz; got {self.frequency:g}")
+        if not 0 < abs(self.frequency) <= MOST_FREQUENCY:
+            raise InputError(f"frequency is not 0, and at most {MOST_FREQUENCY:g} Hz; got {self.frequency:g}")
         if self.delay_ns is not None and self.phase_deg is not None:
             raise InputError("delay_ns or phase_deg, not both: they say the same")
-        if abs(self.top_dead_centre_delay) >= 1e15:
-            raise InputError(f"a delay is less than 1e15 ns in size; got {self.top_dead_centre_delay:g}")
+        if abs(self.top_dead_centre_delay) >= MOST_DELAY:
+            raise InputError(
+                f"a delay is less than {MOST_DELAY:g} ns in size; got {self.top_dead_centre_delay:g}"
+            )
         check_rising("program", (trigger for trigger, _ in self.program))
         for what, its in self.quantities.items():
             if its.units is not None and chopper_factor(what, its.units) is None:
