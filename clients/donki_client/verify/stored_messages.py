@@ -9,7 +9,7 @@ from itertools import repeat
 import h5py
 
 from donki.streams.schemas import SCHEMAS, SourceStream
-from donki.streams.schemas.stored import StoredMessage
+from donki.streams.schemas.files.stored import StoredMessage
 
 
 def stored_messages(

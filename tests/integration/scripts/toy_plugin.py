@@ -20,8 +20,8 @@ from donki.streams.nexus.row_group import SINCE_1970
 from donki.streams.readouts.front_end import RECORD_HEAD, FrontEnd
 from donki.streams.readouts.front_end import register as register_front_end
 from donki.streams.schemas import MessageStream, register
-from donki.streams.schemas.reference_time import as_reference_time
-from donki.streams.schemas.stored import StoredMessage, rows
+from donki.streams.schemas.encoding.reference_time import as_reference_time
+from donki.streams.schemas.files.stored import StoredMessage, rows
 
 
 class Counter(MessageStream):

@@ -14,13 +14,13 @@ from donki.director.journal.reading.rows import Delivery
 from donki.run import Run
 from donki.streams.nexus.file import NexusFile
 from donki.streams.nexus.file_names import FileNames
-from donki.streams.schemas import stored
 from donki.streams.schemas.ad00 import ImageStream
 from donki.streams.schemas.al00 import AlarmStream
 from donki.streams.schemas.da00 import ArrayStream
 from donki.streams.schemas.ep01 import ConnectionStream
 from donki.streams.schemas.ev44 import EventStream
 from donki.streams.schemas.f144 import SeriesStream
+from donki.streams.schemas.files import stored
 from donki.streams.schemas.hs01 import HistogramStream
 from donki.streams.schemas.json import JsonStream
 from donki.streams.schemas.payload import PayloadStream

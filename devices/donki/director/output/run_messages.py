@@ -17,7 +17,7 @@ from streaming_data_types import serialise_6s4t, serialise_pl72
 from donki.run import Run
 from donki.streams.listing import Stream
 from donki.streams.schemas import SCHEMAS
-from donki.streams.schemas.structure import group, text
+from donki.streams.schemas.files.structure import group, text
 
 MILLISECOND = 1_000_000
 

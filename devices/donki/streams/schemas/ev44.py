@@ -20,14 +20,14 @@ from donki.streams.readouts.front_ends import find_front_end
 from donki.streams.readouts.pulses import ReadoutPulses
 from donki.streams.schemas.encoding.ev44 import EVENTS_PER_MESSAGE, Ev44Encoder, int32_column
 from donki.streams.schemas.encoding.flatbuffer import TimeField, fields, target, vector
+from donki.streams.schemas.encoding.reference_time import Timed, as_reference_time
 from donki.streams.schemas.events.detector import DetectorLayout, as_detector, layout_of, structure_of
 from donki.streams.schemas.events.frames import FRAMES, Frame, by_frame
 from donki.streams.schemas.events.pixel_range import PixelRange
 from donki.streams.schemas.events.profile import PROFILES, EventProfile, Profile
-from donki.streams.schemas.reference_time import Timed, as_reference_time
-from donki.streams.schemas.stored import StoredMessage, pulses
+from donki.streams.schemas.files.stored import StoredMessage, pulses
+from donki.streams.schemas.files.structure import group as structure
 from donki.streams.schemas.stream import EventCount, Route, SourceStream, StoredCount
-from donki.streams.schemas.structure import group as structure
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -14,9 +14,9 @@ from typing_extensions import TypedDict
 
 from donki.streams.nexus.row_group import SINCE_1970
 from donki.streams.schemas.encoding.flatbuffer import TimeField
+from donki.streams.schemas.encoding.reference_time import Timed, as_reference_time
+from donki.streams.schemas.files.stored import StoredMessage, rows
 from donki.streams.schemas.message_stream import MessageStream
-from donki.streams.schemas.reference_time import Timed, as_reference_time
-from donki.streams.schemas.stored import StoredMessage, rows
 from donki.streams.schemas.stream import Route
 
 

@@ -12,7 +12,7 @@ from streaming_data_types import deserialise_hs01, serialise_hs01
 from donki.errors import InputError
 from donki.streams.inputs import as_text
 from donki.streams.schemas.da00 import ArrayStream, Coordinates
-from donki.streams.schemas.reference_time import Timed, as_reference_time
+from donki.streams.schemas.encoding.reference_time import Timed, as_reference_time
 
 _TYPES = np.int32, np.int64, np.float32, np.float64
 

@@ -13,9 +13,9 @@ from streaming_data_types import deserialise_json, serialise_json
 from donki.errors import InputError, shown
 from donki.json_text import to_json
 from donki.streams.nexus.row_group import CUES
+from donki.streams.schemas.encoding.reference_time import Timed, as_reference_time
+from donki.streams.schemas.files.stored import StoredMessage, cued
 from donki.streams.schemas.message_stream import MessageStream
-from donki.streams.schemas.reference_time import Timed, as_reference_time
-from donki.streams.schemas.stored import StoredMessage, cued
 
 
 class JsonStream(MessageStream):

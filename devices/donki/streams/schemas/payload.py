@@ -16,10 +16,10 @@ from donki.numeric import whole_number
 from donki.streams.nexus.row_group import CUES
 from donki.streams.schemas.encoding.flatbuffer import UNREADABLE
 from donki.streams.schemas.encoding.flatbuffer import schema as schema_of
+from donki.streams.schemas.encoding.reference_time import Timed, as_reference_time
+from donki.streams.schemas.files.stored import StoredMessage, cued
 from donki.streams.schemas.message_stream import MessageStream
-from donki.streams.schemas.reference_time import Timed, as_reference_time
 from donki.streams.schemas.registry import SCHEMAS
-from donki.streams.schemas.stored import StoredMessage, cued
 
 TIME_NAMES = ("reference_time", "pulse_time", "timestamp_ns", "timestamp_unix_ns", "timestamp", "timestamps")
 """What the package streaming_data_types calls the time in a message, by schema."""

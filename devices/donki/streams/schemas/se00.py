@@ -16,10 +16,10 @@ from donki.errors import InputError, shown
 from donki.numeric import whole_number
 from donki.streams.nexus.row_group import CUES, SINCE_1970
 from donki.streams.schemas.encoding.flatbuffer import TimeField
+from donki.streams.schemas.encoding.reference_time import Timed, as_reference_time
 from donki.streams.schemas.f144 import SeriesLayout
+from donki.streams.schemas.files.stored import StoredMessage, cued, no_message
 from donki.streams.schemas.message_stream import MessageStream
-from donki.streams.schemas.reference_time import Timed, as_reference_time
-from donki.streams.schemas.stored import StoredMessage, cued, no_message
 from donki.streams.schemas.stream import Route
 
 

@@ -16,8 +16,8 @@ from donki.streams.nexus.file import NexusFile
 from donki.streams.readouts.sender import ReadoutSender
 from donki.streams.schemas.encoding.flatbuffer import TimeField
 from donki.streams.schemas.encoding.flatbuffer import schema as schema_of
-from donki.streams.schemas.stored import StoredMessage
-from donki.streams.schemas.structure import group
+from donki.streams.schemas.files.stored import StoredMessage
+from donki.streams.schemas.files.structure import group
 from donki.streams.sink import Sink
 from donki.streams.transaction import Transaction
 

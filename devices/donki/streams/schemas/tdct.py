@@ -15,11 +15,11 @@ from donki.errors import InputError
 from donki.streams.inputs import as_array
 from donki.streams.nexus.row_group import CUES, SINCE_1970
 from donki.streams.schemas.encoding.flatbuffer import TimeField
+from donki.streams.schemas.encoding.reference_time import Timed, as_reference_time
+from donki.streams.schemas.files.stored import StoredMessage, cued, no_message
+from donki.streams.schemas.files.structure import group, text
 from donki.streams.schemas.message_stream import MessageStream
-from donki.streams.schemas.reference_time import Timed, as_reference_time
-from donki.streams.schemas.stored import StoredMessage, cued, no_message
 from donki.streams.schemas.stream import StoredCount
-from donki.streams.schemas.structure import group, text
 
 LOG = "top_dead_center"
 """What NeXus calls the times in a chopper."""

@@ -17,7 +17,7 @@ from donki.json_text import parse_json
 from donki.run import Run
 from donki.streams.kafka.producer import MOST_PAYLOAD
 from donki.streams.listing import Stream
-from donki.streams.schemas.structure import group, text
+from donki.streams.schemas.files.structure import group, text
 
 #: In a text: what is put in their place.
 _IN_TEXTS = ("$TITLE$", "$EXP_ID$", "$ENTRY_ID$", "$JOB_ID$")

@@ -1,1 +1,1 @@
-"""Flatbuffers encoded in one go, where a library takes too long for each."""
+"""What messages are made of: reference times, and flatbuffers in one go, where a library takes too long."""

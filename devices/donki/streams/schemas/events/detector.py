@@ -15,7 +15,7 @@ from donki.errors import InputError, shown
 from donki.streams.inputs import as_array
 from donki.streams.nexus.detector import Detector, translation
 from donki.streams.schemas.encoding.ev44 import int32_column
-from donki.streams.schemas.structure import dataset, group
+from donki.streams.schemas.files.structure import dataset, group
 
 UNITS = ("m", "cm", "mm", "um", "nm")
 """Of lengths."""
