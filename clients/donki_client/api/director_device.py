@@ -160,7 +160,9 @@ class DirectorDevice:
 
     @property
     def file_writer_state(self) -> tuple[str, ...]:
-        """The jobs at the ESS file writers, a line each: its state, a colon, the file and what is known."""
+        """The jobs at the ESS file writers, a line each; none where an earlier version does not tell."""
+        if not self._proxy.has("FileWriterState"):
+            return ()
         return tuple(self._proxy.read("FileWriterState")[0] or ())
 
     @property

@@ -49,6 +49,11 @@ class Proxy:
         with translated(self.device):
             return list(read_attributes(self._proxy, attributes).values())
 
+    def has(self, attribute: str) -> bool:
+        """Return whether the device has an attribute: one of an earlier version may not."""
+        with translated(self.device):
+            return attribute in self._proxy.get_attribute_list()
+
     def write(self, attribute: str, value: object) -> None:
         """Write an attribute; an InputError says what it takes."""
         with translated(self.device), _accepted(attribute, value):

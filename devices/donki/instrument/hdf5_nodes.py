@@ -123,7 +123,14 @@ class Hdf5Group(Group):
     @cached_property
     def unreadable(self) -> Sequence[str]:
         """See `Group`."""
-        return links_to_nowhere(self)
+        elsewhere = [name for name in self.child_names if self.child(name) is None]
+        return [
+            *links_to_nowhere(self),
+            *(
+                f"{name} is in another file, or neither group nor data set: it is not read"
+                for name in elsewhere
+            ),
+        ]
 
     @cached_property
     def streams(self) -> Sequence[StreamModule]:

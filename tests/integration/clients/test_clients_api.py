@@ -14,6 +14,7 @@ from tango import DevState
 
 from donki.errors import InputError, NotAllowedError
 from donki_client import AsyncDirector, Director, IfInterrupted, SequenceError, UnreachableError
+from donki_client.api.proxy import Proxy
 from helpers.orchestra import an_orchestra, without_database
 from helpers.support import took, wait_until
 
@@ -182,6 +183,13 @@ def test_an_armed_sequence_plays_step_by_step(director, orchestra):
 def test_a_value_out_of_range_says_what_is_accepted(director):
     with pytest.raises(InputError, match=r"Period: -3 is out of range\. From trigger to trigger"):
         director.period = -3
+
+
+def test_what_an_earlier_version_does_not_tell_is_empty(director):
+    assert director.file_writer_state == ()
+    proxy = Proxy(director.device)
+    assert proxy.has("FileWriterState")
+    assert not proxy.has("AttributeOfALaterVersion")
 
 
 def test_a_wait_ends_when_the_director_is_started_anew(facility, tmp_path):

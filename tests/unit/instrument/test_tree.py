@@ -181,6 +181,9 @@ def test_data_of_other_files_are_not_read(tmp_path):
     with open_description(tmp_path / "made.nxs") as root:
         assert root.find("outside") is None
         assert not root.datasets
+        assert list(root.unreadable) == [
+            "outside is in another file, or neither group nor data set: it is not read"
+        ]
 
 
 def test_alarms_and_connections_are_known_by_what_was_written_of_them(tmp_path):
