@@ -51,8 +51,8 @@ class Broker:
     start_limit: float
 
     def __init__(self) -> None:
-        self._port = free_port()
-        self.address = f"127.0.0.1:{self._port}"
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
         self._child: Child | None = None
         self._starts = 0
 
@@ -69,10 +69,15 @@ class Broker:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and not stopped or killed since."""
+        return self._child is not None
+
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix=f"donki-{self.kind}-"))
+        self.use(Path(tempfile.mkdtemp(prefix=f"donki-{self.kind}-")))
         try:
-            self.prepare(self._folder)
+            self.prepare(self.folder)
             self.start()
         except BaseException:
             self.__exit__()
@@ -81,17 +86,29 @@ class Broker:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)
+
+    def use(self, folder: Path) -> None:
+        """Have a folder for its settings, its data and its logs."""
+        self.folder = folder
 
     def prepare(self, folder: Path) -> None:
         """Make what the broker needs before it starts for the first time."""
 
     def start(self) -> None:
         """Start it and wait until clients can use it; a failure shows the end of its log."""
+        self.begin()
+        self.wait_until_ready()
+
+    def begin(self) -> None:
+        """Start it."""
         self._starts += 1
-        log = self._folder / f"{self._starts}.log"
+        log = self.folder / f"{self._starts}.log"
         self._child = Child(f"{self.kind} broker", self.command(), log, {})
-        self._child.wait_for(self.ready, self.start_limit)
+
+    def wait_until_ready(self) -> None:
+        """Wait until clients can use it."""
+        self.process.wait_for(self.ready, self.start_limit)
 
     def stop(self, limit: float = 20.0) -> None:
         """Let it end properly (SIGTERM)."""
@@ -134,7 +151,7 @@ class EmbeddedBroker(Broker):
 
     def command(self) -> list[str]:
         module = "donki_client.facility.broker"
-        arguments = ["--port", str(self._port), "--max-bytes", str(self._max_bytes)]
+        arguments = ["--port", str(self.port), "--max-bytes", str(self._max_bytes)]
         arguments += [] if self._retention else ["--no-retention"]
         return [sys.executable, "-m", module, *arguments]
 
@@ -152,6 +169,7 @@ class ApacheBroker(Broker):
     kind = "apache"
     ready = r"Kafka Server started"
     start_limit = 60.0
+    memory: tuple[str, ...] = ("-Xmx768m",)
 
     def __init__(self, archive_to: Path | None = None) -> None:
         super().__init__()
@@ -163,38 +181,52 @@ class ApacheBroker(Broker):
             if self._archive_to
             else f"-XX:SharedArchiveFile={_classes()}"
         )
-        return [*_java("-Xmx768m", archive), "kafka.Kafka", str(self._properties)]
+        return [*_java(*self.memory, archive), "kafka.Kafka", str(self._properties)]
 
     @property
     def _properties(self) -> Path:
-        return self._folder / "server.properties"
+        return self.folder / "server.properties"
 
     def prepare(self, folder: Path) -> None:
-        controller = next(port for port in iter(free_port, None) if port != self._port)
-        self._properties.write_text(
-            "process.roles=broker,controller\n"
-            "node.id=1\n"
-            f"controller.quorum.voters=1@127.0.0.1:{controller}\n"
-            f"listeners=PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}\n"
-            "controller.listener.names=CONTROLLER\n"
-            f"log.dirs={folder / 'data'}\n"
-            "offsets.topic.replication.factor=1\n"
-            "offsets.topic.num.partitions=1\n"
-            "transaction.state.log.replication.factor=1\n"
-            "transaction.state.log.min.isr=1\n"
-            "group.initial.rebalance.delay.ms=0\n"
-            # messages of tests have time stamps of their own, and are kept whatever these are
-            "log.retention.ms=-1\n"
-            # a broker that was killed may come back when its session is over
-            "broker.heartbeat.interval.ms=500\n"
-            "broker.session.timeout.ms=2000\n"
-        )
+        self.write_settings(folder)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # one argument: an id may begin with a dash
         named = f"--cluster-id={cluster}"
         format_storage = ["kafka.tools.StorageTool", "format", named, "-c", str(self._properties)]
         archive = [] if self._archive_to else [f"-XX:SharedArchiveFile={_classes()}"]
         _run([*_java(*archive), *format_storage], limit=60)
+
+    def write_settings(self, folder: Path) -> None:
+        """Write its properties."""
+        self._properties.write_text("".join(f"{line}\n" for line in self.settings(folder)))
+
+    def settings(self, folder: Path) -> list[str]:
+        """Return the lines of its properties."""
+        controller = next(port for port in iter(free_port, None) if port != self.port)
+        return [
+            "process.roles=broker,controller",
+            "node.id=1",
+            f"controller.quorum.voters=1@127.0.0.1:{controller}",
+            f"listeners=PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
+            "offsets.topic.replication.factor=1",
+            "offsets.topic.num.partitions=1",
+            "transaction.state.log.replication.factor=1",
+            "transaction.state.log.min.isr=1",
+            *self.common_settings(folder),
+        ]
+
+    def common_settings(self, folder: Path) -> list[str]:
+        """Return those lines of its properties that a broker of a cluster has too."""
+        return [
+            "controller.listener.names=CONTROLLER",
+            f"log.dirs={folder / 'data'}",
+            "group.initial.rebalance.delay.ms=0",
+            # messages of tests have time stamps of their own, and are kept whatever these are
+            "log.retention.ms=-1",
+            # a broker that was killed may come back when its session is over
+            "broker.heartbeat.interval.ms=500",
+            "broker.session.timeout.ms=2000",
+        ]
 
 
 def _java(*options: str) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,17 +19,18 @@ from donki.errors import BrokerError, InputError
 from donki.sources import Message, Recording
 from donki.sources.recorded.replay_clock import FAR_OFF, MOST_GAP
 from donki.streams.kafka.brokers import format_brokers, parse_brokers, probe
-from donki.streams.kafka.client import open_client
+from donki.streams.kafka.cluster import Limits, limits_for
 from donki.streams.kafka.in_flight import InFlight
 from donki.streams.kafka.kafka_python import open_producer
 from donki.streams.kafka.null_headers import with_nulls
 from donki.streams.kafka.producer import ProducerSettings
+from donki.streams.kafka.topic import ensure_topics
 from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.topic_settings import TopicSettings
 from donki.streams.kafka.window import Window
 from donki_client.console.interruption import interruption
 
 CONNECT_LIMIT = 3.0  # s
-DELIVERY_LIMIT = 10.0  # s
 WINDOW = 8_000_000  # most bytes under way
 MOST_BYTES = 300 << 20  # in one message: what the ESS file writer accepts
 
@@ -114,13 +115,14 @@ def replay(
             raise InputError(f"topic {', '.join(sorted(unknown))} is not in {path}; in it are {known}")
         topics = {topic: topic_map.get(topic, topic) for topic in recording.partitions}
         brokers = parse_brokers(broker, options)
-        first = probe(brokers, CONNECT_LIMIT / 2)
+        first = probe(brokers, CONNECT_LIMIT / 2, options)
         wanted: dict[str, int] = {}
         for old, new in topics.items():
             wanted[new] = max(recording.partitions[old], wanted.get(new, 1))
-        _make_topics([first], options or {}, wanted)
+        limits = limits_for(_make_topics([first], options or {}, wanted))
         with interruption() as interrupted:
-            return _Sender([first], options or {}, topics).run(recording, speed, console, interrupted)
+            sender = _Sender([first], options or {}, topics, limits)
+            return sender.run(recording, speed, console, interrupted)
     finally:
         recording.close()
 
@@ -132,20 +134,27 @@ class _Sender:
     ----------
     acknowledged, bytes
         messages that the broker has, and the size of their payload
+    limits
+        how long the broker may take
     window
         of what is under way
     """
 
     def __init__(
-        self, brokers: Sequence[tuple[str, int]], options: Mapping[str, Any], topics: Mapping[str, str]
+        self,
+        brokers: Sequence[tuple[str, int]],
+        options: Mapping[str, Any],
+        topics: Mapping[str, str],
+        limits: Limits,
     ) -> None:
         self._brokers = brokers
         self._broker = broker = format_brokers(brokers)
         self._options = options
         self._topics = topics
+        self.limits = limits
         self._under_way = InFlight()
         self.window = Window(
-            WINDOW, DELIVERY_LIMIT + 1, broker, lambda seconds, _: self._under_way.wait(seconds)
+            WINDOW, limits.delivery + 1, broker, lambda seconds, _: self._under_way.wait(seconds)
         )
         self._sent = self.acknowledged = self.bytes = 0
 
@@ -153,7 +162,7 @@ class _Sender:
         self, recording: Recording, speed: float, console: Console, interrupted: threading.Event
     ) -> Replayed:
         producer = open_producer(
-            ProducerSettings(self._brokers, "donki-replay", self._options, CONNECT_LIMIT, DELIVERY_LIMIT),
+            ProducerSettings(self._brokers, "donki-replay", self._options, *self.limits),
             MOST_BYTES,
         )
         failure = ""
@@ -175,7 +184,7 @@ class _Sender:
                 for message, timestamp in _paced(recording, speed, console, interrupted):
                     self._send(producer, message, timestamp, counts)
                     progress.update(task, completed=self._sent)
-                self.window.drain(DELIVERY_LIMIT)
+                self.window.drain(self.limits.delivery)
         except (BrokerError, KafkaError) as error:
             failure = str(error)
         finally:
@@ -220,7 +229,7 @@ class _Delivery:
         self.sender.window.leave(self.topic, self.size)
 
     def timed_out(self) -> None:
-        self.sender.lost(self.topic, f" within {DELIVERY_LIMIT:g} s")
+        self.sender.lost(self.topic, f" within {self.sender.limits.delivery:g} s")
 
     def too_large(self) -> None:
         self.sender.lost(self.topic, f": {self.size} bytes are too many; raise the topic's max.message.bytes")
@@ -250,8 +259,8 @@ def _paced(
 
 def _make_topics(
     brokers: Sequence[tuple[str, int]], options: Mapping[str, Any], wanted: Mapping[str, int]
-) -> None:
-    """Make the topics that are not there, with as many partitions as wanted."""
+) -> int:
+    """Make the topics that are not there, with as many partitions as wanted; return the number of brokers."""
     broker = format_brokers(brokers)
     for topic in wanted:
         check_topic(topic)
@@ -260,15 +269,13 @@ def _make_topics(
         "bootstrap_servers": broker.split(", "),
         "bootstrap_timeout_ms": int(1000 * CONNECT_LIMIT),
     }
-    try:
-        with open_client(KafkaAdminClient, broker, settings) as admin:
-            absent = wanted.keys() - set(admin.list_topics())
-            new = {topic: {"num_partitions": wanted[topic], "replication_factor": -1} for topic in absent}
-            if new:
-                admin.create_topics(new)
-                admin.wait_for_topics(list(new), timeout_ms=int(1000 * CONNECT_LIMIT))
-    except KafkaError as error:
-        raise BrokerError(f"Kafka broker {broker} did not make {', '.join(wanted)}: {error}") from error
+    by_number: dict[int, list[str]] = {}
+    for topic, partitions in wanted.items():
+        by_number.setdefault(partitions, []).append(topic)
+    return max(
+        ensure_topics(topics, broker, settings, CONNECT_LIMIT, TopicSettings(partitions)).brokers
+        for partitions, topics in by_number.items()
+    )
 
 
 def parse_topic_map(pairs: Iterable[str]) -> dict[str, str]:

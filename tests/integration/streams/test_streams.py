@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from streaming_data_types import deserialise_da00, deserialise_ev44, deserialise_f144
 
-import donki.streams.kafka.sink
+import donki.streams.kafka.cluster
 from donki.errors import BrokerError, InputError, NotAllowedError
 from donki.player.player import Player
 from donki.player.trigger import Trigger
@@ -322,7 +322,7 @@ def test_a_broker_that_stops_for_five_seconds_loses_and_doubles_nothing(own_brok
 
 @pytest.fixture
 def short_delivery(monkeypatch):
-    monkeypatch.setattr(donki.streams.kafka.sink, "DELIVERY_TIMEOUT", 2.0)
+    monkeypatch.setattr(donki.streams.kafka.cluster, "DELIVERY_TIMEOUT", 2.0)
 
 
 def send_until_it_fails(run_output, stream, first):
@@ -387,7 +387,7 @@ def test_a_broker_that_is_killed_ends_the_wait_and_is_used_again_when_it_is_back
 def test_a_broker_that_comes_back_in_time_with_its_data_loses_nothing(
     own_broker, topic, open_run_output, monkeypatch
 ):
-    monkeypatch.setattr(donki.streams.kafka.sink, "DELIVERY_TIMEOUT", 40.0)
+    monkeypatch.setattr(donki.streams.kafka.cluster, "DELIVERY_TIMEOUT", 40.0)
     run_output = open_run_output(own_broker.address)
     stream = run_output.open(EventStream, topic, "panel_0")
     back = threading.Event()

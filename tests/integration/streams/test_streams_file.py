@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scippnexus
 
-import donki.streams.kafka.sink
+import donki.streams.kafka.cluster
 from donki.errors import BrokerError, FileError
 from donki.player.trigger import Trigger
 from donki.run import Run
@@ -137,7 +137,7 @@ def test_the_file_of_a_run_is_called_by_run_and_player_and_holds_what_kafka_has(
 
 
 def test_a_trigger_that_kafka_did_not_take_is_not_in_the_file(own_broker, open_run_output, monkeypatch):
-    monkeypatch.setattr(donki.streams.kafka.sink, "DELIVERY_TIMEOUT", 1.0)
+    monkeypatch.setattr(donki.streams.kafka.cluster, "DELIVERY_TIMEOUT", 1.0)
     run_output, path = open_run_output(own_broker.address)
     stream = run_output.open(EventStream, "detector", "panel")
     for number in (1, 2):

@@ -18,6 +18,7 @@ import pytest
 from crc32c import crc32c
 from streaming_data_types import deserialise_ev44
 
+import donki.streams.kafka.cluster
 import donki.streams.kafka.sink
 from donki.errors import BrokerError, DonkiError
 from donki.player.player import Player
@@ -26,6 +27,7 @@ from donki.player.states import State
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.faults.rule import read_rules
+from donki.streams.kafka.topic import FoundTopics
 from donki.streams.manifest import Manifest
 from donki.streams.nexus.event_group import EventGroup
 from donki.streams.nexus.row_group import RowGroup
@@ -170,9 +172,9 @@ class Kafka:
 def kafka(monkeypatch):
     Kafka.log.clear()
     Kafka.failures.clear()
-    monkeypatch.setattr(donki.streams.kafka.sink, "find_client", lambda _: Kafka)
-    monkeypatch.setattr(donki.streams.kafka.sink, "probe", lambda brokers, _: brokers[0])
-    monkeypatch.setattr(donki.streams.kafka.sink, "ensure_topics", lambda *_: None)
+    monkeypatch.setattr(donki.streams.kafka.cluster, "find_client", lambda _: Kafka)
+    monkeypatch.setattr(donki.streams.kafka.cluster, "probe", lambda brokers, *_: brokers[0])
+    monkeypatch.setattr(donki.streams.kafka.cluster, "ensure_topics", lambda *_: FoundTopics())
     monkeypatch.setattr(donki.streams.kafka.sink, "SETTLE", 0.01)
     return Kafka
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from donki.host_port import format_host_port, parse_host_port
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 _PORT = "9092"
+
+#: A request that every broker answers, before it knows who asks: which versions of the protocol it speaks.
+_WHICH_VERSIONS = bytes.fromhex("0000000a 0012 0000 00000000 ffff")
 
 
 def parse_brokers(
@@ -69,11 +73,23 @@ def format_brokers(brokers: Iterable[tuple[str, int]]) -> str:
     return ", ".join(format_host_port(*broker) for broker in brokers)
 
 
-def probe(brokers: Sequence[tuple[str, int]], timeout: float) -> tuple[str, int]:
-    """Return the first of the brokers that takes a connection: a broker that is down is known at once.
+def probe(
+    brokers: Sequence[tuple[str, int]], timeout: float, options: Mapping[str, Any] | None = None
+) -> tuple[str, int]:
+    """Return the first of the brokers that answers: a broker that is down is known at once.
 
     A client begins with that one, and learns of the others from it. Of several it would try any one first,
-    and might spend all its time on one that is down.
+    and might spend all its time on one that is down. One that takes connections may have frozen too: of
+    several, each is asked what it is.
+
+    Parameters
+    ----------
+    brokers
+        host and port of each
+    timeout
+        most seconds for all of them
+    options
+        the Kafka options, which say how they are spoken to
 
     Raises
     ------
@@ -81,9 +97,12 @@ def probe(brokers: Sequence[tuple[str, int]], timeout: float) -> tuple[str, int]
         when none does
     """
     refusals = []
+    protocol = (options or {}).get("security_protocol") or PROTOCOLS[0]
     for broker in brokers:
         try:
-            socket.create_connection(broker, timeout / len(brokers)).close()
+            with socket.create_connection(broker, timeout / len(brokers)) as connection:
+                if len(brokers) > 1:
+                    _greet(connection, is_encrypted=protocol.endswith("SSL"))
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             refusals.append(f"{format_host_port(*broker)} ({reason})")
@@ -92,3 +111,26 @@ def probe(brokers: Sequence[tuple[str, int]], timeout: float) -> tuple[str, int]
     raise BrokerError(
         f"no Kafka broker answers at {', '.join(refusals)}; is it running, is the address right?"
     )
+
+
+def _greet(connection: socket.socket, *, is_encrypted: bool) -> None:
+    """Wait until a broker says anything; whether that is right is for the client to find out.
+
+    Raises
+    ------
+    OSError
+        when it does not
+    """
+    if not is_encrypted:
+        connection.sendall(_WHICH_VERSIONS)
+        if not connection.recv(1):
+            raise ConnectionError("it hangs up")
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        context.wrap_socket(connection).close()
+    except ssl.SSLError as error:
+        # It may want a certificate, which the client has.
+        if isinstance(error, ssl.SSLEOFError):
+            raise

@@ -14,6 +14,7 @@ from confluent_kafka import Producer as Client
 from donki.errors import BrokerError, InputError
 from donki.streams.kafka.brokers import format_brokers
 from donki.streams.kafka.producer import BATCH, MOST_BYTES, Delivery, ProducerSettings
+from donki.streams.kafka.source_partitions import SourcePartitions
 
 _SECURITY = {
     "security_protocol": "security.protocol",
@@ -30,9 +31,10 @@ _SECURITY = {
     "ssl_check_hostname": "ssl.endpoint.identification.algorithm",
 }
 
-_ANY = -1  # partition: that of the key
 _POLL = 0.002  # s between looks at what was delivered, which messages linger for longer than
 _FAREWELL = 1.0  # s for what is given up
+_LOOK = 2.0  # s in which a broker answers; after that another one is asked
+_PAUSE = 0.1  # s between two questions
 
 
 class ConfluentProducer:
@@ -48,6 +50,7 @@ class ConfluentProducer:
         self._next_poll = 0.0
         self._view = memoryview(b"")
         self._array = np.frombuffer(self._view, np.uint8)
+        self._partitions = SourcePartitions()
         options = {
             "bootstrap.servers": self._broker.replace(" ", ""),
             "client.id": settings.client,
@@ -60,11 +63,9 @@ class ConfluentProducer:
             # The sink bounds what is in flight.
             "queue.buffering.max.messages": 0,
             "queue.buffering.max.kbytes": 1 << 20,
-            # As kafka-python and Java choose the partition of a key.
-            "partitioner": "murmur2_random",
             "socket.connection.setup.timeout.ms": max(1000, int(1000 * settings.connect_timeout)),
             "message.timeout.ms": int(1000 * settings.delivery_timeout),
-            "request.timeout.ms": int(900 * settings.delivery_timeout),
+            "request.timeout.ms": int(1000 * settings.request_timeout),
             "reconnect.backoff.max.ms": 500,
             "error_cb": self._hear,
             # It would log to stderr; and what goes wrong is raised anyway.
@@ -92,13 +93,25 @@ class ConfluentProducer:
 
     def wait_for_leader(self, topic: str, timeout: float) -> None:
         """Learn which broker leads a topic."""
-        try:
-            found = self._client.list_topics(topic, timeout).topics[topic].error
-        except KafkaException as error:
-            self._client.poll(0)
-            raise self._no_connection(error) from None
-        if found is not None:
-            raise BrokerError(f"Kafka broker {self._broker} names no leader for topic {topic}: {found.str()}")
+        end = time.monotonic() + timeout
+        while True:
+            left = end - time.monotonic()
+            try:
+                found = self._client.list_topics(topic, min(_LOOK, max(0.1, left))).topics[topic]
+            except KafkaException as error:
+                self._client.poll(0)
+                if left < _LOOK:
+                    raise self._no_connection(error) from None
+                continue
+            if found.error is None:
+                self._partitions.learn(topic, len(found.partitions))
+                return
+            if left < 0 or not found.error.retriable():
+                raise BrokerError(
+                    f"Kafka broker {self._broker} names no leader for topic {topic}: {found.error.str()}"
+                )
+            # The broker that was asked does not know of it yet.
+            time.sleep(_PAUSE)
 
     def send(
         self, topic: str, key: bytes, message: bytes | memoryview, timestamp: int, delivery: Delivery
@@ -112,7 +125,8 @@ class ConfluentProducer:
             value = self._array
         try:
             # By place: the names on_delivery and timestamp would take it half as long again.
-            self._client.produce(topic, value, key, _ANY, partial(_report, delivery), None, timestamp)
+            partition = self._partitions.of(topic, key)
+            self._client.produce(topic, value, key, partition, partial(_report, delivery), None, timestamp)
         except KafkaException as error:
             _lose(delivery, error.args[0])
         except BufferError as error:

@@ -15,6 +15,7 @@ from donki.streams.kafka.brokers import format_brokers
 from donki.streams.kafka.client import open_client
 from donki.streams.kafka.in_flight import InFlight, lose
 from donki.streams.kafka.producer import BATCH, MOST_BYTES, Delivery, ProducerSettings
+from donki.streams.kafka.source_partitions import SourcePartitions
 
 _POLL = 0.002  # s
 _MOST_VERSION = 9  # of the requests that kafka-python's producer sends
@@ -26,7 +27,7 @@ class KafkaPythonProducer:
     def __init__(self, settings: ProducerSettings) -> None:
         self._broker = format_brokers(settings.brokers)
         self._in_flight = InFlight()
-        self._only_partition: dict[str, int | None] = {}
+        self._partitions = SourcePartitions()
         self._client = open_producer(settings, MOST_BYTES)
 
     @staticmethod
@@ -43,15 +44,14 @@ class KafkaPythonProducer:
                 f"Kafka broker {self._broker} names no leader for topic {topic}: {error}"
             ) from error
         self._client.connect_to_leaders(topic, found or (), timeout)
-        # To hash the key of each message takes a tenth of the client's time.
-        self._only_partition[topic] = 0 if found == {0} else None
+        self._partitions.learn(topic, len(found or {0}))
 
     def send(
         self, topic: str, key: bytes, message: bytes | memoryview, timestamp: int, delivery: Delivery
     ) -> None:
         """Take a message."""
         try:
-            partition = self._only_partition[topic]
+            partition = self._partitions.of(topic, key)
             self._in_flight.add(self._client.send(topic, message, key, None, partition, timestamp), delivery)
         except KafkaError as error:
             lose(delivery, error)
@@ -124,7 +124,7 @@ def open_producer(settings: ProducerSettings, most_bytes: int) -> KafkaProducer:
         "bootstrap_timeout_ms": int(connect),
         "max_block_ms": int(connect),
         "delivery_timeout_ms": int(deliver),
-        "request_timeout_ms": int(0.9 * deliver),
+        "request_timeout_ms": int(1000 * settings.request_timeout),
         "reconnect_backoff_max_ms": 500,
         **settings.security,
     }

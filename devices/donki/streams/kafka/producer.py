@@ -48,6 +48,8 @@ class ProducerSettings:
         seconds in which a broker must answer
     delivery_timeout
         seconds after which a message that the broker has not acknowledged is given up
+    request_timeout
+        seconds in which a broker must answer a request; after that another one may be asked
     """
 
     brokers: Sequence[tuple[str, int]]
@@ -55,10 +57,13 @@ class ProducerSettings:
     security: Mapping[str, Any]
     connect_timeout: float
     delivery_timeout: float
+    request_timeout: float
 
 
 class Producer(Protocol):
     """Takes messages for one cluster: acknowledged by all in-sync replicas, once and in order.
+
+    Messages of one key go to one partition of a topic, the one that `SourcePartitions` chooses.
 
     Deliveries are told in `send` and `poll`, by the thread that sends: another one would have to wait for
     Python's lock at each message.

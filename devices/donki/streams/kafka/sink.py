@@ -5,25 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from donki.errors import BrokerError, NotAllowedError
-from donki.host_port import format_host_port
-from donki.streams.kafka.brokers import format_brokers, parse_brokers, probe
-from donki.streams.kafka.client import check_options
-from donki.streams.kafka.clients import DEFAULT, find_client
-from donki.streams.kafka.producer import MOST_BYTES, Producer, ProducerSettings
-from donki.streams.kafka.topic import ensure_topics
+from donki.streams.kafka.clients import DEFAULT
+from donki.streams.kafka.cluster import CONNECT_TIMEOUT, KafkaCluster
+from donki.streams.kafka.producer import MOST_BYTES, Producer
 from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.topic_settings import TopicSettings
 from donki.streams.kafka.window import Queue, Window
-
-CONNECT_TIMEOUT = 2.0
-"""Seconds in which a broker must answer when it is first spoken to, where somebody waits for an answer."""
-
-DELIVERY_TIMEOUT = 10.0
-"""Seconds after which a message that the broker has not acknowledged is given up."""
 
 SETTLE = 0.5
 """Seconds in which the messages of an action that failed must be acknowledged."""
@@ -39,10 +31,10 @@ class KafkaSink:
     """Where messages leave for Kafka.
 
     Every message is acknowledged by all in-sync replicas (``acks=all``), once and in order (an idempotent
-    producer). `send` blocks while `WINDOW` bytes are in flight, so that memory stays bounded. After a failure
-    everything is refused until `discard`, which begins again with a fresh producer: kafka-python 3.0's
-    idempotent producer never recovers from a delivery that timed out. Topics are made by kafka-python,
-    whichever client sends the messages.
+    producer). Of several brokers, one that dies is replaced by the one that leads then, which has all that
+    was acknowledged and tells apart what it gets again. `send` blocks while `WINDOW` bytes are in flight, so
+    that memory stays bounded. After a failure everything is refused until `discard`, which begins again with
+    a fresh producer: kafka-python 3.0's idempotent producer never recovers from a delivery that timed out.
 
     Parameters
     ----------
@@ -54,6 +46,10 @@ class KafkaSink:
         under which the brokers know this client
     client
         one of `CLIENTS`
+    topics
+        how topics are made that do not exist
+    warn
+        is told of topics that exist and are otherwise, a line each
     patience
         seconds in which a broker must answer when it is first spoken to, or again after a failure
 
@@ -61,6 +57,8 @@ class KafkaSink:
     ----------
     brokers
         as `format_brokers` writes them
+    cluster
+        how they are reached
     events, messages, bytes
         what the broker has acknowledged so far, without what was discarded
 
@@ -76,18 +74,15 @@ class KafkaSink:
         options: Mapping[str, Any] | None,
         name: str,
         client: str = DEFAULT,
+        topics: TopicSettings = TopicSettings(),  # noqa: B008 - frozen
+        warn: Callable[[str], object] = str,
         patience: float = CONNECT_TIMEOUT,
     ) -> None:
         self.events = 0
         self.messages = 0
         self.bytes = 0
-        self._options = check_options(options or {})
-        self._addresses = parse_brokers(brokers, self._options)
-        self.brokers = format_brokers(self._addresses)
-        self._name = name
-        self._patience = patience
-        self._kind = find_client(client)
-        self._security = self._kind.security(self._options)
+        self.cluster = KafkaCluster(brokers, options, name, client, topics, warn, patience)
+        self.brokers = self.cluster.names
         self._topics: list[str] = []
         self._producer: Producer | None = None
         self._window = self._new_window()
@@ -121,11 +116,11 @@ class KafkaSink:
         if topic in self._topics:
             return
         check_topic(topic)
-        deadline = time.monotonic() + self._patience
         if self._producer is None:
-            self._connect([*self._topics, topic], deadline)
+            self._producer = self.cluster.connect([*self._topics, topic])
+            self._window.patience = self._patience
         else:
-            self._wait_for_leaders([topic], self._producer, probe(self._addresses, _left(deadline)), deadline)
+            self.cluster.open_topic(topic, self._producer)
         self._topics.append(topic)
 
     def send(
@@ -159,7 +154,7 @@ class KafkaSink:
             places.extend(NOWHERE)
         window.enter(topic, size)
         try:
-            producer = self._producer or self._connect(self._topics, time.monotonic() + self._patience)
+            producer = self._producer = self._producer or self.cluster.connect(self._topics)
         except BrokerError as error:
             window.fail(str(error))
             raise
@@ -211,9 +206,13 @@ class KafkaSink:
             f"topic {topic} takes no more data: the run is over; open a stream in the next run"
         )
 
-    def _new_window(self) -> Window:
+    @property
+    def _patience(self) -> float:
         # The producer's own clock comes first; the window's catches a producer that is stuck.
-        return Window(WINDOW, DELIVERY_TIMEOUT + 1, self.brokers, self._poll)
+        return self.cluster.limits.delivery + 1
+
+    def _new_window(self) -> Window:
+        return Window(WINDOW, self._patience, self.brokers, self._poll, lambda: self.cluster.reason)
 
     def _poll(self, seconds: float, flush: bool) -> None:
         producer = self._producer
@@ -221,34 +220,7 @@ class KafkaSink:
             time.sleep(seconds)
         else:
             producer.poll(seconds, flush=flush)
-
-    def _connect(self, topics: Sequence[str], deadline: float) -> Producer:
-        first = probe(self._addresses, _left(deadline))
-        producer = self._kind(
-            ProducerSettings([first], self._name, self._security, _left(deadline), DELIVERY_TIMEOUT)
-        )
-        try:
-            self._wait_for_leaders(topics, producer, first, deadline)
-        except BrokerError:
-            producer.give_up()
-            raise
-        self._producer = producer
-        return producer
-
-    def _wait_for_leaders(
-        self, topics: Sequence[str], producer: Producer, broker: tuple[str, int], deadline: float
-    ) -> None:
-        """Make sure that the topics exist and that the producer knows them before it sends."""
-        admin = {
-            **self._options,
-            "bootstrap_servers": [format_host_port(*broker)],
-            "client_id": self._name,
-            "bootstrap_timeout_ms": int(1000 * _left(deadline)),
-            "request_timeout_ms": int(1000 * _left(deadline)),
-        }
-        ensure_topics(topics, self.brokers, admin, _left(deadline))
-        for topic in topics:
-            producer.wait_for_leader(topic, _left(deadline))
+        self.cluster.watch(self._topics, self._window.silence)
 
     def _give_up(self) -> None:
         producer, self._producer = self._producer, None
@@ -279,7 +251,10 @@ class _Delivery:
         self.window.leave(self.topic, self.size)
 
     def timed_out(self) -> None:
-        self._lose(f"did not acknowledge messages to topic {self.topic} within {DELIVERY_TIMEOUT:g} s")
+        cluster = self.sink.cluster
+        why = f": {cluster.reason}" if cluster.reason else ""
+        limit = cluster.limits.delivery
+        self._lose(f"did not acknowledge messages to topic {self.topic} within {limit:g} s{why}")
 
     def too_large(self) -> None:
         self._lose(
@@ -292,8 +267,3 @@ class _Delivery:
 
     def _lose(self, what: str) -> None:
         self.window.fail(f"Kafka broker {self.sink.brokers} {what}")
-
-
-def _left(deadline: float) -> float:
-    """Return the seconds until a deadline, at least a tenth: a timeout of zero would mean none."""
-    return max(0.1, deadline - time.monotonic())

@@ -1,15 +1,17 @@
-"""Kafka topics: found, or made with one partition."""
+"""Kafka topics: found, or made."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient
 from kafka.errors import (
+    InvalidReplicationFactorError,
     KafkaError,
     NoError,
+    RetriableError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
     for_code,
@@ -17,12 +19,43 @@ from kafka.errors import (
 
 from donki.errors import BrokerError
 from donki.streams.kafka.client import open_client
+from donki.streams.kafka.topic_settings import BROKERS_OWN, TopicSettings
+
+_PAUSE = 0.1  # s between two looks at topics that are not ready
 
 
-def ensure_topics(topics: Sequence[str], broker: str, settings: Mapping[str, Any], timeout: float) -> None:
+class FoundTopic(NamedTuple):
+    """A topic that exists: how many partitions and replicas it has."""
+
+    partitions: int
+    replicas: int
+
+
+class FoundTopics(dict[str, FoundTopic]):
+    """Topics by name.
+
+    Attributes
+    ----------
+    brokers
+        how many brokers the cluster has
+    running
+        how many of them run
+    """
+
+    brokers: int = 1
+    running: int = 1
+
+
+def ensure_topics(
+    topics: Sequence[str],
+    broker: str,
+    settings: Mapping[str, Any],
+    timeout: float,
+    wanted: TopicSettings = TopicSettings(),  # noqa: B008 - frozen
+) -> FoundTopics:
     """Make sure that topics exist; make those that do not.
 
-    A topic is made with one partition, so that its messages keep their order, and with the broker's own
+    One that exists is left as it is. By default a topic is made with one partition and with the brokers' own
     replication.
 
     Parameters
@@ -35,6 +68,8 @@ def ensure_topics(topics: Sequence[str], broker: str, settings: Mapping[str, Any
         of kafka-python's admin client
     timeout
         most seconds to wait for the broker
+    wanted
+        how those are made that do not exist
 
     Raises
     ------
@@ -42,23 +77,67 @@ def ensure_topics(topics: Sequence[str], broker: str, settings: Mapping[str, Any
         when the broker refuses a topic, or does not answer in time
     """
     deadline = time.monotonic() + timeout
-    try:
-        with open_client(KafkaAdminClient, broker, settings) as admin:
-            for found in admin.describe_topics(list(topics)):
-                topic, state = found["name"], for_code(found["error_code"])
-                if state is UnknownTopicOrPartitionError:
-                    _make(admin, topic, broker)
-                elif state is not NoError:
-                    raise BrokerError(f"Kafka broker {broker} refuses topic {topic}: {state.description}")
-            admin.wait_for_topics(list(topics), timeout_ms=max(0.0, deadline - time.monotonic()) * 1000)
-    except KafkaError as error:
-        raise BrokerError(f"Kafka broker {broker} did not make topic {', '.join(topics)}: {error}") from error
+    made: set[str] = set()
+    with open_client(KafkaAdminClient, broker, settings) as admin:
+        while True:
+            try:
+                found = _look(admin, topics, broker, wanted, made)
+                missing = ", ".join(sorted(set(topics) - found.keys()))
+                why = f"{missing} is not ready"
+            except RetriableError as error:
+                # Of several brokers one may be down, and another be asked the next time.
+                missing, why = ", ".join(topics), str(error)
+            except KafkaError as error:
+                raise BrokerError(
+                    f"Kafka broker {broker} did not make topic {', '.join(topics)}: {error}"
+                ) from error
+            if not missing:
+                return found
+            if time.monotonic() > deadline:
+                raise BrokerError(
+                    f"Kafka broker {broker} did not make topic {missing} within {timeout:.3g} s: {why}"
+                )
+            time.sleep(_PAUSE)
 
 
-def _make(admin: KafkaAdminClient, topic: str, broker: str) -> None:
-    wanted = {topic: {"num_partitions": 1, "replication_factor": -1}}
-    (answer,) = admin.create_topics(wanted, raise_errors=False)["topics"]
+def _look(
+    admin: KafkaAdminClient, topics: Sequence[str], broker: str, wanted: TopicSettings, made: set[str]
+) -> FoundTopics:
+    """Return the topics that are ready, and make those that do not exist."""
+    ready = FoundTopics()
+    nodes = admin.describe_cluster()["brokers"]
+    ready.brokers = len(nodes)
+    ready.running = sum(not node.get("is_fenced") for node in nodes)
+    for found in admin.describe_topics(list(topics)):
+        topic, state, partitions = found["name"], for_code(found["error_code"]), found["partitions"]
+        if state is UnknownTopicOrPartitionError:
+            if topic not in made:
+                _make(admin, topic, broker, wanted, ready.running)
+                made.add(topic)
+        elif state is NoError and partitions:
+            # Where a leader has just died, messages wait for the next one.
+            if topic not in made or all(partition["leader_id"] >= 0 for partition in partitions):
+                replicas = min(len(partition["replica_nodes"]) for partition in partitions)
+                ready[topic] = FoundTopic(len(partitions), replicas)
+        elif state is not NoError and not issubclass(state, RetriableError):
+            raise BrokerError(f"Kafka broker {broker} refuses topic {topic}: {state.description}")
+    return ready
+
+
+def _make(admin: KafkaAdminClient, topic: str, broker: str, wanted: TopicSettings, brokers: int) -> None:
+    replication = -1 if wanted.replication == BROKERS_OWN else wanted.replication
+    new = {topic: {"num_partitions": wanted.partitions, "replication_factor": replication}}
+    (answer,) = admin.create_topics(new, raise_errors=False)["topics"]
     outcome = for_code(answer["error_code"])
-    if outcome not in {NoError, TopicAlreadyExistsError}:
-        detail = answer.get("error_message") or outcome.description
-        raise BrokerError(f"Kafka broker {broker} refuses to make topic {topic}: {detail}")
+    if outcome in {NoError, TopicAlreadyExistsError}:
+        return
+    detail = answer.get("error_message") or outcome.description
+    if outcome is InvalidReplicationFactorError and wanted.replication > brokers:
+        running = "1 broker runs" if brokers == 1 else f"{brokers} brokers run"
+        detail = (
+            f"{wanted.replication} replicas are wanted, and {running}; start more, or set replication"
+            f" (TopicReplication) to {brokers} or less"
+        )
+    elif issubclass(outcome, RetriableError):
+        raise outcome(detail)
+    raise BrokerError(f"Kafka broker {broker} refuses to make topic {topic}: {detail}")

@@ -44,11 +44,26 @@ class Window:
     poll
         lets the client tell of what was acknowledged, and waits for that at most the seconds it is given; it
         is told too whether all is waited for
+    reason
+        tells why nothing is acknowledged, where that is known
+
+    Attributes
+    ----------
+    patience
+        as given
     """
 
-    def __init__(self, size: int, patience: float, broker: str, poll: Callable[[float, bool], None]) -> None:
+    def __init__(
+        self,
+        size: int,
+        patience: float,
+        broker: str,
+        poll: Callable[[float, bool], None],
+        reason: Callable[[], str] = str,
+    ) -> None:
+        self.patience = patience
         self._size = size
-        self._patience = patience
+        self._reason = reason
         self._broker = broker
         self._poll = poll
         self._bytes = 0
@@ -60,6 +75,12 @@ class Window:
     def queue(self) -> Queue:
         """What is in flight."""
         return Queue(sum(self._messages.copy().values()), self._bytes)
+
+    @property
+    def silence(self) -> float:
+        """Seconds for which something has been in flight and nothing was acknowledged."""
+        with self._lock:
+            return time.monotonic() - self._progress if self._bytes else 0.0
 
     def enter(self, topic: str, size: int) -> None:
         """Wait until a message of `size` bytes has room, and count it in.
@@ -101,13 +122,14 @@ class Window:
         started = time.monotonic()
         while not self.failure and not met():
             now = time.monotonic()
-            limit = self._progress + self._patience
+            limit = self._progress + self.patience
             if timeout is not None:
                 limit = min(limit, started + timeout)
             if now >= limit:
                 self.failure = (
                     f"Kafka broker {self._broker} did not acknowledge {self._in_flight()}"
                     f" within {now - min(started, self._progress):.1f} s"
+                    f"{f': {why}' if (why := self._reason()) else ''}"
                 )
                 break
             self._poll(min(limit - now, _POLL), timeout is not None)

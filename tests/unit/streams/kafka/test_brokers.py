@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
+from contextlib import contextmanager, suppress
 from unittest.mock import MagicMock
 
 import pytest
@@ -12,10 +14,11 @@ from hypothesis import strategies as st
 
 from donki.errors import BrokerError, InputError
 from donki.host_port import format_host_port, parse_host_port
+from donki.streams.kafka import cluster as kafka
 from donki.streams.kafka import consumer
-from donki.streams.kafka import sink as kafka
 from donki.streams.kafka.brokers import PROTOCOLS, format_brokers, parse_brokers, probe
 from donki.streams.kafka.sink import KafkaSink
+from donki.streams.kafka.topic import FoundTopics
 from donki_client.address import Address
 from donki_client.facility import kafka_broker
 from helpers.support import took
@@ -115,11 +118,36 @@ def test_an_address_of_a_tango_database_is_read_by_the_same_rules(host, port):
         assert str(Address.parse(text)) == text
 
 
+@contextmanager
+def answering():
+    """Yield the address of what answers each connection as soon as it says something."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.sendall(connection.recv(10_000))
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield server.getsockname()
+
+
+def test_of_several_one_that_takes_connections_and_says_nothing_is_passed_over():
+    with socket.create_server(("127.0.0.1", 0)) as silent, answering() as there:
+        assert probe([silent.getsockname(), there], 2) == there
+        assert probe([silent.getsockname(), there], 2, {"security_protocol": "SSL"}) == there
+        assert probe([silent.getsockname()], 2) == silent.getsockname()
+        with pytest.raises(BrokerError, match=r"no Kafka broker answers at .* \(timed out\)"):
+            probe([silent.getsockname()] * 2, 0.2)
+
+
 @pytest.fixture
 def gone_and_there():
-    """Addresses: of a broker that is down, and of one that takes connections."""
-    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_server(("127.0.0.1", 0)) as gone:
-        addresses = [gone.getsockname(), there.getsockname()]
+    """Addresses: of a broker that is down, and of one that answers."""
+    with answering() as there, socket.create_server(("127.0.0.1", 0)) as gone:
+        addresses = [gone.getsockname(), there]
         gone.close()
         yield addresses
 
@@ -142,11 +170,13 @@ def test_clients_begin_with_the_broker_that_answers(gone_and_there, monkeypatch)
         def security(options):
             return options
 
+    def ensure_topics(topics, names, settings, *_):
+        begun.extend(settings["bootstrap_servers"])
+        return FoundTopics()
+
     monkeypatch.setattr(kafka, "find_client", lambda _: Client)
-    monkeypatch.setattr(
-        kafka, "ensure_topics", lambda topics, names, settings, _: begun.extend(settings["bootstrap_servers"])
-    )
-    sink = kafka.KafkaSink([gone, there], {}, "test")
+    monkeypatch.setattr(kafka, "ensure_topics", ensure_topics)
+    sink = KafkaSink([gone, there], {}, "test")
     sink.open_topic("a")
     sink.open_topic("b")
     assert begun == [there] * 3

@@ -1,0 +1,109 @@
+"""Why a cluster of several brokers does not acknowledge messages, as it says itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError
+
+from donki.errors import BrokerError
+from donki.streams.kafka.brokers import format_brokers, probe
+from donki.streams.kafka.client import open_client
+from donki.threads import Threads
+
+_LIMIT = 3.0  # s in which a broker must answer
+_PAUSE = 3.0  # s from one question to the next
+_MIN_IN_SYNC = "min.insync.replicas"
+
+
+class SilenceInquiry:
+    """Asks a cluster, in a thread of its own, what keeps it from acknowledging messages.
+
+    The Kafka clients tell no more than that time is up.
+
+    Parameters
+    ----------
+    brokers
+        hosts and ports
+    options
+        security settings of kafka-python
+
+    Attributes
+    ----------
+    reason
+        what it said last; empty for nothing
+    """
+
+    def __init__(self, brokers: Sequence[tuple[str, int]], options: Mapping[str, Any]) -> None:
+        self.reason = ""
+        self._brokers = brokers
+        self._options = options
+        self._threads = Threads()
+        self._thread: threading.Thread | None = None
+        self._due = 0.0
+
+    def ask(self, topics: Iterable[str]) -> None:
+        """Ask about these topics, unless that was done just now; returns at once."""
+        if time.monotonic() < self._due or (self._thread and self._thread.is_alive()):
+            return
+        self._due = time.monotonic() + _PAUSE
+        wanted = list(topics)
+        self._thread = self._threads.start("silent cluster", lambda: self._ask(wanted), lambda _: None)
+
+    def forget(self) -> None:
+        """Take that it is not silent any more."""
+        self.reason = ""
+
+    def _ask(self, topics: Sequence[str]) -> None:
+        try:
+            self.reason = why_silent(self._brokers, self._options, topics)
+        except (BrokerError, KafkaError) as error:
+            self.reason = str(error)
+
+
+def why_silent(brokers: Sequence[tuple[str, int]], options: Mapping[str, Any], topics: Sequence[str]) -> str:
+    """Return what keeps messages to these topics from being acknowledged; empty where nothing does.
+
+    Raises
+    ------
+    BrokerError, KafkaError
+        when no broker answers
+    """
+    first = probe(brokers, _LIMIT, options)
+    settings = {
+        **options,
+        "bootstrap_servers": format_brokers([first]),
+        "bootstrap_timeout_ms": int(1000 * _LIMIT),
+        "request_timeout_ms": int(1000 * _LIMIT),
+    }
+    with open_client(KafkaAdminClient, format_brokers(brokers), settings) as admin:
+        for topic in admin.describe_topics(list(topics)):
+            wanted = None
+            for partition in sorted(topic["partitions"], key=lambda each: int(each["partition_index"])):
+                where = f"partition {partition['partition_index']} of topic {topic['name']}"
+                replicas, in_sync = partition["replica_nodes"], partition["isr_nodes"]
+                if partition["leader_id"] < 0:
+                    return f"{where} has no leader: start one of its brokers, {_named(in_sync or replicas)}"
+                if wanted is None:
+                    wanted = _min_in_sync(admin, topic["name"])
+                if len(in_sync) < wanted:
+                    gone = sorted(set(replicas) - set(in_sync))
+                    of = f"{len(in_sync)} of {len(replicas)} replicas"
+                    start = f"start {_named(gone)}" if gone else f"lower {_MIN_IN_SYNC}"
+                    return f"{where} has {of} in sync, and {_MIN_IN_SYNC} is {wanted}: {start}"
+    return ""
+
+
+def _min_in_sync(admin: KafkaAdminClient, topic: str) -> int:
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic, [_MIN_IN_SYNC])
+    said = admin.describe_configs([resource], config_filter="all")["topic"][topic]
+    return int(said[_MIN_IN_SYNC]["value"])
+
+
+def _named(brokers: Iterable[int]) -> str:
+    return ", ".join(f"node {broker}" for broker in brokers)
