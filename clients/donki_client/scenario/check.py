@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +15,10 @@ from rich.table import Table
 
 from donki.director.journal.place import default_directory
 from donki.director.rules.pace import SECOND
+from donki.errors import BrokerError, InputError
 from donki_client.console.many import AT_A_GLANCE, first_lines, named
 from donki_client.console.output import printable
-from donki_client.scenario.file import instance_name, read_scenario
+from donki_client.scenario.file import from_environment, instance_name, read_scenario
 from donki_client.scenario.history import History, Known, MeasuredScript
 from donki_client.scenario.model import Scenario
 from donki_client.scenario.placement import place
@@ -54,6 +56,7 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
     """
     scenario = read_scenario(path)
     _say(console, f"{path}: valid", "bold green")
+    lacking = _say_brokers(console, from_environment(scenario, os.environ))
     trial = None
     if tried:
         with console.status(f"playing {TRIED} triggers"):
@@ -79,7 +82,23 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
         )
     _say_rehearsal(console, scenario, rehearsal)
     _say_data(console, scenario, known, trial)
-    return not rehearsal.failure and not (trial and trial.problems)
+    return not lacking and not rehearsal.failure and not (trial and trial.problems)
+
+
+def _say_brokers(console: Console, scenario: Scenario) -> bool:
+    """Say whether there are too few brokers, as far as they answer; nothing where one is enough."""
+    if scenario.replication <= 1:
+        return False
+    from donki_client.scenario.topics import check_brokers  # noqa: PLC0415 - it needs Kafka
+
+    try:
+        check_brokers(scenario)
+    except InputError as error:
+        _say(console, str(error), "bold red")
+        return True
+    except BrokerError as error:
+        _say(console, f"whether there are {scenario.replication} brokers is not known: {error}", "yellow")
+    return False
 
 
 @dataclass(frozen=True)
@@ -96,7 +115,7 @@ def _try(scenario: Scenario) -> Trial:
     from donki_client.facility.local import LocalFacility  # noqa: PLC0415
     from donki_client.scenario.runner import ScenarioRunner  # noqa: PLC0415
 
-    nowhere = {"database": None, "broker": None, "hdf5": None, "file_writer": None}
+    nowhere = {"database": None, "broker": None, "replication": 0, "hdf5": None, "file_writer": None}
     alone = scenario.model_copy(update={**nowhere, "triggers": TRIED, "rate": None, "period": None})
     with TemporaryDirectory(prefix="donki-try-") as folder:
         quiet = Console(file=io.StringIO())

@@ -29,6 +29,13 @@ from donki.json_text import to_json
 from donki.limits import USUAL_SILENCE, FileWriterPolicy, check_silence
 from donki.streams.kafka.brokers import parse_brokers
 from donki.streams.kafka.clients import DEFAULT
+from donki.streams.kafka.topic_settings import (
+    BROKERS_OWN,
+    MOST_PARTITIONS,
+    MOST_REPLICAS,
+    check_partitions,
+    check_replication,
+)
 from donki.streams.nexus.compression_names import check_compression
 from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_file_triggers
 from donki_client.address import Address
@@ -193,6 +200,20 @@ class Scenario(Part):
 
     kafka_client: KafkaClient = DEFAULT
     """The Players' Kafka client library; confluent-kafka is faster and an extra."""
+
+    partitions: Annotated[
+        int,
+        obeying(check_partitions),
+        Field(json_schema_extra={"minimum": 1, "maximum": MOST_PARTITIONS}, examples=[3]),
+    ] = 1
+    """How many partitions the Players' Kafka topics are made with; a source's messages stay in one."""
+
+    replication: Annotated[
+        int,
+        obeying(check_replication),
+        Field(json_schema_extra={"minimum": BROKERS_OWN, "maximum": MOST_REPLICAS}, examples=[3]),
+    ] = BROKERS_OWN
+    """How many brokers keep a copy of each Kafka topic that is made; 0: as many as the brokers are set to."""
 
     hdf5: Annotated[ScenarioFiles | None, BeforeValidator(_as_files)] = Field(
         default=None, examples=["data", {"folder": "data", "compression": "gzip"}]

@@ -90,7 +90,7 @@ def _print_verdict(scenario: Scenario, played: Played, console: Console) -> bool
     from donki_client.scenario.summary import notes, success  # noqa: PLC0415 - as above
 
     warned = played.unwritten if played.policy is FileWriterPolicy.WARN else ""
-    for note in first_lines([*filter(None, [*notes(played.results), warned])]):
+    for note in first_lines([*filter(None, [*notes(played.results), *played.topics, warned])]):
         console.print(f"[yellow]{printable(note)}[/]", soft_wrap=True)
     found = played.problems
     for problem in first_lines(found):

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from donki.errors import DonkiError, NotAllowedError
 from donki.limits import FileWriterPolicy
+from donki.streams.kafka.topic_settings import TopicSettings
 from donki.texts import visible
 from donki_client.address import Address
 from donki_client.api.director import Director
@@ -55,7 +56,8 @@ class Played:
 
     ``data`` are those of the run, and of its sections' parts of it.
     ``jobs`` are those at the file writers, as the Director's FileWriterState has them, with the policy for
-    them; None where they were not told of the run.
+    them; None where they were not told of the run. ``topics`` has a line for each topic that was there
+    before, and is not as the scenario says.
     """
 
     end: Snapshot
@@ -64,6 +66,7 @@ class Played:
     with_files: bool
     jobs: Sequence[str] = ()
     policy: FileWriterPolicy | None = None
+    topics: Sequence[str] = ()
 
     @property
     def unwritten(self) -> str:
@@ -146,14 +149,17 @@ class ScenarioRunner:
         ]
         results += of_sections
         with_files, writer = self._scenario.hdf5 is not None, self._scenario.file_writer
-        return Played(
-            end,
-            results,
-            [data, *(section.data for section in sections if section.data)],
-            with_files,
-            jobs,
-            FileWriterPolicy[writer.policy] if writer else None,
-        )
+        policy = FileWriterPolicy[writer.policy] if writer else None
+        found = [data, *(section.data for section in sections if section.data)]
+        return Played(end, results, found, with_files, jobs, policy, self._differences(broker, data))
+
+    def _differences(self, broker: str, data: RunData) -> list[str]:
+        """Return a line for each topic that the scenario wants otherwise than it was already there."""
+        from donki_client.scenario.topics import differences  # noqa: PLC0415 - as at the end
+
+        scenario = self._scenario
+        wanted = TopicSettings(scenario.partitions, scenario.replication)
+        return differences(broker, wanted, {stream.topic for stream in data.streams if stream.topic})
 
     def _check(self, run_id: str, broker: str, read_back: ReadBack) -> RunData:
         """Read back the rest of what was delivered when the journal has the end of the run; compare all."""
@@ -175,12 +181,13 @@ class ScenarioRunner:
         """Have a database and a broker, started where none is named; return the broker's address."""
         named_database, named_broker = self._scenario.database, self._scenario.broker
         with self._console.status("starting the Tango database and the Kafka broker"):
-            if named_broker:
+            if named_broker or self._scenario.replication > 1:
                 # A broker that is not there must be known before anything is started.
-                from donki_client.facility.kafka_broker import check_broker  # noqa: PLC0415 - as at the end
+                from donki_client.scenario.topics import check_brokers  # noqa: PLC0415 - as at the end
 
+                check_brokers(self._scenario)
+            if named_broker:
                 broker = named_broker
-                check_broker(broker)
                 started = self._have_database(facility, named_database)
             elif named_database:
                 started = self._have_database(facility, named_database)

@@ -39,6 +39,7 @@ def _director_properties(scenario: Scenario, journal: Path, broker: str) -> dict
             *(section_device(name, scenario.played_by(name).database) for name in scenario.sections),
         ],
         "RunDirectory": str(journal),
+        "TopicReplication": str(scenario.replication),
         **({"KafkaBrokers": broker, **_file_writer_properties(writer)} if writer else {}),
     }
 
@@ -72,6 +73,8 @@ def _player_server(scenario: Scenario, name: str, broker: str) -> DeviceServer:
         retries=player.retries,
         KafkaBrokers=broker,
         KafkaClient=scenario.kafka_client,
+        TopicPartitions=str(scenario.partitions),
+        TopicReplication=str(scenario.replication),
         ValuesTopic=player.values_topic,
         Aliases=[f"{value}={alias}" for value, alias in player.aliases.items()],
         ReadoutAddress=player.readout,

@@ -61,7 +61,13 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
         self._inits += 1
         self.restore(self._memorized)
         directory = read_folder(self.RunDirectory) if self.RunDirectory else default_directory()
-        topics = Topics(list(self.KafkaBrokers), self.KafkaOptions, self.file_writers(), self.TimingTopic)
+        topics = Topics(
+            list(self.KafkaBrokers),
+            self.KafkaOptions,
+            self.file_writers(),
+            self.TimingTopic,
+            self.TopicReplication,
+        )
         # What the one before has not written by now it goes on writing.
         recorder = Recorder(self.get_name(), directory, topics, self._threads, self._closed)
         roster = Roster(list(self.PlayerDevices), self._threads)

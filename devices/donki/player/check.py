@@ -11,6 +11,7 @@ from typing import Any
 from donki.errors import BrokerError, InputError, ReadoutError
 from donki.streams.faults.rule import read_rules
 from donki.streams.kafka.sink import KafkaSink
+from donki.streams.kafka.topic_settings import TopicSettings
 from donki.streams.readouts.sender import ReadoutSender
 
 #: Less room than this for files is worth a word, in bytes.
@@ -25,6 +26,7 @@ def findings(
     directory: Path | None,
     faults: object = None,
     readout_address: str = "",
+    topic_settings: TopicSettings = TopicSettings(),  # noqa: B008 - frozen
 ) -> list[str]:
     """Return one line for each thing that must be mended, with its remedy; empty is ready.
 
@@ -43,8 +45,10 @@ def findings(
         what stands under that key of the Player's Parameters, where its attribute Faults is empty
     readout_address
         HOST:PORT where raw readouts go; empty for none
+    topic_settings
+        how topics are made
     """
-    lines = _topics(brokers, options, client, sorted(set(topics)))
+    lines = _topics(brokers, options, client, sorted(set(topics)), topic_settings)
     if directory:
         lines += _files(directory)
     try:
@@ -59,11 +63,15 @@ def findings(
 
 
 def _topics(
-    brokers: Sequence[str], options: Mapping[str, Any], client: str, topics: Sequence[str]
+    brokers: Sequence[str],
+    options: Mapping[str, Any],
+    client: str,
+    topics: Sequence[str],
+    settings: TopicSettings,
 ) -> list[str]:
     lines = []
     try:
-        sink = KafkaSink(brokers, options, "donki-check", client)
+        sink = KafkaSink(brokers, options, "donki-check", client, settings)
     except InputError as error:
         return [str(error)] if topics else []
     for topic in topics:

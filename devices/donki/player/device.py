@@ -207,13 +207,14 @@ class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes, RunComman
                 self.file_directory(),
                 None if self.settings.rules else self._player.parameters.get("faults"),
                 self.ReadoutAddress,
+                self.topic_settings,
             ),
         ]
 
     def _open_run_output(self, identity: RunIdentity) -> RunOutput:
         # The key of Parameters is where they stood before 1.0.
         faults = self.settings.rules or read_rules(self._player.parameters.get("faults"))
-        return self.open_run_output(self._player.name, identity, faults)
+        return self.open_run_output(self._player.name, identity, faults, self._player.log.warning)
 
     def use_settings(self) -> None:
         """Let the script have what was set."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,9 @@ from donki.streams.faults.injector import FaultInjector
 from donki.streams.faults.rule import Rule
 from donki.streams.faults.table import FaultTable
 from donki.streams.kafka.clients import DEFAULT
-from donki.streams.kafka.sink import DELIVERY_TIMEOUT, SETTLE, KafkaSink
+from donki.streams.kafka.cluster import DELIVERY_TIMEOUT
+from donki.streams.kafka.sink import SETTLE, KafkaSink
+from donki.streams.kafka.topic_settings import TopicSettings
 from donki.streams.kafka.window import Queue
 from donki.streams.listing import Counts, Stream
 from donki.streams.manifest import Manifest
@@ -43,7 +45,7 @@ class RunOutput:
         the Player's name
     run
         the run whose data these are
-    brokers, kafka_options, kafka_client
+    brokers, kafka_options, kafka_client, topics, warn
         as `KafkaSink` takes them; the brokers are spoken to when the first topic is opened
     values_topic
         the Kafka topic of the values that actions return, opened at once; empty for none
@@ -59,8 +61,7 @@ class RunOutput:
     Raises
     ------
     InputError
-        when a broker's address, an option or a setting of the files is not what it should be, or the client
-        is not installed
+        when a setting is not what it should be, or the client is not installed
     BrokerError
         when there is a topic for values, and no broker answers or the topic cannot be made
     FileError
@@ -75,6 +76,8 @@ class RunOutput:
         brokers: Sequence[str],
         kafka_options: Mapping[str, Any] | None = None,
         kafka_client: str = DEFAULT,
+        topics: TopicSettings = TopicSettings(),  # noqa: B008 - frozen
+        warn: Callable[[str], object] = str,
         values_topic: str = "",
         file_directory: Path | None = None,
         file_name: str = FILE_NAME,
@@ -90,7 +93,9 @@ class RunOutput:
         self._trigger = 0
         self._abandoned = False
         # When many Players are set up at once, the broker may be as busy as later.
-        self._sink = KafkaSink(brokers, kafka_options, f"donki-{player}", kafka_client, DELIVERY_TIMEOUT)
+        self._sink = KafkaSink(
+            brokers, kafka_options, f"donki-{player}", kafka_client, topics, warn, DELIVERY_TIMEOUT
+        )
         self._injector: FaultInjector | None = None
         if values_topic:
             self._sink.open_topic(values_topic)

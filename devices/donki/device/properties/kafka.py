@@ -10,6 +10,7 @@ from tango.server import device_property
 from donki.json_text import parse_object
 from donki.streams.kafka.client import check_options
 from donki.streams.kafka.sink import KafkaSink
+from donki.streams.kafka.topic_settings import BROKERS_OWN, check_replication
 
 
 def read_kafka_options(text: str) -> dict[str, Any]:
@@ -36,8 +37,15 @@ class KafkaProperties:
         default_value="{}",
         doc="JSON object of options for the Kafka client: security and the like.",
     )
+    TopicReplication = device_property(
+        dtype=int,
+        default_value=BROKERS_OWN,
+        doc="How many brokers keep a copy of the Kafka topics that the device makes; 0: as many as the "
+        "brokers are set to. A topic that exists is used as it is.",
+    )
 
     rules: ClassVar[Mapping[str, Callable[[Any], object]]] = {
         "KafkaBrokers": lambda brokers: KafkaSink(brokers, None, "donki-check"),
         "KafkaOptions": lambda text: check_options(read_kafka_options(text)),
+        "TopicReplication": check_replication,
     }

@@ -12,6 +12,7 @@ from donki.device.properties.kafka import KafkaProperties, read_kafka_options
 from donki.device.properties.rules import check_optional_topic
 from donki.device.telemetry.heartbeat import Heartbeat
 from donki.streams.kafka.sink import KafkaSink
+from donki.streams.kafka.topic_settings import TopicSettings
 
 
 class StatusProperty(KafkaProperties, DonkiDevice):
@@ -35,7 +36,12 @@ class StatusProperty(KafkaProperties, DonkiDevice):
             return
         device = self.get_name()
         options = read_kafka_options(self.KafkaOptions)
-        sink = KafkaSink(list(self.KafkaBrokers), options, f"donki-{device.replace('/', '-')}-status")
+        sink = KafkaSink(
+            list(self.KafkaBrokers),
+            options,
+            f"donki-{device.replace('/', '-')}-status",
+            topics=TopicSettings(replication=self.TopicReplication),
+        )
         software = type(self).__name__
         heartbeat = Heartbeat(self.StatusTopic, software, device, sink, status, self._threads, self._log)
         self._closing.callback(heartbeat.end)

@@ -22,6 +22,7 @@ from donki.director.rules.sequence import Sequence
 from donki.errors import DonkiError, FileError
 from donki.run import Run
 from donki.streams.kafka.sink import KafkaSink
+from donki.streams.kafka.topic_settings import TopicSettings
 from donki.threads import Threads
 
 #: How long a journal that is still being opened, or written by the recorder before, is waited for, in s.
@@ -42,12 +43,15 @@ class Topics:
         how ESS file writers are told of a run; None: they are not
     timing
         the topic to which the times of triggers go; empty: nowhere
+    replication
+        of topics that are made, as `TopicSettings` has it
     """
 
     brokers: Several[str]
     options: str
     writers: FileWriterSettings | None
     timing: str
+    replication: int
 
 
 class Recorder:
@@ -221,5 +225,9 @@ class Recorder:
         return read_kafka_options(self._topics.options)
 
     def _make_sink(self) -> KafkaSink:
-        options = self._options()
-        return KafkaSink(self._topics.brokers, options, f"donki-{self.director.replace('/', '-')}")
+        return KafkaSink(
+            self._topics.brokers,
+            self._options(),
+            f"donki-{self.director.replace('/', '-')}",
+            topics=TopicSettings(replication=self._topics.replication),
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from donki.run import Run
 from donki.streams.aliases import read_aliases
 from donki.streams.faults.rule import Rule
 from donki.streams.kafka.clients import CLIENTS, DEFAULT, find_client
+from donki.streams.kafka.topic_settings import TopicSettings, check_partitions
 from donki.streams.nexus.compression_names import check_compression
 from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_file_triggers
 from donki.streams.readouts.sender import DEFAULT_RATE, ReadoutSender, check_address, check_rate
@@ -43,6 +45,12 @@ class PlayerProperties(StatusProperty, MetricsProperty):
     )
     ValuesTopic = device_property(
         dtype=str, default_value="", doc="Kafka topic of the values that action returns; empty: nowhere."
+    )
+    TopicPartitions = device_property(
+        dtype=int,
+        default_value=1,
+        doc="How many partitions the Kafka topics that the Player makes have. All messages of a source are "
+        "in one, in order. A topic that exists is used as it is.",
     )
     FileDirectory = device_property(
         dtype=str, default_value="", doc="Folder of the NeXus/HDF5 files; empty: no file."
@@ -89,6 +97,7 @@ class PlayerProperties(StatusProperty, MetricsProperty):
         "FileDirectory": read_folder,
         "KafkaClient": find_client,
         "ValuesTopic": check_optional_topic,
+        "TopicPartitions": check_partitions,
         "FileName": check_file_name,
         "FileTriggers": check_file_triggers,
         "FileCompression": check_compression,
@@ -101,14 +110,23 @@ class PlayerProperties(StatusProperty, MetricsProperty):
         """Return the folder of the action scripts."""
         return read_folder(self.ScriptPath) if self.ScriptPath else shipped_scripts()
 
-    def open_run_output(self, player: str, run: Run, faults: tuple[Rule, ...]) -> RunOutput:
-        """Make what a Player of that name sends the data of a run with."""
+    @property
+    def topic_settings(self) -> TopicSettings:
+        """How topics are made."""
+        return TopicSettings(self.TopicPartitions, self.TopicReplication)
+
+    def open_run_output(
+        self, player: str, run: Run, faults: tuple[Rule, ...], warn: Callable[[str], object]
+    ) -> RunOutput:
+        """Make what a Player of that name sends the data of a run with; `warn` as `KafkaSink` takes it."""
         return RunOutput(
             player,
             run,
             brokers=list(self.KafkaBrokers),
             kafka_options=read_kafka_options(self.KafkaOptions),
             kafka_client=self.KafkaClient,
+            topics=self.topic_settings,
+            warn=warn,
             values_topic=self.ValuesTopic,
             file_directory=self.file_directory(),
             file_name=self.FileName,

@@ -39,7 +39,7 @@ def open_consumer(brokers: Sequence[str], options: Mapping[str, Any], **settings
     security = check_options(options)
     addresses = parse_brokers(brokers, security)
     names = format_brokers(addresses)
-    first = probe(addresses, CONNECT_LIMIT / 2)
+    first = probe(addresses, CONNECT_LIMIT / 2, security)
     all_settings = {
         "bootstrap_servers": [format_host_port(*first)],
         "bootstrap_timeout_ms": int(1000 * (limit - time.monotonic())),

@@ -38,12 +38,21 @@ class FoundTopics(dict[str, FoundTopic]):
     ----------
     brokers
         how many brokers the cluster has
-    running
-        how many of them run
     """
 
     brokers: int = 1
-    running: int = 1
+
+
+def count_brokers(admin: KafkaAdminClient) -> tuple[int, int]:
+    """Return how many brokers a cluster has, and how many of them run.
+
+    Raises
+    ------
+    kafka.errors.KafkaError
+        when none answers
+    """
+    nodes = admin.describe_cluster()["brokers"]
+    return len(nodes), sum(not node.get("is_fenced") for node in nodes)
 
 
 def ensure_topics(
@@ -105,14 +114,12 @@ def _look(
 ) -> FoundTopics:
     """Return the topics that are ready, and make those that do not exist."""
     ready = FoundTopics()
-    nodes = admin.describe_cluster()["brokers"]
-    ready.brokers = len(nodes)
-    ready.running = sum(not node.get("is_fenced") for node in nodes)
+    ready.brokers, running = count_brokers(admin)
     for found in admin.describe_topics(list(topics)):
         topic, state, partitions = found["name"], for_code(found["error_code"]), found["partitions"]
         if state is UnknownTopicOrPartitionError:
             if topic not in made:
-                _make(admin, topic, broker, wanted, ready.running)
+                _make(admin, topic, broker, wanted, running)
                 made.add(topic)
         elif state is NoError and partitions:
             # Where a leader has just died, messages wait for the next one.
