@@ -14,6 +14,7 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.verify.run_check import check_run
 from helpers.orchestra import SCRIPTS, Orchestra
+from helpers.support import wait_until
 
 PARTITIONS = 3
 
@@ -71,6 +72,7 @@ class ClusterOrchestra(Orchestra):
     def delivered(self, brokers: str) -> Delivered:
         """Return what became of the last run."""
         with JournalReader(self.journal.parent) as reader:
+            wait_until("the journal has the end of the run", lambda: reader.run().ended is not None)
             data = check_run(reader, reader.run(), broker=brokers)
         findings = [stream.findings for stream in data.streams]
         return Delivered(

@@ -63,7 +63,7 @@ class RunOutput:
     InputError
         when a setting is not what it should be, or the client is not installed
     BrokerError
-        when there is a topic for values, and no broker answers or the topic cannot be made
+        when the topic for values cannot be opened
     FileError
         when the file cannot be made
     """

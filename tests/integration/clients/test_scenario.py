@@ -9,6 +9,7 @@ import shutil
 import h5py
 import pytest
 
+from donki.director.journal.reading.reader import JournalReader
 from donki.player.script.path import shipped_scripts
 from donki_client.facility.servers import connect
 from helpers.brokers import new_broker
@@ -266,6 +267,47 @@ def test_one_of_several_brokers_is_enough_whatever_stands_before_it(command, wri
     assert "all 0 events and 5 values arrived" in done.stdout
     done = command.run("check-data", "--broker", named)
     assert done.returncode == 0, done
+
+
+SEVERAL_SOURCES = """
+def action(trigger, player):
+    for number in range(6):
+        player.events("banks", f"bank{number}").send(trigger, [1, 2], [3, 4])
+        player.series("logs", f"log{number}").send(trigger, float(trigger))
+"""
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent-kafka"])
+def test_the_sources_of_topics_with_partitions_keep_their_order(command, write, client):
+    head = f"triggers: 20\npartitions: 3\nkafka_client: {client}\nhdf5: files"
+    done = command.run("run", write(SEVERAL_SOURCES, head))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "all 240 events and 120 values arrived at Kafka and in the files" in " ".join(done.stdout.split())
+    with JournalReader(command.data / "donkiorchestra" / "runs") as reader:
+        places = {extent[:2] for extents in reader.extents(reader.run()).values() for extent in extents}
+    assert len(places) > 3
+
+
+@pytest.mark.parametrize("subcommand", ["check", "run"])
+def test_more_replicas_than_brokers_are_refused_at_once(command, write, broker, subcommand):
+    for head, why in (
+        ("", "the one in memory that is started for the run is alone"),
+        (f"broker: '{broker.address}'\n", "1 broker runs at 127.0.0.1:"),
+    ):
+        said = f"replication: 2 brokers are wanted, and {why}"
+        done = command.run(subcommand, write(ACTS, f"{head}triggers: 5\nreplication: 2"))
+        assert done.returncode == 1
+        assert said in " ".join((done.stdout + done.stderr).split())
+        assert "starting the Director" not in done.stdout
+
+
+def test_a_topic_that_is_there_is_used_as_it_is_and_named(command, write, broker):
+    topic = new_topic(broker.address)
+    head = f"triggers: 2\nbroker: '{broker.address}'\npartitions: 3"
+    done = command.run("run", write(ACTS, head, f"    values_topic: {topic}\n"))
+    assert done.returncode == 0, done
+    said = f"topic {topic} is there and has 1 partition, not 3; it is used as it is"
+    assert said in " ".join(done.stdout.split())
 
 
 def test_a_broker_that_is_not_there_is_named(command, write):

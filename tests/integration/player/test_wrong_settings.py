@@ -57,6 +57,7 @@ KAFKA = {
             '{"a": "s3cret"}',
         ],
     ),
+    "TopicReplication": (["0", "3"], [*(text for text in NO_WHOLE if text), "-1", "101", ["1", "2"]]),
 }
 
 TELEMETRY = {
@@ -69,6 +70,7 @@ PLAYER_PROPERTIES = {
     **KAFKA,
     **TELEMETRY,
     "KafkaClient": (["kafka-python"], ["pykafka", ["kafka-python", "b"]]),
+    "TopicPartitions": (["1", "1000"], [*(text for text in NO_WHOLE if text), "0", "1001", ["1", "2"]]),
     "ValuesTopic": (["a_topic"], ["a b", "é", "x" * 250, ["a", "b"]]),
     "FileDirectory": (["/tmp"], [["/tmp", "/var"]]),
     "FileName": (["{run}_{player}.nxs"], ["{nothing}.nxs", "../a.nxs", "{run", ["a{run}{player}.nxs", "b"]]),

@@ -97,12 +97,9 @@ def probe(
         when none does
     """
     refusals = []
-    protocol = (options or {}).get("security_protocol") or PROTOCOLS[0]
     for broker in brokers:
         try:
-            with socket.create_connection(broker, timeout / len(brokers)) as connection:
-                if len(brokers) > 1:
-                    _greet(connection, is_encrypted=protocol.endswith("SSL"))
+            _reach(broker, timeout / len(brokers), options or {}, is_greeted=len(brokers) > 1)
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             refusals.append(f"{format_host_port(*broker)} ({reason})")
@@ -111,6 +108,22 @@ def probe(
     raise BrokerError(
         f"no Kafka broker answers at {', '.join(refusals)}; is it running, is the address right?"
     )
+
+
+def is_alive(broker: tuple[str, int], timeout: float, options: Mapping[str, Any]) -> bool:
+    """Return whether a broker says anything within so many seconds; `options` as `probe` takes them."""
+    try:
+        _reach(broker, timeout, options, is_greeted=True)
+    except (OSError, UnicodeError):
+        return False
+    return True
+
+
+def _reach(broker: tuple[str, int], timeout: float, options: Mapping[str, Any], *, is_greeted: bool) -> None:
+    protocol = options.get("security_protocol") or PROTOCOLS[0]
+    with socket.create_connection(broker, timeout) as connection:
+        if is_greeted:
+            _greet(connection, is_encrypted=protocol.endswith("SSL"))
 
 
 def _greet(connection: socket.socket, *, is_encrypted: bool) -> None:

@@ -12,7 +12,8 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from donki.errors import BrokerError
-from donki.streams.kafka.brokers import format_brokers, probe
+from donki.host_port import format_host_port
+from donki.streams.kafka.brokers import format_brokers, is_alive, probe
 from donki.streams.kafka.client import open_client
 from donki.threads import Threads
 
@@ -82,28 +83,30 @@ def why_silent(brokers: Sequence[tuple[str, int]], options: Mapping[str, Any], t
         "request_timeout_ms": int(1000 * _LIMIT),
     }
     with open_client(KafkaAdminClient, format_brokers(brokers), settings) as admin:
+        nodes = {
+            node["broker_id"]: (node["host"], node["port"]) for node in admin.describe_cluster()["brokers"]
+        }
+        dead = [number for number, node in sorted(nodes.items()) if not is_alive(node, 1.0, options)]
+        named = ", ".join(f"{format_host_port(*nodes[number])} (node {number})" for number in dead)
+        remedy = f"; start {named}" if named else ""
         for topic in admin.describe_topics(list(topics)):
-            wanted = None
+            wanted = _min_in_sync(admin, topic["name"])
             for partition in sorted(topic["partitions"], key=lambda each: int(each["partition_index"])):
                 where = f"partition {partition['partition_index']} of topic {topic['name']}"
-                replicas, in_sync = partition["replica_nodes"], partition["isr_nodes"]
+                replicas, in_sync = partition["replica_nodes"], set(partition["isr_nodes"])
+                # Whoever is dead counts as in sync until the cluster has noticed it.
+                alive = in_sync - set(dead)
                 if partition["leader_id"] < 0:
-                    return f"{where} has no leader: start one of its brokers, {_named(in_sync or replicas)}"
-                if wanted is None:
-                    wanted = _min_in_sync(admin, topic["name"])
-                if len(in_sync) < wanted:
-                    gone = sorted(set(replicas) - set(in_sync))
-                    of = f"{len(in_sync)} of {len(replicas)} replicas"
-                    start = f"start {_named(gone)}" if gone else f"lower {_MIN_IN_SYNC}"
-                    return f"{where} has {of} in sync, and {_MIN_IN_SYNC} is {wanted}: {start}"
-    return ""
+                    return f"{where} has no leader{remedy}"
+                if len(alive) < wanted:
+                    return (
+                        f"{where} has {len(alive)} of {len(replicas)} replicas in sync, and {_MIN_IN_SYNC} is"
+                        f" {wanted}{remedy}"
+                    )
+    return f"silent: {named}" if named else ""
 
 
 def _min_in_sync(admin: KafkaAdminClient, topic: str) -> int:
     resource = ConfigResource(ConfigResourceType.TOPIC, topic, [_MIN_IN_SYNC])
     said = admin.describe_configs([resource], config_filter="all")["topic"][topic]
     return int(said[_MIN_IN_SYNC]["value"])
-
-
-def _named(brokers: Iterable[int]) -> str:
-    return ", ".join(f"node {broker}" for broker in brokers)
