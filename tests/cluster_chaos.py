@@ -64,7 +64,8 @@ class Faults:
     def controller(self) -> Node:
         """Return the broker that decides who leads."""
         with KafkaAdminClient(bootstrap_servers=self._cluster.address.split(",")) as admin:
-            return self._cluster.node(admin.describe_metadata_quorum()["leader_id"])
+            [metadata] = admin.describe_metadata_quorum()["topics"]
+        return self._cluster.node(metadata["partitions"][0]["leader_id"])
 
     def _other(self, node: Node) -> Node:
         return self._rng.choice([each for each in self._cluster.nodes if each is not node])

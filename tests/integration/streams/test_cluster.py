@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -13,10 +14,10 @@ from donki.limits import OnError
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.kafka.clients import CLIENTS
-from donki.streams.kafka.silence import why_silent
 from donki.streams.kafka.topic_settings import TopicSettings
 from donki.streams.run_output import RunOutput
 from donki.streams.schemas import EventStream
+from helpers import donki_command
 from helpers.cluster import Cluster
 from helpers.cluster_orchestra import PARTITIONS, a_cluster_orchestra
 from helpers.donki_command import Command
@@ -27,6 +28,8 @@ TOPIC = "clustered"
 
 #: What is waited for at most, in s: a busy machine takes a minute to start a broker.
 LIMIT = 240.0
+
+pytestmark = pytest.mark.timeout(3 * LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -131,27 +134,23 @@ def test_a_broker_that_freezes_and_comes_back_costs_nothing(cluster, orchestra):
 
 
 def test_without_enough_replicas_a_player_fails_in_time_and_says_why(cluster, orchestra):
-    for player in orchestra.players.values():
-        player.Timeout = 10.0
     gone = cluster.nodes[1:]
 
     def kill_two():
         for node in gone:
             node.kill()
 
-    began = time.monotonic()
     assert play(orchestra, kill_two) == "FAULT"
     error = orchestra.director.LastError
-    assert time.monotonic() - began < LIMIT
-    assert "did not acknowledge" in error
-    why = why_silent([("127.0.0.1", cluster.node(1).port)], {}, [TOPIC])
-    assert "replicas in sync, and min.insync.replicas is 2; start" in why or "has no leader; start" in why
+    assert "did not acknowledge messages to topic" in error
+    # Who leads a partition of a broker that died can no longer be decided.
+    assert re.search(
+        r"has 1 of 3 replicas in sync, and min.insync.replicas is 2; start|has no leader; start", error
+    )
     for node in gone:
-        assert f"{node.address} (node {node.number})" in why
+        assert f"{node.address} (node {node.number})" in error
     cluster.mend()
     orchestra.director.Reset()
-    for player in orchestra.players.values():
-        player.Timeout = 120.0
     wait_until(
         "two brokers are in sync",
         lambda: all(len(part["isr_nodes"]) > 1 for part in described(cluster, TOPIC).values()),
@@ -161,18 +160,17 @@ def test_without_enough_replicas_a_player_fails_in_time_and_says_why(cluster, or
     assert orchestra.delivered(cluster.address).problems == []
 
 
-def test_a_scenario_makes_its_topics_with_partitions_and_replicas(cluster, tmp_path):
-    for node in cluster.nodes[1:]:
-        node.wait_until_ready()
+def test_a_scenario_makes_its_topics_with_partitions_and_replicas(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(donki_command, "LIMIT", LIMIT)
     command = Command(tmp_path / "data")
     path = tmp_path / "cluster.yaml"
-    head = f"triggers: 3\nbroker: '{cluster.address}'\nfile_writer: said-files\n"
+    head = f"triggers: 3\nbroker: '{cluster.address}'\n"
     players = (
         "players:\n"
         f"  first: {{script: {SCRIPTS / 'clustered.py'}, parameters: {{topic: said}}}}\n"
         f"  second: {{script: {SCRIPTS / 'clustered.py'}, parameters: {{topic: said}}}}\n"
     )
-    path.write_text(f"{head}partitions: 3\nreplication: 2\n{players}")
+    path.write_text(f"{head}file_writer: said-files\npartitions: 3\nreplication: 2\n{players}")
     done = command.run("run", str(path))
     assert done.returncode == 0, done
     for topic, partitions in (("said", 3), ("said-logs", 3), ("said-files", 1)):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, RetriableError
 
 from donki.errors import BrokerError
 from donki.host_port import format_host_port
@@ -17,8 +18,11 @@ from donki.streams.kafka.brokers import format_brokers, is_alive, probe
 from donki.streams.kafka.client import open_client
 from donki.threads import Threads
 
-_LIMIT = 3.0  # s in which a broker must answer
+_LIMIT = 6.0  # s in which some broker must answer
+_ANSWER = 1.0  # s in which a broker that is asked must answer
 _PAUSE = 3.0  # s from one question to the next
+T = TypeVar("T")
+
 _MIN_IN_SYNC = "min.insync.replicas"
 
 
@@ -75,22 +79,33 @@ def why_silent(brokers: Sequence[tuple[str, int]], options: Mapping[str, Any], t
     BrokerError, KafkaError
         when no broker answers
     """
-    first = probe(brokers, _LIMIT, options)
+    deadline = time.monotonic() + _LIMIT
+    first = probe(brokers, _LIMIT / 2, options)
     settings = {
         **options,
         "bootstrap_servers": format_brokers([first]),
         "bootstrap_timeout_ms": int(1000 * _LIMIT),
-        "request_timeout_ms": int(1000 * _LIMIT),
+        "request_timeout_ms": int(1000 * _ANSWER),
     }
+
+    def answer(question: Callable[[], T]) -> T:
+        # Any broker may be asked, also one that is dead, and another one the next time.
+        while True:
+            try:
+                return question()
+            except RetriableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
     with open_client(KafkaAdminClient, format_brokers(brokers), settings) as admin:
-        nodes = {
-            node["broker_id"]: (node["host"], node["port"]) for node in admin.describe_cluster()["brokers"]
-        }
-        dead = [number for number, node in sorted(nodes.items()) if not is_alive(node, 1.0, options)]
+        found = answer(admin.describe_cluster)["brokers"]
+        nodes = {node["broker_id"]: (node["host"], node["port"]) for node in found}
+        dead = [number for number, node in sorted(nodes.items()) if not is_alive(node, _ANSWER, options)]
         named = ", ".join(f"{format_host_port(*nodes[number])} (node {number})" for number in dead)
         remedy = f"; start {named}" if named else ""
-        for topic in admin.describe_topics(list(topics)):
-            wanted = _min_in_sync(admin, topic["name"])
+        for topic in answer(lambda: admin.describe_topics(list(topics))):
+            wanted = answer(partial(_min_in_sync, admin, topic["name"]))
             for partition in sorted(topic["partitions"], key=lambda each: int(each["partition_index"])):
                 where = f"partition {partition['partition_index']} of topic {topic['name']}"
                 replicas, in_sync = partition["replica_nodes"], set(partition["isr_nodes"])

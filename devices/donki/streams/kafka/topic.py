@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient
@@ -40,7 +40,7 @@ class FoundTopics(dict[str, FoundTopic]):
         how many brokers the cluster has
     """
 
-    brokers: int = 1
+    brokers: int = 0
 
 
 def count_brokers(admin: KafkaAdminClient) -> tuple[int, int]:
@@ -86,13 +86,19 @@ def ensure_topics(
         when the broker refuses a topic, or does not answer in time
     """
     deadline = time.monotonic() + timeout
+    found = FoundTopics()
     made: set[str] = set()
     with open_client(KafkaAdminClient, broker, settings) as admin:
         while True:
             try:
-                found = _look(admin, topics, broker, wanted, made)
-                missing = ", ".join(sorted(set(topics) - found.keys()))
+                found.brokers = found.brokers or count_brokers(admin)[0]
+                new = _look(admin, [topic for topic in topics if topic not in found], broker, found, made)
+                missing = ", ".join(topic for topic in topics if topic not in found)
                 why = f"{missing} is not ready"
+                if new:
+                    _make(admin, new, broker, wanted)
+                    made |= set(new)
+                    continue
             except RetriableError as error:
                 # Of several brokers one may be down, and another be asked the next time.
                 missing, why = ", ".join(topics), str(error)
@@ -110,41 +116,41 @@ def ensure_topics(
 
 
 def _look(
-    admin: KafkaAdminClient, topics: Sequence[str], broker: str, wanted: TopicSettings, made: set[str]
-) -> FoundTopics:
-    """Return the topics that are ready, and make those that do not exist."""
-    ready = FoundTopics()
-    ready.brokers, running = count_brokers(admin)
-    for found in admin.describe_topics(list(topics)):
-        topic, state, partitions = found["name"], for_code(found["error_code"]), found["partitions"]
+    admin: KafkaAdminClient, topics: Sequence[str], broker: str, found: FoundTopics, made: Container[str]
+) -> list[str]:
+    """Note the topics that are ready, and return those that are to be made."""
+    new = []
+    for said in admin.describe_topics(list(topics)):
+        topic, state, partitions = said["name"], for_code(said["error_code"]), said["partitions"]
         if state is UnknownTopicOrPartitionError:
             if topic not in made:
-                _make(admin, topic, broker, wanted, running)
-                made.add(topic)
+                new.append(topic)
         elif state is NoError and partitions:
             # Where a leader has just died, messages wait for the next one.
             if topic not in made or all(partition["leader_id"] >= 0 for partition in partitions):
                 replicas = min(len(partition["replica_nodes"]) for partition in partitions)
-                ready[topic] = FoundTopic(len(partitions), replicas)
+                found[topic] = FoundTopic(len(partitions), replicas)
         elif state is not NoError and not issubclass(state, RetriableError):
             raise BrokerError(f"Kafka broker {broker} refuses topic {topic}: {state.description}")
-    return ready
+    return new
 
 
-def _make(admin: KafkaAdminClient, topic: str, broker: str, wanted: TopicSettings, brokers: int) -> None:
+def _make(admin: KafkaAdminClient, topics: Sequence[str], broker: str, wanted: TopicSettings) -> None:
     replication = -1 if wanted.replication == BROKERS_OWN else wanted.replication
-    new = {topic: {"num_partitions": wanted.partitions, "replication_factor": replication}}
-    (answer,) = admin.create_topics(new, raise_errors=False)["topics"]
-    outcome = for_code(answer["error_code"])
-    if outcome in {NoError, TopicAlreadyExistsError}:
-        return
-    detail = answer.get("error_message") or outcome.description
-    if outcome is InvalidReplicationFactorError and wanted.replication > brokers:
-        running = "1 broker runs" if brokers == 1 else f"{brokers} brokers run"
-        detail = (
-            f"{wanted.replication} replicas are wanted, and {running}; start more, or set replication"
-            f" (TopicReplication) to {brokers} or less"
-        )
-    elif issubclass(outcome, RetriableError):
-        raise outcome(detail)
-    raise BrokerError(f"Kafka broker {broker} refuses to make topic {topic}: {detail}")
+    settings = {"num_partitions": wanted.partitions, "replication_factor": replication}
+    for answer in admin.create_topics(dict.fromkeys(topics, settings), raise_errors=False)["topics"]:
+        outcome = for_code(answer["error_code"])
+        if outcome in {NoError, TopicAlreadyExistsError}:
+            continue
+        detail = answer.get("error_message") or outcome.description
+        if issubclass(outcome, RetriableError):
+            raise outcome(detail)
+        if outcome is InvalidReplicationFactorError and wanted.replication > (
+            running := count_brokers(admin)[1]
+        ):
+            many = "1 broker runs" if running == 1 else f"{running} brokers run"
+            detail = (
+                f"{wanted.replication} replicas are wanted, and {many}; start more, or set replication"
+                f" (TopicReplication) to {running} or less"
+            )
+        raise BrokerError(f"Kafka broker {broker} refuses to make topic {answer['name']}: {detail}")
