@@ -122,8 +122,9 @@ class KafkaCluster:
         BrokerError
             when no broker answers in time, or a topic cannot be made
         """
+        first = self._find(topics)
+        # A broker that answered just now is there: the producer has as long as it had.
         deadline = self._deadline()
-        first = self._find(topics, deadline)
         _, delivery, request = self.limits
         producer = self._kind(
             ProducerSettings([first], self._name, self._security, _left(deadline), delivery, request)
@@ -138,9 +139,8 @@ class KafkaCluster:
 
     def open_topic(self, topic: str, producer: Producer) -> None:
         """Have a producer know one more topic, which is made where it does not exist; raises as `connect`."""
-        deadline = self._deadline()
-        self._find([topic], deadline)
-        producer.wait_for_leader(topic, _left(deadline))
+        self._find([topic])
+        producer.wait_for_leader(topic, self.limits.connect)
 
     def watch(self, topics: Sequence[str], silence: float) -> None:
         """Take that nothing of what was sent to topics was acknowledged for so many seconds."""
@@ -149,8 +149,9 @@ class KafkaCluster:
         elif self._brokers > 1:
             self._inquiry.ask(topics)
 
-    def _find(self, topics: Sequence[str], deadline: float) -> tuple[str, int]:
+    def _find(self, topics: Sequence[str]) -> tuple[str, int]:
         """Make sure that topics exist; return the broker that said so."""
+        deadline = self._deadline()
         first = probe(self._addresses, _left(deadline), self._options)
         # One broker may take all the time; of several, another one is asked.
         request = self.limits.request / 2 if self._brokers > 1 else _left(deadline)
