@@ -41,10 +41,8 @@ class RunOutput:
 
     Parameters
     ----------
-    player
-        the Player's name
-    run
-        the run whose data these are
+    player, run
+        the Player's name, and the run whose data these are
     brokers, kafka_options, kafka_client, topics, warn
         as `KafkaSink` takes them; the brokers are spoken to when the first topic is opened
     values_topic
