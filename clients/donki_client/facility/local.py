@@ -110,10 +110,14 @@ class LocalFacility:
         self._fork_server.load(sorted({server.module for server in servers}.intersection(MODULES)))
         return start_servers(self._servers, self.database, servers, tell)
 
+    def stop_servers(self) -> None:
+        """Stop the device servers that were started here; database and broker go on."""
+        self._servers.stop()
+
     def stop(self) -> None:
         """Stop everything that was started here."""
         try:
-            self._servers.stop()
+            self.stop_servers()
         finally:
             try:
                 self._base.stop()

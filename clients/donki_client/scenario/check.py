@@ -57,6 +57,9 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
     scenario = read_scenario(path)
     _say(console, f"{path}: valid", "bold green")
     lacking = _say_brokers(console, from_environment(scenario, os.environ))
+    unusable = _problems_of_hosts(scenario)
+    for problem in unusable:
+        _say(console, problem, "bold red")
     trial = None
     if tried:
         with console.status(f"playing {TRIED} triggers"):
@@ -82,7 +85,7 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
         )
     _say_rehearsal(console, scenario, rehearsal)
     _say_data(console, scenario, known, trial)
-    return not lacking and not rehearsal.failure and not (trial and trial.problems)
+    return not lacking and not unusable and not rehearsal.failure and not (trial and trial.problems)
 
 
 def _say_brokers(console: Console, scenario: Scenario) -> bool:
@@ -110,13 +113,25 @@ class Trial:
     played: Played
 
 
+def _problems_of_hosts(scenario: Scenario) -> list[str]:
+    """Return why the hosts of the Players cannot be used, a line each."""
+    if not any(player.host for player in scenario.players.values()):
+        return []
+    from donki_client.scenario.hosts import problems_of_hosts  # noqa: PLC0415 - it needs PyTango
+
+    return problems_of_hosts(from_environment(scenario, os.environ))
+
+
 def _try(scenario: Scenario) -> Trial:
     # Needed for a trial alone, and slow to import: they talk to Tango and Kafka, and read files.
     from donki_client.facility.local import LocalFacility  # noqa: PLC0415
+    from donki_client.scenario.hosts import on_this_machine  # noqa: PLC0415
     from donki_client.scenario.runner import ScenarioRunner  # noqa: PLC0415
 
     nowhere = {"database": None, "broker": None, "replication": 0, "hdf5": None, "file_writer": None}
-    alone = scenario.model_copy(update={**nowhere, "triggers": TRIED, "rate": None, "period": None})
+    alone = on_this_machine(scenario).model_copy(
+        update={**nowhere, "triggers": TRIED, "rate": None, "period": None}
+    )
     with TemporaryDirectory(prefix="donki-try-") as folder:
         quiet = Console(file=io.StringIO())
         with LocalFacility(Path(folder), in_memory=True) as facility:

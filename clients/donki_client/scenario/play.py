@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from donki_client.scenario.runner import Played
 
 
-def play(scenario: Scenario, name: str, console: Console, *, journaled: bool = True) -> bool:
+def play(
+    scenario: Scenario, name: str, console: Console, *, journaled: bool = True, leave: bool = False
+) -> bool:
     """Start what is missing, play, read back, sum up and stop everything that was started.
 
     Parameters
@@ -34,6 +36,8 @@ def play(scenario: Scenario, name: str, console: Console, *, journaled: bool = T
         where it is shown
     journaled
         whether the run goes into the user's journal
+    leave
+        whether servers on other hosts are left running, and registered
 
     Returns
     -------
@@ -45,7 +49,7 @@ def play(scenario: Scenario, name: str, console: Console, *, journaled: bool = T
     DonkiError
         when something cannot be started; says what
     """
-    if scenario.hdf5:
+    if scenario.hdf5 and not all(player.host for player in scenario.players.values()):
         check_writable("hdf5", scenario.hdf5.folder)
     with (
         TemporaryDirectory(prefix=f"donki-{name}-") as folder,
@@ -57,7 +61,7 @@ def play(scenario: Scenario, name: str, console: Console, *, journaled: bool = T
         from donki_client.scenario.summary import table  # noqa: PLC0415
 
         journal = default_directory() if journaled else Path(folder)
-        played = ScenarioRunner(scenario, name, facility, journal, console).play()
+        played = ScenarioRunner(scenario, name, facility, journal, console, leave=leave).play()
     console.print()
     console.print(table(played.results))
     return _print_verdict(scenario, played, console)
@@ -96,7 +100,8 @@ def _print_verdict(scenario: Scenario, played: Played, console: Console) -> bool
     for problem in first_lines(found):
         console.print(f"[bold red]{printable(problem)}[/]", soft_wrap=True)
     if not found:
-        said = success(played.results, scenario.hdf5.folder if scenario.hdf5 else None)
+        folder = scenario.hdf5.folder if scenario.hdf5 else None
+        said = success(played.results, folder, played.data.unread_files)
         colour = "yellow" if notes(played.results) or warned else "bold green"
         console.print(f"[{colour}]{printable(said)}[/]", soft_wrap=True)
     return not found

@@ -28,6 +28,7 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
+from donki_client.scenario.hosts import HostRun, check_addresses
 from donki_client.scenario.model import Scenario
 from donki_client.scenario.placement import Placement, place
 from donki_client.scenario.played_sections import (
@@ -57,7 +58,7 @@ class Played:
     ``data`` are those of the run, and of its sections' parts of it.
     ``jobs`` are those at the file writers, as the Director's FileWriterState has them, with the policy for
     them; None where they were not told of the run. ``topics`` has a line for each topic that was there
-    before, and is not as the scenario says.
+    before, and is not as the scenario says. ``left_behind`` is what could not be taken back on hosts.
     """
 
     end: Snapshot
@@ -67,6 +68,7 @@ class Played:
     jobs: Sequence[str] = ()
     policy: FileWriterPolicy | None = None
     topics: Sequence[str] = ()
+    left_behind: Sequence[str] = ()
 
     @property
     def unwritten(self) -> str:
@@ -85,7 +87,9 @@ class Played:
                 places.append(f"the journal has no end of {which}: not all that was sent is noted there")
         if self.policy is FileWriterPolicy.REQUIRE and self.unwritten and not self.end.last_error:
             places.append(self.unwritten)
-        return problems(self.end, self.results, places, with_files=self.with_files)
+        places += self.left_behind
+        unread = [name for data in self.data for name in data.unread_files]
+        return problems(self.end, self.results, places, with_files=self.with_files, unread=unread)
 
 
 class ScenarioRunner:
@@ -99,20 +103,31 @@ class ScenarioRunner:
         where what is missing is started
     journal
         the folder of the Director's journal
+    leave
+        as for `play`
     """
 
     def __init__(
-        self, scenario: Scenario, name: str, facility: LocalFacility, journal: Path, console: Console
+        self,
+        scenario: Scenario,
+        name: str,
+        facility: LocalFacility,
+        journal: Path,
+        console: Console,
+        *,
+        leave: bool = False,
     ) -> None:
         self._scenario = scenario
         self._facility = facility
         self._journal = journal
         self._console = console
         self._name = name
+        self._leave = leave
 
     def play(self) -> Played:
         """Bring up what is missing, play the sequence, and return the result."""
         facility = self._facility
+        check_addresses(self._scenario)
         broker = self._bring_up(facility)
         server = director_server(self._scenario, self._name, self._journal, broker)
         placement = place(self._scenario, History(self._journal).known(self._scenario), self._name)
@@ -121,13 +136,27 @@ class ScenarioRunner:
         with ExitStack() as stack:
             read_back = stack.enter_context(ReadBack(broker, self._journal))
             sections = play_sections(sections_below(self._scenario), self._journal, broker, stack)
-            here = servers_here(sections)
+            local = [server, *(each for each in players if not each.host), *servers_here(sections)]
+            remote = [each for each in players if each.host]
+            self._refuse_running(facility.database, [*local, *remote])
+            on_hosts = stack.enter_context(
+                HostRun(
+                    self._scenario,
+                    facility.database,
+                    local,
+                    remote,
+                    facility.stop_servers,
+                    self._tell,
+                    leave=self._leave,
+                )
+            )
             with self._console.status(
                 f"starting the Director and {counted(len(self._scenario.players), 'Player')}"
             ):
-                self._refuse_running(facility.database, [server, *players, *here])
+                on_hosts.launch()
                 start_elsewhere(sections, facility.folder, stack, self._tell)
-                facility.start_servers(server, *players, *here, tell=self._tell)
+                facility.start_servers(*local, tell=self._tell)
+                on_hosts.wait()
                 for back in (read_back, *(section.read_back for section in sections)):
                     back.wait()
             director = Director(server.device, facility.database)
@@ -141,8 +170,8 @@ class ScenarioRunner:
                 )
             jobs = self._wait_for_file_writers(director)
             of_sections = results_of(sections, director, facility.database, self._sent)
-        # The names of a Player that never ran are known in lower case alone.
-        shown = {player.name.lower(): player for player in director.players}
+            # The names of a Player that never ran are known in lower case alone.
+            shown = {player.name.lower(): player for player in director.players}
         results = [
             Result(shown[name.lower()], said, data.of(shown[name.lower()].name))
             for name, said in sent.items()
@@ -151,7 +180,7 @@ class ScenarioRunner:
         with_files, writer = self._scenario.hdf5 is not None, self._scenario.file_writer
         policy = FileWriterPolicy[writer.policy] if writer else None
         found = [data, *(section.data for section in sections if section.data)]
-        return Played(end, results, found, with_files, jobs, policy, self._differences(broker, data))
+        return Played(end, results, found, with_files, jobs, policy, self._differences(broker, data), on_hosts.problems)
 
     def _differences(self, broker: str, data: RunData) -> list[str]:
         """Return a line for each topic that the scenario wants otherwise than it was already there."""
@@ -175,7 +204,8 @@ class ScenarioRunner:
             if run.period and (triggers := triggers_of(reader, run)).size:
                 self._say("Lateness", str(Lateness(triggers, run.period)))
             read_back.stop()
-            return check_run(reader, run, broker=broker, read_back=read_back)
+            elsewhere = {name.lower() for name, player in self._scenario.players.items() if player.host}
+            return check_run(reader, run, broker=broker, read_back=read_back, elsewhere=elsewhere)
 
     def _bring_up(self, facility: LocalFacility) -> str:
         """Have a database and a broker, started where none is named; return the broker's address."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +139,12 @@ def notes(results: Sequence[Result]) -> list[str]:
 
 
 def problems(
-    end: Snapshot, results: Sequence[Result], places: Sequence[str] = (), *, with_files: bool = False
+    end: Snapshot,
+    results: Sequence[Result],
+    places: Sequence[str] = (),
+    *,
+    with_files: bool = False,
+    unread: Collection[str] = (),
 ) -> list[str]:
     """Return what is not as it should be, a line each; empty when all was played and everything arrived.
 
@@ -153,6 +158,8 @@ def problems(
         what is wrong with topics and files
     with_files
         whether all data are to be in files too
+    unread
+        the Players whose files are on other hosts, and cannot be read here
     """
     found = []
     if end.state == DevState.FAULT:
@@ -164,12 +171,12 @@ def problems(
             f"Player {stream.player}, {stream.source}: the Player wrote no file"
             for result in results
             for stream in result.data
-            if stream.stored is None and stream.measured.messages
+            if stream.stored is None and stream.measured.messages and stream.player not in unread
         ]
     return [*found, *places, *(problem for result in results for problem in result.problems)]
 
 
-def success(results: Sequence[Result], folder: Path | None) -> str:
+def success(results: Sequence[Result], folder: Path | None, unread: Sequence[str] = ()) -> str:
     """Return what is where it belongs, in a run without problems: no more than was compared and found.
 
     Parameters
@@ -178,18 +185,23 @@ def success(results: Sequence[Result], folder: Path | None) -> str:
         what each Player did
     folder
         of the files; None where there are none
+    unread
+        the Players whose files are on other hosts, and cannot be read here
     """
     streams = [stream for result in results for stream in result.data]
     events = sum(stream.noted.events for stream in streams)
     values = sum(stream.findings.matched for stream in streams if not stream.has_events)
     said = f"all {events:,} events{_values(values)} arrived at Kafka"
     if folder:
-        measured = sum(stream.measured.events for stream in streams)
-        rows = sum(stream.measured.messages for stream in streams if not stream.has_events)
+        read = [stream for stream in streams if stream.player not in unread]
+        measured = sum(stream.measured.events for stream in read)
+        rows = sum(stream.measured.messages for stream in read if not stream.has_events)
         if (measured, rows) == (events, values):
             said += f" and in the files in {folder}"
         else:
             said += f", all {measured:,} events{_values(rows)} that were measured in the files in {folder}"
+    if unread:
+        said += f"; the files of {', '.join(unread)} are on other hosts, and were not read"
     if faults := sum(stream.faults.total() for stream in streams):
         said += f", with the {counted(faults, 'fault')} put in on purpose"
     if left := sum(stream.findings.left_over for stream in streams):

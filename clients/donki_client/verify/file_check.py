@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.director.journal.reading.rows import Delivery, RecordedPlayer, RecordedRun
@@ -19,13 +20,26 @@ from donki_client.verify.stream_check import StreamCheck
 SUFFIXES = (".nxs", ".h5", ".hdf5", ".hdf")
 
 
+class FileFindings(NamedTuple):
+    """What the files of a run hold.
+
+    ``in_files`` are the streams that are in files alone, ``problems`` what is wrong with files, a line each,
+    ``unread`` the Players whose files are on other hosts and cannot be read here.
+    """
+
+    in_files: list[StreamData]
+    problems: list[str]
+    unread: list[str]
+
+
 def check_files(
     reader: JournalReader,
     run: RecordedRun,
     checks: Sequence[StreamCheck],
     repeated: Mapping[int, Sequence[int]],
     parted: Collection[int],
-) -> tuple[list[StreamData], list[str]]:
+    elsewhere: Collection[str] = (),
+) -> FileFindings:
     """Read the files of all Players of a run; what is found of a stream goes to its data.
 
     Parameters
@@ -40,20 +54,19 @@ def check_files(
         by a Player's key: the triggers of which data may be there without a note
     parted
         the keys of the Players that told what they delivered last
-
-    Returns
-    -------
-    list of StreamData
-        of what is in files alone
-    list of str
-        what is wrong with files, a line each
+    elsewhere
+        the names of Players on other hosts, in lower case: their files need not be here
     """
     problems: list[str] = []
     in_files: list[StreamData] = []
+    unread: list[str] = []
     players = reader.players(run)
     unnoted = _unnoted_files(run, players)
     for player in players:
         if not player.files:
+            continue
+        if player.name.lower() in elsewhere and not any(Path(file).exists() for file in player.files):
+            unread.append(player.name)
             continue
         unsure = repeated.get(player.key, [])
         broken_off = player.key not in parted
@@ -97,7 +110,7 @@ def check_files(
                 in_files.append(data)
             data.stored = stored.sources.get(source, StoredSource())
             data.stored_findings = its_rows.matchers[0].end(broken_off=broken_off)
-    return in_files, problems
+    return FileFindings(in_files, problems, unread)
 
 
 def _fault_rows(faults: Iterable[Fault]) -> Iterator[Delivery]:

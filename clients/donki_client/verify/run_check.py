@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import TopicPartition
@@ -29,6 +29,7 @@ def check_run(
     options: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     read_back: ReadBack | None = None,
+    elsewhere: Collection[str] = (),
 ) -> RunData:
     """Read back what a run delivered, and compare it with the journal.
 
@@ -46,6 +47,8 @@ def check_run(
         called with how many messages are read and how many there are
     read_back
         what was read while the run was played; it has stopped
+    elsewhere
+        the names of Players on other hosts, in lower case: their files need not be here
 
     Raises
     ------
@@ -58,7 +61,7 @@ def check_run(
     """
     problems = check_journal(reader, run)
     try:
-        data = _check(reader, run, broker, options or {}, progress, read_back)
+        data = _check(reader, run, broker, options or {}, progress, read_back, elsewhere)
     except DonkiError as error:
         if problems:
             raise type(error)("; ".join([*problems, str(error)])) from None
@@ -79,6 +82,7 @@ def _check(
     options: Mapping[str, Any],
     progress: Callable[[int, int], None],
     read_back: ReadBack | None,
+    elsewhere: Collection[str],
 ) -> RunData:
     players, repeated = {player.key: player for player in reader.players(run)}, reader.repeated(run)
     streams = reader.streams(run)
@@ -123,14 +127,15 @@ def _check(
         problems += deleted_of_run(extents, deleted)
     for check in checks:
         check.end()
-    in_files, problems_of_files = check_files(reader, run, checks, repeated, parted)
+    files = check_files(reader, run, checks, repeated, parted, elsewhere)
     return RunData(
         run,
-        [check.data for check in checks] + in_files,
+        [check.data for check in checks] + files.in_files,
         {player.name: player for player in players.values()},
-        problems + order.problems + strangers.problems + problems_of_files,
+        problems + order.problems + strangers.problems + files.problems,
         strangers.others,
         [player.name for player in players.values() if player.key not in parted],
+        files.unread,
     )
 
 

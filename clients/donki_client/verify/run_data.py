@@ -143,6 +143,8 @@ class RunData:
         by topic and source: messages of others that lie between those of the run
     untold
         the Players that did not tell what they delivered last: what else is there of them cannot be judged
+    unread_files
+        the Players whose files are on other hosts, and cannot be read here
     """
 
     run: RecordedRun
@@ -151,6 +153,7 @@ class RunData:
     problems_of_places: list[str]
     others: Mapping[tuple[str, str], int] = field(default_factory=dict)
     untold: Sequence[str] = ()
+    unread_files: Sequence[str] = ()
 
     @property
     def problems(self) -> list[str]:

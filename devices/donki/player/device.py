@@ -17,9 +17,9 @@ from donki.device.set_points import MEMORIZED, show_set_points
 from donki.device.telemetry.tracing import is_traced
 from donki.errors import DonkiError, NotAllowedError
 from donki.player.check import findings
-from donki.player.interface.properties import PlayerProperties
 from donki.player.interface.run_attributes import LastLog, RunAttributes
 from donki.player.interface.run_commands import RunCommands
+from donki.player.interface.script_files import ScriptFiles
 from donki.player.interface.settings_attributes import SettingsAttributes
 from donki.player.player import Player
 from donki.player.script import workers
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LOAD_PATIENCE = 2.4
 
 
-class DonkiPlayer(PlayerProperties, SettingsAttributes, RunAttributes, RunCommands):
+class DonkiPlayer(ScriptFiles, SettingsAttributes, RunAttributes, RunCommands):
     """Answers triggers by running an action script."""
 
     def __init__(self, *args: Any) -> None:

@@ -1,0 +1,148 @@
+"""A beamline of several hosts, for tests: a C++ Tango database, a broker, and hosts with a Starter each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import tango
+
+from donki.player.script.store import VARIABLE
+from donki_client.address import Address
+from donki_client.facility.processes import Child
+from helpers.network import Host, hosts
+from helpers.support import free_port, needs, wait_until
+from helpers.tango_world import LIMIT, SERVERS, STARTER, TangoWorld, admin, is_up, proxy_of
+
+#: Runs the in-memory broker on an address that other hosts reach.
+_BROKER = (
+    "from donki_client.facility.broker import MemoryBroker; import sys; MemoryBroker.HOST = sys.argv[1]; "
+    "broker = MemoryBroker(); broker.run(lambda: print('listening on', broker.address, flush=True))"
+)
+
+#: Makes a machine of its own of a network namespace: its name, its processes, a disk that no other one has.
+_BOOT = 'hostname "$1" && mount -t tmpfs none "$2" && shift 2 && "$@" & wait'
+
+
+class RemoteHost:
+    """A host with a Starter, which can be switched off.
+
+    Attributes
+    ----------
+    name
+        its name, as Starter's device has it
+    network
+        its cable
+    starter
+        the Starter's device
+    """
+
+    def __init__(self, world: HostWorld, name: str, network: Host, environment: dict[str, str]) -> None:
+        self.name = name
+        self.network = network
+        self.starter: tango.DeviceProxy = None
+        self._world = world
+        self._environment = environment
+        self._machine: Child | None = None
+        device = f"tango/admin/{name}"
+        (world.folder / name).mkdir()
+        admin(world.address, "--add-server", f"Starter/{name}", "Starter", device)
+        admin(world.address, "--add-property", device, "StartDsPath", str(SERVERS))
+        admin(world.address, "--add-property", device, "LogFileHome", str(world.folder / name))
+
+    def boot(self) -> None:
+        """Switch it on; its Starter starts with it."""
+        own = ("unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts")
+        init = ("sh", "-c", _BOOT, "sh", self.name, str(self._world.own), str(STARTER), self.name)
+        command = self.network.command(*own, *init)
+        self._machine = self._world.run(self.name, *command, **self._environment)
+        self.starter = proxy_of(self._world.address, f"tango/admin/{self.name}")
+        wait_until(f"the Starter of {self.name} answers", lambda: is_up(self.starter), LIMIT)
+
+    def kill(self) -> None:
+        """End all its processes at once."""
+        assert self._machine
+        self._machine.kill()
+
+    def servers(self) -> list[str]:
+        """Return what Astor shows of it: the servers that Starter controls, name, state and level."""
+        lines = [line.split("\t") for line in self.starter.Servers or ()]
+        return [f"{name} {state} {level}" for name, state, _, level, *_ in lines]
+
+
+class HostWorld(TangoWorld):
+    """A control system whose database and broker other hosts reach; gone when its block ends.
+
+    Attributes
+    ----------
+    hosts
+        by name; the first one takes scripts that are sent to it, the others do not
+    own
+        a folder that each host has for itself: what is in it here, no other host sees
+    shared
+        a folder that all hosts have
+    broker
+        the Kafka broker's address
+    """
+
+    def __init__(self, folder: Path, *names: str) -> None:
+        super().__init__(folder)
+        needs("unshare", shutil.which("unshare"), "install util-linux to test with several hosts")
+        self._names = names
+        self._stack = ExitStack()
+        self.hosts: dict[str, RemoteHost] = {}
+        self.own, self.shared = folder / "own", folder / "shared"
+
+    def __enter__(self) -> Self:
+        here, networks = self._stack.enter_context(hosts(len(self._names)))
+        try:
+            self.own.mkdir()
+            self.shared.mkdir()
+            self.address = Address(here, free_port())
+            super().__enter__()
+            self.broker = self.run("broker", sys.executable, "-c", _BROKER, here).wait_for(
+                r"listening on (\S+)\n", LIMIT
+            )[1]
+            takes = {VARIABLE: str(self.own / "sent")}
+            for name, network in zip(self._names, networks, strict=True):
+                self.hosts[name] = RemoteHost(self, name, network, {} if self.hosts else takes)
+                self.hosts[name].boot()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            super().__exit__()
+        finally:
+            self._stack.close()
+
+    @property
+    def database(self) -> tango.Database:
+        """The Tango database."""
+        return tango.Database(self.address.host, self.address.port)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a user of this beamline has in a shell."""
+        named = {"TANGO_HOST": self.address.tango_host, "DONKI_BROKER": self.broker}
+        return {**os.environ, **named, "XDG_STATE_HOME": str(self.folder / "state")}
+
+    def registered(self) -> set[str]:
+        """Return the names of all that is registered of ours: servers and devices."""
+        database = self.database
+        servers = {name for name in database.get_server_list("Donki*")}
+        on_hosts = {
+            name
+            for host in self.hosts
+            for name in database.command_inout("DbGetHostServerList", host)
+            if name.startswith("Donki")
+        }
+        return servers | on_hosts | set(database.get_device_exported("donki/*")) | set(
+            database.get_device_member("donki/*")
+        )
