@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
+import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,7 @@ import tango
 from donki.player.script.store import VARIABLE
 from donki_client.address import Address
 from donki_client.facility.processes import Child
+from helpers.donki_command import Command
 from helpers.network import Host, hosts
 from helpers.support import free_port, needs, wait_until
 from helpers.tango_world import LIMIT, SERVERS, STARTER, TangoWorld, admin, is_up, proxy_of
@@ -128,21 +129,37 @@ class HostWorld(TangoWorld):
         return tango.Database(self.address.host, self.address.port)
 
     @property
-    def environment(self) -> dict[str, str]:
-        """What a user of this beamline has in a shell."""
-        named = {"TANGO_HOST": self.address.tango_host, "DONKI_BROKER": self.broker}
-        return {**os.environ, **named, "XDG_STATE_HOME": str(self.folder / "state")}
+    def donki(self) -> Command:
+        """The donki command of a user of this beamline."""
+        command = Command(self.folder / "data")
+        command.set("TANGO_HOST", self.address.tango_host)
+        command.set("DONKI_BROKER", self.broker)
+        return command
+
+    def scenario(self, name: str, players: str, **more: object) -> str:
+        """Write a scenario into the folder that no other host has, and return the file's name."""
+        lines = [f"{key}: {value}" for key, value in {"triggers": 5, **more}.items()]
+        file = self.own / f"{name}.yaml"
+        file.write_text("\n".join([*lines, "players:", textwrap.indent(textwrap.dedent(players), "  ")]))
+        return str(file)
+
+    def tree(self) -> dict[str, list[str]]:
+        """Return what Astor shows by host: the servers that Starter controls, name, state and level."""
+        return {name: host.servers() for name, host in self.hosts.items()}
+
+    def running(self) -> set[str]:
+        """Return the names of our servers that run on any host, as Starter sees it."""
+        running = (host.starter.RunningServers or () for host in self.hosts.values() if is_up(host.starter))
+        return {name for names in running for name in names if name.startswith("Donki")}
 
     def registered(self) -> set[str]:
         """Return the names of all that is registered of ours: servers and devices."""
         database = self.database
-        servers = {name for name in database.get_server_list("Donki*")}
+        servers = set(database.get_server_list("Donki*"))
         on_hosts = {
             name
             for host in self.hosts
             for name in database.command_inout("DbGetHostServerList", host)
             if name.startswith("Donki")
         }
-        return servers | on_hosts | set(database.get_device_exported("donki/*")) | set(
-            database.get_device_member("donki/*")
-        )
+        return servers | on_hosts | set(database.get_device_member("donki/*"))

@@ -52,12 +52,13 @@ class TangoWorld:
         self.address = Address("127.0.0.1", free_port())
         self.host = socket.gethostname().partition(".")[0]
         self.folder = folder
+        self._socket = folder / "mariadb.sock"
         self._children: list[Child] = []
         self.launched: list[str] = []
 
     def __enter__(self) -> Self:
         try:
-            self._start_database(*self._start_mariadb())
+            self._start_database(self._start_mariadb())
         except BaseException:
             self.__exit__()
             raise
@@ -125,8 +126,18 @@ class TangoWorld:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
-    def _start_mariadb(self) -> tuple[int, Path]:
-        data, mariadb_socket, port = self.folder / "mariadb", self.folder / "mariadb.sock", free_port()
+    def sql(self, statements: str) -> None:
+        """Have MariaDB execute statements, as its administrator."""
+        subprocess.run(
+            ["mariadb", "--no-defaults", f"--socket={self._socket}", "-uroot"],
+            input=statements,
+            text=True,
+            timeout=LIMIT,
+            check=True,
+        )
+
+    def _start_mariadb(self) -> int:
+        data, port = self.folder / "mariadb", free_port()
         installation = ["--no-defaults", "--auth-root-authentication-method=normal", f"--datadir={data}"]
         made = subprocess.run(
             ["mariadb-install-db", *installation, *_AS_ROOT],
@@ -140,21 +151,15 @@ class TangoWorld:
         self.run(
             "mariadbd",
             *(shutil.which("mariadbd") or "mariadbd", "--no-defaults", *_AS_ROOT),
-            *(f"--datadir={data}", f"--socket={mariadb_socket}"),
+            *(f"--datadir={data}", f"--socket={self._socket}"),
             *(f"--port={port}", "--bind-address=127.0.0.1"),
         ).wait_for("ready for connections", LIMIT)
-        return port, mariadb_socket
+        return port
 
-    def _start_database(self, port: int, mariadb_socket: Path) -> None:
+    def _start_database(self, port: int) -> None:
         user = "tango@'127.0.0.1' IDENTIFIED BY 'tango'"
         new = f"CREATE DATABASE tango; GRANT ALL ON tango.* TO {user}; USE tango;"
-        subprocess.run(
-            ["mariadb", "--no-defaults", f"--socket={mariadb_socket}", "-uroot"],
-            input=new + TABLES.read_text(),
-            text=True,
-            timeout=LIMIT,
-            check=True,
-        )
+        self.sql(new + TABLES.read_text())
         self.run(
             "DataBaseds",
             *(DATABASE_SERVER, "2", "-ORBendPoint", f"giop:tcp:{self.address}"),

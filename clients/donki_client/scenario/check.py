@@ -15,7 +15,7 @@ from rich.table import Table
 
 from donki.director.journal.place import default_directory
 from donki.director.rules.pace import SECOND
-from donki.errors import BrokerError, InputError
+from donki.errors import BrokerError, DonkiError, InputError
 from donki_client.console.many import AT_A_GLANCE, first_lines, named
 from donki_client.console.output import printable
 from donki_client.scenario.file import from_environment, instance_name, read_scenario
@@ -57,9 +57,8 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
     scenario = read_scenario(path)
     _say(console, f"{path}: valid", "bold green")
     lacking = _say_brokers(console, from_environment(scenario, os.environ))
-    unusable = _problems_of_hosts(scenario)
-    for problem in unusable:
-        _say(console, problem, "bold red")
+    if unusable := _problem_of_hosts(scenario):
+        _say(console, unusable, "bold red")
     trial = None
     if tried:
         with console.status(f"playing {TRIED} triggers"):
@@ -113,13 +112,17 @@ class Trial:
     played: Played
 
 
-def _problems_of_hosts(scenario: Scenario) -> list[str]:
-    """Return why the hosts of the Players cannot be used, a line each."""
+def _problem_of_hosts(scenario: Scenario) -> str:
+    """Return why the hosts of the Players cannot be used; empty where they can."""
     if not any(player.host for player in scenario.players.values()):
-        return []
-    from donki_client.scenario.hosts import problems_of_hosts  # noqa: PLC0415 - it needs PyTango
+        return ""
+    from donki_client.scenario.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
 
-    return problems_of_hosts(from_environment(scenario, os.environ))
+    try:
+        check_hosts(from_environment(scenario, os.environ))
+    except DonkiError as error:
+        return str(error)
+    return ""
 
 
 def _try(scenario: Scenario) -> Trial:

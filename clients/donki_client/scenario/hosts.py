@@ -104,14 +104,18 @@ def check_addresses(scenario: Scenario) -> None:
         raise DonkiError(f"no Tango database answers at {address}; start it, or correct the address")
 
 
-def problems_of_hosts(scenario: Scenario) -> list[str]:
-    """Return why a scenario cannot be played on its hosts, as far as is seen without starting anything."""
-    try:
-        check_addresses(scenario)
-    except DonkiError as error:
-        return [str(error)]
+def check_hosts(scenario: Scenario) -> None:
+    """Make sure that a scenario can be played on its hosts, as far as is seen without starting anything.
+
+    Raises
+    ------
+    DonkiError
+        with a line for each host that cannot be used, or for what `check_addresses` finds
+    """
+    check_addresses(scenario)
     address = Address.parse(str(scenario.database))
-    return silent_hosts(Starter(address, host) for host in hosts_of(scenario))
+    if problems := silent_hosts(Starter(address, host) for host in hosts_of(scenario)):
+        raise DonkiError("\n".join(problems))
 
 
 class HostRun:

@@ -49,6 +49,10 @@ def play(
     DonkiError
         when something cannot be started; says what
     """
+    if any(player.host for player in scenario.players.values()):
+        from donki_client.scenario.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
+
+        check_hosts(scenario)
     if scenario.hdf5 and not all(player.host for player in scenario.players.values()):
         check_writable("hdf5", scenario.hdf5.folder)
     with (

@@ -28,7 +28,7 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
-from donki_client.scenario.hosts import HostRun, check_addresses
+from donki_client.scenario.hosts import HostRun
 from donki_client.scenario.model import Scenario
 from donki_client.scenario.placement import Placement, place
 from donki_client.scenario.played_sections import (
@@ -127,7 +127,6 @@ class ScenarioRunner:
     def play(self) -> Played:
         """Bring up what is missing, play the sequence, and return the result."""
         facility = self._facility
-        check_addresses(self._scenario)
         broker = self._bring_up(facility)
         server = director_server(self._scenario, self._name, self._journal, broker)
         placement = place(self._scenario, History(self._journal).known(self._scenario), self._name)

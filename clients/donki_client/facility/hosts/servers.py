@@ -127,15 +127,16 @@ class HostServers:
             server = self._launched[-1]
             starter = self._starters[server.host]
             try:
-                if starter.host in silent:
-                    raise UnreachableError(f"host {starter.host}: its Starter does not answer")
-                starter.stop(server.name)
+                if server.host not in silent:
+                    starter.stop(server.name)
+            except UnreachableError:
+                silent.add(server.host)
             except DonkiError as error:
-                if isinstance(error, UnreachableError):
-                    silent.add(starter.host)
+                problems.append(str(error))
+            if server.host in silent:
                 problems.append(
-                    f"{server.name} may still run: {error}; once it answers, HardKillServer of "
-                    f"tango/admin/{starter.host} ends it"
+                    f"{server.name} may still run on host {starter.host}, whose Starter does not answer; "
+                    "when it does, its command HardKillServer ends it"
                 )
             self._launched.pop()
         return problems

@@ -76,7 +76,7 @@ class Starter:
                     f"host {self.host!r}: the database {self._database} has no Starter of it; "
                     f"it knows the hosts {', '.join(known) or '(none)'}"
                 ) from None
-            raise self._silent(failed) from None
+            raise self._silent() from None
 
     def properties(self, *names: str) -> dict[str, list[str]]:
         """Return those of some properties of the host's device that are set."""
@@ -164,13 +164,13 @@ class Starter:
             return self._proxy().command_inout(command, *argument)
         except tango.DevFailed as failed:
             if isinstance(silent := from_tango(failed, self._device), UnreachableError):
-                raise self._silent(failed) from silent
+                raise self._silent() from silent
             raise
 
-    def _silent(self, failed: tango.DevFailed) -> UnreachableError:
+    def _silent(self) -> UnreachableError:
         return UnreachableError(
-            f"host {self.host}: its Starter does not answer ({_words(failed):.200}); start it there "
-            f"(Starter {self.host}), or name another host"
+            f"host {self.host}: its Starter does not answer; start it there (Starter {self.host}), or name "
+            "another host"
         )
 
     def _proxy(self, device: str = "") -> tango.DeviceProxy:
