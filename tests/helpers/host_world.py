@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+import psutil
 import tango
 
 from donki.player.script.store import VARIABLE
@@ -27,6 +29,15 @@ _BROKER = (
 
 #: Makes a machine of its own of a network namespace: its name, its processes, a disk that no other one has.
 _BOOT = 'hostname "$1" && mount -t tmpfs none "$2" && shift 2 && "$@" & wait'
+
+
+#: What a network namespace lacks to be a machine.
+_OWN = ("unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts")
+
+
+def _needs_machines() -> None:
+    usable = shutil.which(_OWN[0]) and not subprocess.run([*_OWN, "true"], check=False).returncode
+    needs("the right to make namespaces", usable, "run as root on Linux to test with several hosts")
 
 
 class RemoteHost:
@@ -57,9 +68,8 @@ class RemoteHost:
 
     def boot(self) -> None:
         """Switch it on; its Starter starts with it."""
-        own = ("unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts")
         init = ("sh", "-c", _BOOT, "sh", self.name, str(self._world.own), str(STARTER), self.name)
-        command = self.network.command(*own, *init)
+        command = self.network.command(*_OWN, *init)
         self._machine = self._world.run(self.name, *command, **self._environment)
         self.starter = proxy_of(self._world.address, f"tango/admin/{self.name}")
         wait_until(f"the Starter of {self.name} answers", lambda: is_up(self.starter), LIMIT)
@@ -68,6 +78,12 @@ class RemoteHost:
         """End all its processes at once."""
         assert self._machine
         self._machine.kill()
+
+    def disk(self, path: Path) -> Path:
+        """Return where a path of this host is seen from this machine."""
+        assert self._machine
+        [init] = psutil.Process(self._machine.pid).children()
+        return Path("/proc", str(init.pid), "root", *path.parts[1:])
 
     def servers(self) -> list[str]:
         """Return what Astor shows of it: the servers that Starter controls, name, state and level."""
@@ -92,7 +108,7 @@ class HostWorld(TangoWorld):
 
     def __init__(self, folder: Path, *names: str) -> None:
         super().__init__(folder)
-        needs("unshare", shutil.which("unshare"), "install util-linux to test with several hosts")
+        _needs_machines()
         self._names = names
         self._stack = ExitStack()
         self.hosts: dict[str, RemoteHost] = {}

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
 from donki.errors import DonkiError
 from donki_client.console.output import Console
@@ -16,6 +17,7 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.hosts.registration import Registration
 from donki_client.scenario.file import read_scenario
 from donki_client.scenario.play import play
+from helpers.doc_examples import ROOT, examples
 from helpers.donki_command import read_until
 from helpers.host_world import HostWorld
 from helpers.support import wait_until
@@ -24,7 +26,8 @@ from helpers.tango_world import SERVERS, admin, proxy_of
 LONG = 400.0  # s that a run may take on a busy machine
 LIMIT = 60.0  # s
 
-FIRST, SECOND = "dk-first", "dk-second"
+PAGE = ROOT / "docs" / "how-to" / "hosts.rst"
+FIRST, SECOND, THIRD = "dk-first", "dk-second", "dk-third"
 
 SCRIPT = """
 import time
@@ -44,7 +47,7 @@ pytestmark = pytest.mark.timeout(2 * LONG)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    with HostWorld(tmp_path_factory.mktemp("hosts"), FIRST, SECOND) as world:
+    with HostWorld(tmp_path_factory.mktemp("hosts"), FIRST, SECOND, THIRD) as world:
         for folder in (world.own, world.shared):
             (folder / "valued.py").write_text(SCRIPT)
             (folder / "beside.py").write_text("def double(number):\n    return 2.0 * number\n")
@@ -79,67 +82,86 @@ def refused(world, scenario):
     return play_it
 
 
-def test_servers_are_left_for_others_and_removed_when_asked(donki, world, scenario):
-    # The first host gets the script and the module beside it; the second has both.
-    file = scenario(
-        f"""
-        left: {{script: valued.py, host: {FIRST}, server: bank, values_topic: values}}
-        right: {{script: just_action.py, host: {FIRST}, server: bank}}
-        far: {{script: ../shared/valued.py, host: {SECOND}, values_topic: values}}
-        """,
-        hdf5=world.folder / "far-data",
-    )
-    (world.folder / "far-data").mkdir()
-    assert donki.run("check", file).returncode == 0
-    done = donki.run("run", "--leave", file, limit=LONG)
+@pytest.fixture
+def of_the_page(world):
+    """The scenario that docs/how-to/hosts.rst shows, for these hosts."""
+    [shown] = examples(PAGE, "yaml")
+    text = shown.text.replace("detector-pc", FIRST).replace("motion-pc", SECOND)
+    content = yaml.safe_load(text)
+    content |= {"database": str(world.address), "broker": world.broker, "triggers": 5}
+    content["hdf5"] = str(world.own / "data")
+    content["players"]["panel"]["timeout"] = 60
+    file = world.own / shown.caption
+    file.write_text(yaml.safe_dump(content))
+    (world.own / "mine.py").write_text(SCRIPT)
+    for host in world.hosts.values():
+        host.disk(world.own / "data").mkdir()
+    yield str(file)
+    if world.registered():  # for the tests that follow
+        world.donki.run("run", "--remove", str(file), limit=LONG)
+
+
+def test_servers_are_left_for_others_and_removed_when_asked(donki, world, of_the_page):
+    assert donki.run("check", of_the_page).returncode == 0
+    done = donki.run("run", "--leave", of_the_page, limit=LONG)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "10 values arrived at Kafka" in done.stdout
+    assert "5 values arrived at Kafka" in done.stdout
+    # The first host takes scripts: it has mine.py and the module beside it, and keeps the Player's file.
+    sent = world.hosts[FIRST].disk(world.own / "sent")
+    assert {file.name for folder in sent.iterdir() for file in folder.iterdir()} == {"mine.py", "beside.py"}
+    assert "the files of panel, sample, slit are on other hosts, and were not read" in done.stdout
+    assert len(list(world.hosts[FIRST].disk(world.own / "data").iterdir())) == 1
     # Astor's tree and Jive's, tango_admin, and what the database has.
-    assert set(world.database.get_server_list("Donki*")) == {"DonkiPlayer/bank", "DonkiPlayer/far"}
-    expected = {FIRST: ["DonkiPlayer/bank ON 1"], SECOND: ["DonkiPlayer/far ON 1"]}
+    assert set(world.database.get_server_list("Donki*")) == {"DonkiPlayer/panel", "DonkiPlayer/motors"}
+    expected = {FIRST: ["DonkiPlayer/panel ON 1"], SECOND: ["DonkiPlayer/motors ON 1"], THIRD: []}
     wait_until("Astor shows them", lambda: world.tree() == expected, LIMIT)
-    admin(world.address, "--check-server", "DonkiPlayer/bank")
-    admin(world.address, "--check-device", "donki/player/left")
-    admin(world.address, "--ping-device", "donki/player/far", "1")
-    # They play for whoever asks them.
-    player = proxy_of(world.address, "donki/player/left")
-    assert (str(player.state()), player.Script) == ("ON", "valued.py")
-    again = donki.run("run", file)
+    admin(world.address, "--check-server", "DonkiPlayer/motors")
+    admin(world.address, "--check-device", "donki/player/sample")
+    admin(world.address, "--ping-device", "donki/player/panel", "1")
+    # They play for whoever asks them, and their names are taken.
+    player = proxy_of(world.address, "donki/player/panel")
+    assert (str(player.state()), player.Script) == ("ON", "mine.py")
+    again = donki.run("run", of_the_page)
     assert again.returncode == 1
-    assert "donki/player/left is already running" in again.stderr
-    removed = donki.run("run", "--remove", file)
-    assert removed.stdout.splitlines() == ["removed DonkiPlayer/bank", "removed DonkiPlayer/far"]
-    wait_until("Astor shows none", lambda: world.tree() == {FIRST: [], SECOND: []}, LIMIT)
+    assert "donki/player/panel is already running" in again.stderr
+    removed = donki.run("run", "--remove", of_the_page)
+    assert removed.stdout.splitlines() == ["removed DonkiPlayer/panel", "removed DonkiPlayer/motors"]
+    assert world.registered() == set()
+    wait_until("Astor shows none", lambda: not any(world.tree().values()), LIMIT)
 
 
-def test_what_was_registered_before_comes_back(world, donki, scenario):
-    name = "donki/player/mine"
-    server = DeviceServer.player("mine", world.own / "valued.py", priority=3, ValuesTopic="old")
-    database = world.database
+def test_what_was_registered_before_comes_back(world):
+    name, database = "donki/player/mine", world.database
+    script = world.own / "valued.py"
+    server = DeviceServer.player("mine", script, priority=3, ValuesTopic="old", Aliases=["a=b", "c=d"])
     mine = Registration(world.address)
     mine.enter(DeviceServer.together("mine", [server], FIRST))
-    database.put_device_property(name, {"Aliases": ["a=b", "c=d"]})
-    done = donki.run(
-        "run", scenario(f"mine: {{script: just_action.py, host: {SECOND}, priority: 1}}"), limit=LONG
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    names = ["ScriptPath", "ValuesTopic", "Aliases", "KafkaBrokers", "FileDirectory"]
-    kept = {key: list(values) for key, values in database.get_device_property(name, names).items()}
-    assert kept == {
-        "ScriptPath": [str(world.own)],
-        "ValuesTopic": ["old"],
-        "Aliases": ["a=b", "c=d"],
-        "KafkaBrokers": [],
-        "FileDirectory": [],
-    }
-    memorized = database.get_device_attribute_property(name, ["Priority", "Script", "Timeout"])
-    assert {key: list(value.get("__value", [])) for key, value in memorized.items()} == {
-        "Priority": ["3"],
-        "Script": ["valued.py"],
-        "Timeout": [],
-    }
-    assert database.command_inout("DbGetServerInfo", "DonkiPlayer/mine")[1:4] == [FIRST, "1", "1"]
-    mine.take_back()
+
+    def stored():
+        names = ["ScriptPath", "ValuesTopic", "Aliases", "KafkaBrokers"]
+        properties = database.get_device_property(name, names)
+        memorized = database.get_device_attribute_property(name, ["Priority", "Script", "Timeout"])
+        return (
+            {key: list(values) for key, values in properties.items()},
+            {key: list(values.get("__value", [])) for key, values in memorized.items()},
+            list(database.command_inout("DbGetServerInfo", "DonkiPlayer/mine"))[1:],
+            set(database.get_device_class_list("DonkiPlayer/mine")),
+        )
+
+    before = stored()
+    assert before[1:3] == ({"Priority": ["3"], "Script": ["valued.py"], "Timeout": []}, [FIRST, "1", "1"])
+    others = [
+        DeviceServer.player("mine", script, timeout=5, Aliases=["e=f"], KafkaBrokers=world.broker),
+        DeviceServer.player("added", script),
+    ]
+    run = Registration(world.address)
+    run.enter(DeviceServer.together("mine", others, SECOND))
+    assert stored()[2] == [SECOND, "1", "1"]
+    assert all(now != then for now, then in zip(stored(), before, strict=True))
+    assert run.take_back() == []
+    assert stored() == before
+    assert mine.take_back() == []
+    assert world.registered() == set()
 
 
 @contextmanager
@@ -159,8 +181,8 @@ def ended(process):
     return process.returncode, said
 
 
-def test_a_cable_is_cut_and_a_host_dies_in_mid_run(world, scenario):
-    first, second = world.hosts[FIRST], world.hosts[SECOND]
+def test_cables_are_cut_and_hosts_die_in_mid_run(world, scenario):
+    first, second, third = (world.hosts[name] for name in (FIRST, SECOND, THIRD))
     file = scenario(
         f"""
         skips: {{script: just_action.py, host: {FIRST}, server: one, timeout: 1, on_error: SKIP}}
@@ -168,52 +190,45 @@ def test_a_cable_is_cut_and_a_host_dies_in_mid_run(world, scenario):
                 on_error: RETRY, retries: 999}}
         goes: {{script: just_action.py, host: {SECOND}, server: two, timeout: 1, on_error: SKIP}}
         drops: {{script: just_action.py, host: {SECOND}, server: two, timeout: 1, on_error: DISABLE}}
-        here: {{script: just_action.py}}
-        """,
-        triggers=60,
-        rate="5 Hz",
-    )
-    with going_on(world, file) as (process, director):
-        first.network.cut()
-
-        def missed(player):
-            return dict(zip(director.Players, director.SkippedTriggers, strict=True))[player]
-
-        wait_until("the trigger is held for it", lambda: "waiting for tries" in director.Status(), LIMIT)
-        first.network.mend()
-        wait_until("one trigger was missed", lambda: missed("skips") > 0, LIMIT)
-        trigger = director.CurrentTrigger
-        wait_until("the run goes on", lambda: director.CurrentTrigger > trigger + 3, LIMIT)
-        second.kill()
-        wait_until("one is left out", lambda: list(director.DroppedPlayers) == ["drops"], LIMIT)
-        wait_until("the other misses triggers", lambda: missed("goes") > 0, LIMIT)
-        status, said = ended(process)
-    # The run came to its end; that a host could not be asked to end its servers is said.
-    assert status == 1
-    assert "Player drops was left out" in said
-    assert f"DonkiPlayer/two may still run on host {SECOND}, whose Starter does not answer" in said
-    assert "DonkiPlayer/one may" not in said
-    wait_until("nothing is left there", lambda: first.servers() == [], LIMIT)
-    second.boot()
-    assert world.running() == set()
-
-
-def test_by_abort_a_host_that_dies_ends_the_run(world, scenario):
-    second = world.hosts[SECOND]
-    file = scenario(
-        f"""
-        dies: {{script: just_action.py, host: {SECOND}, timeout: 1}}
+        ends: {{script: just_action.py, host: {THIRD}}}
         here: {{script: just_action.py}}
         """,
         triggers=-1,
         rate="5 Hz",
     )
-    with going_on(world, file) as (process, _):
+    with going_on(world, file) as (process, director):
+
+        def missed(player):
+            return dict(zip(director.Players, director.SkippedTriggers, strict=True))[player]
+
+        def go_on(limit=LIMIT):
+            trigger = director.CurrentTrigger
+            wait_until("the run goes on", lambda: director.CurrentTrigger > trigger + 3, limit)
+
+        first.network.cut()
+        wait_until("the trigger is held for it", lambda: "waiting for tries" in director.Status(), LIMIT)
+        first.network.mend()
+        wait_until("a trigger was missed", lambda: missed("skips") > 0, LIMIT)
+        go_on()
         second.kill()
+        wait_until("one is left out", lambda: list(director.DroppedPlayers) == ["drops"], LIMIT)
+        wait_until("the other misses triggers", lambda: missed("goes") > 0, LIMIT)
+        go_on()
+        # A host that boots starts its servers again: they have a level.
+        first.kill()
+        first.boot()
+        go_on(3 * LIMIT)
+        third.kill()
         status, said = ended(process)
-    second.boot()
     assert status == 1
-    assert "the sequence failed: Player dies, trigger" in said
+    assert "the sequence failed: Player ends, trigger" in said
+    assert f"DonkiPlayer/two may still run on host {SECOND}, whose Starter does not answer" in said
+    assert f"DonkiPlayer/ends may still run on host {THIRD}, whose Starter does not answer" in said
+    assert "DonkiPlayer/one may" not in said
+    wait_until("nothing is left there", lambda: first.servers() == [], LIMIT)
+    second.boot()
+    third.boot()
+    assert world.running() == set()
 
 
 def test_ctrl_c_while_they_start_takes_all_back(world, donki, scenario):
@@ -226,10 +241,21 @@ def test_ctrl_c_while_they_start_takes_all_back(world, donki, scenario):
     wait_until("nothing is left there", lambda: world.running() == set(), LIMIT)
 
 
-def test_a_host_without_the_script_is_named(refused, world):
-    said = refused(f"far: {{script: valued.py, host: {SECOND}, values_topic: values}}")
+def test_what_a_host_lacks_is_named(refused, world):
+    (world.own / "counts.dat").write_text("123")
+    said = refused(
+        f"""
+        far: {{script: valued.py, host: {SECOND}, server: both}}
+        near: {{script: ../shared/valued.py, host: {SECOND}, server: both, data_path: [.],
+               parameters: {{file: counts.dat}}}}
+        fits: {{script: just_action.py, host: {SECOND}, server: both}}
+        """,
+        hdf5="missing",
+    )
     assert f"Player far on host {SECOND}: valued.py is missing; beside.py is missing" in said
     assert f"host {SECOND} takes no scripts: DONKI_SCRIPT_STORE is not set" in said
+    assert f"Player near on host {SECOND}: counts.dat is missing; data files are not sent" in said
+    assert f"Player fits on host {SECOND}: FileDirectory {world.own}/missing: there is no such" in said
 
 
 def test_why_a_server_ends_at_its_start_is_told(refused, world):

@@ -50,8 +50,8 @@ def run(file: Path, structure: Path | None, readout: str | None, leave: bool, re
     if remove:
         from donki_client.scenario.hosts import remove_servers  # noqa: PLC0415
 
-        for server in remove_servers(scenario):
-            click.echo(f"removed {server}")
+        for line in remove_servers(scenario) or ["nothing is left"]:
+            click.echo(line)
         return
     if structure:
         scenario = with_structure(scenario, structure)

@@ -21,7 +21,7 @@ from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.facility.hosts import scripts
 from donki_client.facility.hosts.registration import Registration
 from donki_client.facility.hosts.servers import HostServers
-from donki_client.facility.hosts.starter import Starter, silent_hosts
+from donki_client.facility.hosts.starter import Starter, host_name, silent_hosts
 from donki_client.facility.servers import await_loaded, connect
 from donki_client.scenario.model import Scenario
 from donki_client.scenario.servers import player_servers
@@ -46,7 +46,7 @@ def on_this_machine(scenario: Scenario) -> Scenario:
 
 
 def remove_servers(scenario: Scenario) -> list[str]:
-    """End and delete the servers on hosts that an earlier run has left; return their names.
+    """End and delete the servers on hosts that an earlier run has left; return a line for each.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def remove_servers(scenario: Scenario) -> list[str]:
     check_addresses(scenario)
     address = Address.parse(str(scenario.database))
     remote = [server for server in player_servers(scenario, str(scenario.broker)) if server.host]
-    return HostServers(address, remote, Registration(address)).remove()
+    return [f"removed {name}" for name in HostServers(address, remote, Registration(address)).remove()]
 
 
 def check_addresses(scenario: Scenario) -> None:
@@ -88,8 +88,8 @@ def check_addresses(scenario: Scenario) -> None:
             f"Players are on the hosts {named}, which cannot reach a Kafka broker that is started for the run"
             " alone; add broker: HOST:PORT, or set DONKI_BROKER"
         )
-    here = socket.gethostname().partition(".")[0].lower()
-    others = ", ".join(host for host in hosts if host.partition(".")[0].lower() != here)
+    here = host_name(socket.gethostname()).lower()
+    others = ", ".join(host for host in hosts if host_name(host).lower() != here)
     addresses = {"database": [Address.parse(database)]}
     addresses["broker"] = [Address(host, port) for host, port in parse_brokers(broker)]
     for key, its in addresses.items():
@@ -203,6 +203,8 @@ class HostRun:
             self._stop_local()
             if self._leave and error is None:
                 self._servers.leave()
+                left = ", ".join(f"{server.name} on {server.host}" for server in self._remote)
+                self._tell(f"left running: {left}")
             self.problems += self._servers.stop()
         finally:
             self.problems += self._registration.take_back()
@@ -239,6 +241,7 @@ class HostRun:
             return
         try:
             folder = scripts.send(proxy, files)
+            self._tell(f"{device.name}: sent {', '.join(files)} to {folder} on its host")
         except NotAllowedError as error:
             there = str(device.properties["ScriptPath"] or "where DonkiOrchestra has its scripts")
             raise DonkiError(

@@ -28,7 +28,7 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
-from donki_client.scenario.hosts import HostRun
+from donki_client.scenario.hosts import HostRun, hosts_of
 from donki_client.scenario.model import Scenario
 from donki_client.scenario.placement import Placement, place
 from donki_client.scenario.played_sections import (
@@ -271,6 +271,9 @@ class ScenarioRunner:
         for section in sections:
             played = section.below.scenario
             self._say("Section", f"{'/'.join(section.below.path)}: {counted(len(played.players), 'Player')}")
+        for host in hosts_of(scenario):
+            its = [name for name, player in scenario.players.items() if player.host == host]
+            self._say(f"Host {host}", ", ".join(its))
         director.start()
         read_back.begin(director.run_id)
         for section in sections:
@@ -322,7 +325,7 @@ class ScenarioRunner:
         self._console.print(line, markup=False, soft_wrap=True)
 
     def _say(self, what: str, text: str) -> None:
-        self._console.print(f"{what:<16}{visible(text)}", markup=False, soft_wrap=True)
+        self._console.print(f"{what:<15} {visible(text)}", markup=False, soft_wrap=True)
 
 
 def _pace(scenario: Scenario) -> str:

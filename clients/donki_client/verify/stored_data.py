@@ -114,7 +114,8 @@ class StoredData:
         finished = {file.path: file for file in written}
         for path in files:
             if not path.is_file():
-                self.problems.append(f"Player {self.player}: the file {path} is not there")
+                elsewhere = "" if path.parent.is_dir() else ", nor is its folder; look on the Player's host"
+                self.problems.append(f"Player {self.player}: the file {path} is not there{elsewhere}")
                 continue
             with self._noted(f"the file {path}"):
                 if not self._is_as_written(path, finished.get(str(path))):

@@ -12,6 +12,7 @@ from donki.errors import DonkiError, InputError
 from donki_client.address import Address
 from donki_client.api.errors import UnreachableError, translated
 from donki_client.facility.device_server import DeviceServer
+from donki_client.facility.hosts.starter import host_name
 from donki_client.facility.servers import connect, register
 
 #: Starter's mode of a server that it controls.
@@ -90,6 +91,11 @@ class Registration:
                     f"{self._address}; give it another name in the scenario, or delete that one"
                 )
 
+    def has(self, server: DeviceServer) -> bool:
+        """Return whether the database has one of a server's devices."""
+        database = self._connect()
+        return any(self._holder(database, device.name) for device in server.devices)
+
     def remember(self, server: DeviceServer) -> None:
         """Note what the database has of a server that is about to be registered."""
         database = self._connect()
@@ -119,7 +125,7 @@ class Registration:
                 entry.server, entry._class, entry.name = server.name, server.kind, device.name  # noqa: SLF001
                 entries.append(entry)
             database.add_server(server.name, entries, with_dserver=True)
-            _control(database, server.name, (server.host, CONTROLLED, LEVEL))
+            _control(database, server.name, (host_name(server.host), CONTROLLED, LEVEL))
         register(self._address, server)
 
     def leave(self, server: DeviceServer) -> None:

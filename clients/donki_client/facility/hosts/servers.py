@@ -148,7 +148,7 @@ class HostServers:
         self._launched.clear()
 
     def remove(self) -> list[str]:
-        """End and delete servers that an earlier run has left; return their names.
+        """End and delete those servers that an earlier run has left; return their names.
 
         Raises
         ------
@@ -156,18 +156,19 @@ class HostServers:
             when a Starter does not answer, or the names belong to others
         """
         self.check()
-        for server in self._servers:
+        left = [server for server in self._servers if self._registration.has(server)]
+        for server in left:
             self._starters[server.host].stop(server.name)
             self._registration.remove(server)
         self.updated()
-        return [server.name for server in self._servers]
+        return [server.name for server in left]
 
     def updated(self) -> None:
         """Let the Starters know that the database has changed, those that answer."""
         for starter in self._starters.values():
             try:
                 starter.update()
-            except (DonkiError, tango.DevFailed):
+            except DonkiError:
                 continue
 
     def _refuse_ended(self, server: DeviceServer) -> None:

@@ -25,6 +25,11 @@ POLL = 0.1  # s
 TAIL = 12  # lines of a log that an error shows
 
 
+def host_name(host: str) -> str:
+    """Return a host's name as Starter has it: without its domain."""
+    return host.partition(".")[0]
+
+
 def silent_hosts(starters: Iterable[Starter]) -> list[str]:
     """Return why Starters cannot be asked, a line each; empty where all answer."""
     problems = []
@@ -53,9 +58,10 @@ class Starter:
     """
 
     def __init__(self, database: Address, host: str) -> None:
-        self.host = host.partition(".")[0]
+        self.host = host_name(host)
         self._database = database
         self._device = f"tango/admin/{self.host}"
+        self._logs_before: dict[str, str] = {}
 
     def check(self) -> None:
         """Make sure that it answers.
@@ -88,7 +94,10 @@ class Starter:
 
     def update(self) -> None:
         """Have it look into the database again, for Astor to show what was registered or deleted."""
-        self._ask("UpdateServersInfo")
+        try:
+            self._ask("UpdateServersInfo")
+        except tango.DevFailed as failed:
+            raise from_tango(failed, self._device) from None
 
     def start(self, server: str) -> None:
         """Have it launch a server.
@@ -98,6 +107,7 @@ class Starter:
         DonkiError
             when it refuses, for instance because it does not find the program
         """
+        self._logs_before[server] = self._log(server)
         limit = time.monotonic() + BUSY_LIMIT
         while True:
             try:
@@ -131,13 +141,18 @@ class Starter:
                 raise DonkiError(f"host {self.host}: {server} does not end; end its process there")
 
     def log_end(self, server: str) -> str:
-        """Return the last lines of a server's standard error; empty where it wrote nothing."""
-        try:
-            text = str(self._ask("DevReadLog", server))
-        except (tango.DevFailed, UnreachableError):
+        """Return the end of a server's standard error since it was started; empty if it wrote nothing."""
+        text = self._log(server)
+        if text == self._logs_before.get(server):
             return ""
         written = text.splitlines()[2:]  # the file's name and the time come first
         return "\n".join([f"    {line}" for line in written if line.strip()][-TAIL:])
+
+    def _log(self, server: str) -> str:
+        try:
+            return str(self._ask("DevReadLog", server))
+        except (tango.DevFailed, UnreachableError):
+            return ""
 
     def _kill(self, server: str) -> None:
         limit = time.monotonic() + STOP_LIMIT
@@ -149,11 +164,10 @@ class Starter:
             time.sleep(POLL)
 
     def _has_ended(self, server: str) -> bool:
-        proxy = self._proxy(f"dserver/{server}")
         limit = time.monotonic() + STOP_LIMIT
         while time.monotonic() < limit:
             try:
-                proxy.ping()
+                self._proxy(f"dserver/{server}").ping()
             except tango.DevFailed:
                 return True
             time.sleep(POLL)
