@@ -76,8 +76,8 @@ class RemoteHost:
 
     def kill(self) -> None:
         """End all its processes at once."""
-        assert self._machine
-        self._machine.kill()
+        if self._machine:
+            self._machine.kill()
 
     def disk(self, path: Path) -> Path:
         """Return where a path of this host is seen from this machine."""
@@ -135,6 +135,8 @@ class HostWorld(TangoWorld):
 
     def __exit__(self, *_: object) -> None:
         try:
+            for host in self.hosts.values():
+                host.kill()
             super().__exit__()
         finally:
             self._stack.close()

@@ -360,7 +360,10 @@ def test_init_keeps_what_was_set(documented):
     ("kind", "expert"),
     [
         ("DonkiDirector", set()),
-        ("DonkiPlayer", {"Reserve", "Release", "Begin", "End", "Start", "Trigger", "Reload"}),
+        (
+            "DonkiPlayer",
+            {"Reserve", "Release", "Begin", "End", "Start", "Trigger", "Reload", "Inventory", "Receive"},
+        ),
     ],
 )
 def test_commands_that_meddle_with_a_run_are_for_experts(documented, kind, expert):

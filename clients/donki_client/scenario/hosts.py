@@ -234,7 +234,8 @@ class HostRun:
 
     def _have_scripts(self, proxy: tango.DeviceProxy, device: ServedDevice, script: Path) -> None:
         """Make sure that a Player has the files of its script; they are sent where its host takes them."""
-        files = scripts.script_files(script.resolve())
+        script = script.resolve()
+        files = scripts.script_files(script)
         folder = device.memorized["Script"].removesuffix(script.name)
         different = scripts.differences(proxy, files, folder)
         if not different:
@@ -267,12 +268,12 @@ def _device_on_host(device: ServedDevice, folders: Mapping[str, Sequence[str]]) 
     properties: dict[str, Any] = dict(device.properties)
     memorized = dict(device.memorized)
     here = Path(properties["ScriptPath"])
-    if "ScriptPath" in folders:
-        properties["ScriptPath"] = folders["ScriptPath"][0]
-    elif here.is_relative_to(shipped := shipped_scripts().resolve()):
+    if here.is_relative_to(shipped := shipped_scripts().resolve()):
         # Those that come with DonkiOrchestra are there too, wherever it is installed.
         properties["ScriptPath"] = ""
         memorized["Script"] = (here / memorized["Script"]).relative_to(shipped).as_posix()
+    elif "ScriptPath" in folders:
+        properties["ScriptPath"] = folders["ScriptPath"][0]
     if "DataPath" in folders:
         properties["DataPath"] = list(folders["DataPath"])
     if properties.get("FileDirectory") and "FileDirectory" in folders:
