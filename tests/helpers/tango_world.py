@@ -185,6 +185,19 @@ def admin(database: Address, *arguments: str) -> subprocess.CompletedProcess[str
     return done
 
 
+def json2tango(database: Address, folder: Path, *arguments: str | Path) -> tuple[int, str]:
+    """Run ``json2tango``, whose own files go to the folder; return the exit status and what it says."""
+    done = subprocess.run(
+        [SERVERS / "json2tango", "--no-colors", *arguments],
+        env={**os.environ, "TANGO_HOST": database.tango_host, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
 def proxy_of(database: Address, device: str) -> tango.DeviceProxy:
     return tango.DeviceProxy(f"tango://{database.tango_host}/{device}")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 
 import pytest
 import tango
 
 from helpers.doc_examples import ROOT, examples
 from helpers.support import wait_until
-from helpers.tango_world import LIMIT, SERVERS, TangoWorld, is_up, proxy_of, soon
+from helpers.tango_world import LIMIT, SERVERS, TangoWorld, is_up, json2tango, proxy_of, soon
 
 PAGE = ROOT / "docs" / "how-to" / "other_tools.rst"
 NOTHING_TO_DO, WRITTEN = 0, 2  # json2tango's exit statuses
@@ -33,21 +31,8 @@ def configuration(tmp_path):
     return file
 
 
-def json2tango(world, *arguments):
-    """Run it, and return its exit status and what it says."""
-    done = subprocess.run(
-        [SERVERS / "json2tango", "--no-colors", *arguments],
-        env={**os.environ, "TANGO_HOST": world.address.tango_host, "TMPDIR": str(world.folder)},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 def test_what_dsconfig_enters_plays_and_is_all_there_is(world, configuration):
-    status, said = json2tango(world, "--write", configuration)
+    status, said = json2tango(world.address, world.folder, "--write", configuration)
     assert (status, "Add 2 servers." in said) == (WRITTEN, True), said
 
     end_point = ("-ORBendPoint", "giop:tcp:127.0.0.1:")
@@ -69,10 +54,10 @@ def test_what_dsconfig_enters_plays_and_is_all_there_is(world, configuration):
     assert (player.LastTrigger, player.Priority, player.Script) == (20, 2, "just_action.py")
 
     # The servers have entered nothing of their own, and what somebody writes since is a difference.
-    status, said = json2tango(world, configuration)
+    status, said = json2tango(world.address, world.folder, configuration)
     assert (status, "No changes needed" in said) == (NOTHING_TO_DO, True), said
     player.Priority = 7
-    status, said = json2tango(world, "--write", configuration)
+    status, said = json2tango(world.address, world.folder, "--write", configuration)
     assert (status, "change 1 device attribute properties" in said) == (WRITTEN, True), said
     database = tango.Database(world.address.host, world.address.port)
     stored = database.get_device_attribute_property(player.dev_name(), "Priority")

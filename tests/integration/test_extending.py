@@ -46,9 +46,10 @@ def installed(tmp_path, monkeypatch):
     site = tmp_path / "site"
     about = site / "toy-1.0.dist-info"
     about.mkdir(parents=True)
-    shutil.copy(SCRIPTS / "toy_plugin.py", site)
+    for module in ("toy_plugin.py", "toy_target.py"):
+        shutil.copy(SCRIPTS / module, site)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[donki.plugins]\ntoy = toy_plugin\n")
+    (about / "entry_points.txt").write_text("[donki.plugins]\ntoy = toy_plugin\ntarget = toy_target\n")
     monkeypatch.setenv("PYTHONPATH", str(site))
     return about
 
@@ -124,3 +125,14 @@ def test_a_front_end_is_read_out(installed, broker, tmp_path):
     assert [packet[2:9] for packet in packets] == [b"ESS\x7f\x40\0\x02"] * 3
     channels = [[record[-1] for record in struct.iter_unpack("<BBHIII", packet[32:])] for packet in packets]
     assert channels == [[0, 0], [0, 1], [0, 2]]
+
+
+def test_a_target_is_deployed_to(installed, tmp_path):
+    command = Command(tmp_path / "data")
+    done = command.run("deploy", "loki.yaml", "--to", "inventory", "--output", str(tmp_path / "there"))
+    assert done.returncode == 0, done
+    servers = (tmp_path / "there" / "servers.txt").read_text().split()
+    assert servers == [
+        *(f"DonkiPlayer/{name}" for name in ("detector", "monitor", "sample")),
+        "DonkiDirector/loki",
+    ]

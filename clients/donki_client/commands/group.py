@@ -12,6 +12,7 @@ SECTIONS = {
     "Play": ("instrument", "run", "check", "shell", "panel"),
     "Look at what was played": ("report", "check-data", "rewrite"),
     "Kafka topics": ("record", "replay"),
+    "Operate": ("deploy",),
 }
 
 
