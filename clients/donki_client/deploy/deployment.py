@@ -12,6 +12,7 @@ from donki_client.deploy.scripts import read, travelling_scripts
 from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.scenario.file import instance_name
 from donki_client.scenario.model import Scenario
+from donki_client.scenario.placement import stated
 from donki_client.scenario.servers import director_server, player_servers
 
 
@@ -106,7 +107,7 @@ def read_deployment(scenario: Scenario, file: Path, layout: Layout, broker: str)
     moved = _Moved(scenario, file.parent.resolve(), layout)
     broker = scenario.broker or broker
     director = director_server(scenario, name, Path(), broker)
-    players = player_servers(scenario, broker)
+    players = player_servers(scenario, stated(scenario), broker)
     taken = {server.instance.lower(): server for server in players}
     if len(taken) < len(players):
         raise InputError(f"{file}: two servers have one name; rename one of {', '.join(taken)}")

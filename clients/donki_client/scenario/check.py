@@ -26,7 +26,7 @@ from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
 from donki_client.scenario.tree import players_in
 
 if TYPE_CHECKING:
-    from donki_client.scenario.runner import Played
+    from donki_client.scenario.played import Played
 
 #: How many triggers are tried. The first one is often slower than the rest.
 TRIED = 5

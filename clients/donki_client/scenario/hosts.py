@@ -24,6 +24,7 @@ from donki_client.facility.hosts.servers import HostServers
 from donki_client.facility.hosts.starter import Starter, host_name, silent_hosts
 from donki_client.facility.servers import await_loaded, connect
 from donki_client.scenario.model import Scenario
+from donki_client.scenario.placement import stated
 from donki_client.scenario.servers import player_servers
 
 #: The properties of a host's device ``tango/admin/HOST`` that say where these are there; without one, they
@@ -59,7 +60,9 @@ def remove_servers(scenario: Scenario) -> list[str]:
         raise InputError("no Player of the scenario has a host; there is nothing to remove")
     check_addresses(scenario)
     address = Address.parse(str(scenario.database))
-    remote = [server for server in player_servers(scenario, str(scenario.broker)) if server.host]
+    remote = [
+        server for server in player_servers(scenario, stated(scenario), str(scenario.broker)) if server.host
+    ]
     return [f"removed {name}" for name in HostServers(address, remote, Registration(address)).remove()]
 
 

@@ -74,8 +74,24 @@ class Placement:
         ]
 
 
+def stated(scenario: Scenario) -> list[ServerChoice]:
+    """Return the servers as the scenario says alone: who names none has one to itself."""
+    together: dict[str, list[str]] = {}
+    for name, player in scenario.players.items():
+        together.setdefault(player.server or name, []).append(name)
+    return [
+        ServerChoice(
+            server,
+            scenario.players[players[0]].host,
+            tuple(players),
+            "as the scenario says" if scenario.players[players[0]].server else "its own, as it is on a host",
+        )
+        for server, players in together.items()
+    ]
+
+
 def place(scenario: Scenario, known: Known, name: str, cores: int = CORES) -> Placement:
-    """Choose a server for each Player that names none.
+    """Choose a server for each Player of this machine that names none.
 
     Parameters
     ----------
@@ -86,29 +102,19 @@ def place(scenario: Scenario, known: Known, name: str, cores: int = CORES) -> Pl
     name
         of the servers that they share, before a number
     cores
-        for how many processes there is room on a host
+        for how many processes there is room
     """
-    choices: list[ServerChoice] = []
-    hosts: dict[str, list[str]] = {}
-    said: dict[str, list[str]] = {}
-    for player, settings in scenario.players.items():
-        if settings.server:
-            said.setdefault(settings.server, []).append(player)
-        else:
-            hosts.setdefault(settings.host, []).append(player)
-    for server, players in said.items():
-        host = scenario.players[players[0]].host
-        choices.append(ServerChoice(server, host, tuple(players), "as the scenario says"))
+    free = [player for player, settings in scenario.players.items() if not (settings.server or settings.host)]
+    choices = [choice for choice in stated(scenario) if not set(choice.players).issubset(free)]
     short = _short(scenario)
-    new_name = _names(name, [*said, *scenario.players])
-    for host, players in hosts.items():
-        ways = _ways(players, known, short)
-        choices += [ServerChoice(player, host, (player,), ways[player]) for player in ways]
-        shared = [player for player in players if player not in ways]
-        choices += [
-            ServerChoice(new_name(), host, tuple(group), why)
-            for group, why in _shared(scenario, shared, known, short, cores)
-        ]
+    new_name = _names(name, [*(choice.server for choice in choices), *scenario.players])
+    ways = _ways(free, known, short)
+    choices += [ServerChoice(player, "", (player,), ways[player]) for player in ways]
+    shared = [player for player in free if player not in ways]
+    choices += [
+        ServerChoice(new_name(), "", tuple(group), why)
+        for group, why in _shared(scenario, shared, known, short, cores)
+    ]
     server_of = {player: choice.server for choice in choices for player in choice.players}
     placed = {
         player: settings.model_copy(update={"server": server_of[player]})

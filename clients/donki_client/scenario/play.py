@@ -18,7 +18,7 @@ from donki_client.facility.local import LocalFacility
 from donki_client.scenario.model import Scenario
 
 if TYPE_CHECKING:
-    from donki_client.scenario.runner import Played
+    from donki_client.scenario.played import Played
 
 
 def play(
@@ -105,7 +105,7 @@ def _print_verdict(scenario: Scenario, played: Played, console: Console) -> bool
         console.print(f"[bold red]{printable(problem)}[/]", soft_wrap=True)
     if not found:
         folder = scenario.hdf5.folder if scenario.hdf5 else None
-        said = success(played.results, folder, played.data.unread_files)
+        said = success(played.results, folder, played.unread_files)
         colour = "yellow" if notes(played.results) or warned else "bold green"
         console.print(f"[{colour}]{printable(said)}[/]", soft_wrap=True)
     return not found

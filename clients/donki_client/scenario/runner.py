@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -13,11 +12,10 @@ from rich.console import Console
 from donki.errors import DonkiError, NotAllowedError
 from donki.limits import FileWriterPolicy
 from donki.streams.kafka.topic_settings import TopicSettings
-from donki.texts import visible
 from donki_client.address import Address
 from donki_client.api.director import Director
 from donki_client.api.errors import UnreachableError
-from donki_client.api.file_writer_state import is_open, is_written
+from donki_client.api.file_writer_state import is_open
 from donki_client.api.player import Sent, read_sent
 from donki_client.api.snapshot import Snapshot
 from donki_client.console.many import counted
@@ -28,9 +26,10 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
-from donki_client.scenario.hosts import HostRun, hosts_of
+from donki_client.scenario.hosts import HostRun
 from donki_client.scenario.model import Scenario
-from donki_client.scenario.placement import Placement, place
+from donki_client.scenario.placement import place
+from donki_client.scenario.played import Played
 from donki_client.scenario.played_sections import (
     PlayedSection,
     play_sections,
@@ -39,7 +38,8 @@ from donki_client.scenario.played_sections import (
     start_elsewhere,
 )
 from donki_client.scenario.servers import director_server, player_servers
-from donki_client.scenario.summary import Result, problems
+from donki_client.scenario.summary import Result
+from donki_client.scenario.telling import Telling
 from donki_client.scenario.tree import sections_below
 from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
@@ -49,47 +49,6 @@ JOURNAL_LIMIT = 5.0
 
 #: How long a file writer may go on writing after the end of a run, in s, before it is waited for no longer.
 FILE_WRITER_LIMIT = 120.0
-
-
-@dataclass(frozen=True)
-class Played:
-    """The result of a sequence: how it ended, what each Player did, and what was found of the data.
-
-    ``data`` are those of the run, and of its sections' parts of it.
-    ``jobs`` are those at the file writers, as the Director's FileWriterState has them, with the policy for
-    them; None where they were not told of the run. ``topics`` has a line for each topic that was there
-    before, and is not as the scenario says. ``left_behind`` is what could not be taken back on hosts.
-    """
-
-    end: Snapshot
-    results: Sequence[Result]
-    data: Sequence[RunData]
-    with_files: bool
-    jobs: Sequence[str] = ()
-    policy: FileWriterPolicy | None = None
-    topics: Sequence[str] = ()
-    left_behind: Sequence[str] = ()
-
-    @property
-    def unwritten(self) -> str:
-        """Why the run is not written by a file writer, unless that is to be ignored; empty if it is."""
-        ignored = self.policy in (None, FileWriterPolicy.IGNORE)
-        job = self.jobs[-1] if self.jobs else "it was not asked"
-        return "" if ignored or is_written(job) else f"the file writer did not write the run: {job}"
-
-    @property
-    def problems(self) -> list[str]:
-        """What is not as it should be, a line each; empty when all was played and everything arrived."""
-        places = [problem for data in self.data for problem in data.problems_of_places]
-        for data in self.data:
-            if data.run.ended is None:
-                which = "the run" if data is self.data[0] else f"run {data.run.id}"
-                places.append(f"the journal has no end of {which}: not all that was sent is noted there")
-        if self.policy is FileWriterPolicy.REQUIRE and self.unwritten and not self.end.last_error:
-            places.append(self.unwritten)
-        places += self.left_behind
-        unread = [name for data in self.data for name in data.unread_files]
-        return problems(self.end, self.results, places, with_files=self.with_files, unread=unread)
 
 
 class ScenarioRunner:
@@ -121,6 +80,7 @@ class ScenarioRunner:
         self._facility = facility
         self._journal = journal
         self._console = console
+        self._telling = Telling(scenario, console)
         self._name = name
         self._leave = leave
 
@@ -131,7 +91,7 @@ class ScenarioRunner:
         server = director_server(self._scenario, self._name, self._journal, broker)
         placement = place(self._scenario, History(self._journal).known(self._scenario), self._name)
         players = player_servers(self._scenario, placement.servers, broker)
-        self._say_servers(placement)
+        self._telling.servers(placement)
         with ExitStack() as stack:
             read_back = stack.enter_context(ReadBack(broker, self._journal))
             sections = play_sections(sections_below(self._scenario), self._journal, broker, stack)
@@ -145,7 +105,7 @@ class ScenarioRunner:
                     local,
                     remote,
                     facility.stop_servers,
-                    self._tell,
+                    self._telling.line,
                     leave=self._leave,
                 )
             )
@@ -153,15 +113,15 @@ class ScenarioRunner:
                 f"starting the Director and {counted(len(self._scenario.players), 'Player')}"
             ):
                 on_hosts.launch()
-                start_elsewhere(sections, facility.folder, stack, self._tell)
-                facility.start_servers(*local, tell=self._tell)
+                start_elsewhere(sections, facility.folder, stack, self._telling.line)
+                facility.start_servers(*local, tell=self._telling.line)
                 on_hosts.wait()
                 for back in (read_back, *(section.read_back for section in sections)):
                     back.wait()
             director = Director(server.device, facility.database)
             end = self._play(director, read_back, sections)
             sent = {player: self._sent(facility.database, player) for player in self._scenario.players}
-            self._say_readouts(sent)
+            self._telling.readouts(sent)
             data = self._check(end.run_id, broker, read_back)
             for section in sections:
                 section.data = self._check(
@@ -179,7 +139,9 @@ class ScenarioRunner:
         with_files, writer = self._scenario.hdf5 is not None, self._scenario.file_writer
         policy = FileWriterPolicy[writer.policy] if writer else None
         found = [data, *(section.data for section in sections if section.data)]
-        return Played(end, results, found, with_files, jobs, policy, self._differences(broker, data), on_hosts.problems)
+        return Played(
+            end, results, found, with_files, jobs, policy, self._differences(broker, data), on_hosts.problems
+        )
 
     def _differences(self, broker: str, data: RunData) -> list[str]:
         """Return a line for each topic that the scenario wants otherwise than it was already there."""
@@ -201,7 +163,7 @@ class ScenarioRunner:
             while (run := reader.run(run_id)).ended is None and time.monotonic() < limit:
                 time.sleep(0.02)
             if run.period and (triggers := triggers_of(reader, run)).size:
-                self._say("Lateness", str(Lateness(triggers, run.period)))
+                self._telling.say("Lateness", str(Lateness(triggers, run.period)))
             read_back.stop()
             elsewhere = {name.lower() for name, player in self._scenario.players.items() if player.host}
             return check_run(reader, run, broker=broker, read_back=read_back, elsewhere=elsewhere)
@@ -224,9 +186,9 @@ class ScenarioRunner:
             else:
                 broker = str(facility.start_database_and_broker()[1])
                 started = True
-        self._say("Tango database", f"{facility.database}{', for this run' if started else ''}")
+        self._telling.say("Tango database", f"{facility.database}{', for this run' if started else ''}")
         own = "" if named_broker else f", in memory, for this run: {limits(MAX_BYTES)}"
-        self._say("Kafka broker", f"{broker}{own}")
+        self._telling.say("Kafka broker", f"{broker}{own}")
         return broker
 
     def _have_database(self, facility: LocalFacility, named: str | None) -> bool:
@@ -257,7 +219,7 @@ class ScenarioRunner:
             while any(map(is_open, jobs := director.file_writer_state)) and time.monotonic() < limit:
                 time.sleep(0.1)
         for job in jobs:
-            self._say("File writer", job)
+            self._telling.say("File writer", job)
         return list(jobs)
 
     def _play(self, director: Director, read_back: ReadBack, sections: Sequence[PlayedSection]) -> Snapshot:
@@ -265,31 +227,24 @@ class ScenarioRunner:
         director.triggers, director.period = scenario.triggers, scenario.trigger_period
         director.run_title, director.run_metadata = scenario.title, scenario.metadata
         director.run_seed = scenario.seed
-        many = "triggers until Ctrl-C" if scenario.is_endless else counted(scenario.triggers, "trigger")
-        self._say("Director", f"{many} {_pace(scenario)}")
-        self._say("Players", f"{len(scenario.players) + len(scenario.sections)}, {_order(scenario)}")
-        for section in sections:
-            played = section.below.scenario
-            self._say("Section", f"{'/'.join(section.below.path)}: {counted(len(played.players), 'Player')}")
-        for host in hosts_of(scenario):
-            its = [name for name, player in scenario.players.items() if player.host == host]
-            self._say(f"Host {host}", ", ".join(its))
+        self._telling.parts(sections)
         director.start()
         read_back.begin(director.run_id)
         for section in sections:
             section.read_back.begin(section.below.run_id(director.run_id))
         began = time.monotonic()
         try:
-            self._say("Run", f"{director.run_id}{f', {scenario.title}' if scenario.title else ''}")
+            self._telling.say("Run", f"{director.run_id}{f', {scenario.title}' if scenario.title else ''}")
             end = follow(director, self._console)
         except KeyboardInterrupt:
             if not scenario.is_endless:
                 seconds = time.monotonic() - began
-                self._say("Interrupted", f"after {seconds:.1f} s: the run is aborted, nothing is read back")
+                said = f"after {seconds:.1f} s: the run is aborted, nothing is read back"
+                self._telling.say("Interrupted", said)
                 raise
             end = self._stop(director)
         late = f", {counted(end.overruns, 'trigger')} late" if end.overruns else ""
-        self._say("Played", f"{time.monotonic() - began:.1f} s{late}")
+        self._telling.say("Played", f"{time.monotonic() - began:.1f} s{late}")
         return end
 
     def _stop(self, director: Director) -> Snapshot:
@@ -304,42 +259,3 @@ class ScenarioRunner:
             return read_sent(f"tango://{database.tango_host}/donki/player/{player}")
         except UnreachableError:
             return None
-
-    def _say_readouts(self, sent: Mapping[str, Sent | None]) -> None:
-        receivers = {
-            name: player.readout for name, player in self._scenario.players.items() if player.readout
-        }
-        told = {name: said for name in receivers if (said := sent[name])}
-        if told and not any(said.packets for said in told.values()):
-            self._say("Readouts", "none were sent: no stream of the scripts has a readout")
-        for name, said in told.items():
-            if said.packets:
-                many = f"{counted(said.readouts, 'readout')} in {counted(said.packets, 'packet')}"
-                self._say("Readouts", f"{name} sent {many} to {receivers[name]}, which acknowledges none")
-
-    def _say_servers(self, placement: Placement) -> None:
-        for number, line in enumerate(placement.lines()):
-            self._say("" if number else "Servers", line)
-
-    def _tell(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
-
-    def _say(self, what: str, text: str) -> None:
-        self._console.print(f"{what:<15} {visible(text)}", markup=False, soft_wrap=True)
-
-
-def _pace(scenario: Scenario) -> str:
-    if scenario.rate:
-        return f"at {scenario.rate:g} Hz"
-    return f"every {scenario.period:g} s" if scenario.period else "as fast as the Players answer"
-
-
-def _order(scenario: Scenario) -> str:
-    of_players = [player.priority for player in scenario.players.values()]
-    of_sections = [section.priority for section in scenario.sections.values()]
-    priorities = [priority for priority in of_players + of_sections if priority >= 0]
-    if len(set(priorities)) == 1:
-        return "all at once"
-    if len(set(priorities)) == len(priorities):
-        return "one after the other"
-    return f"in {len(set(priorities))} levels of priority"

@@ -79,8 +79,7 @@ class Window:
     @property
     def silence(self) -> float:
         """Seconds for which something has been in flight and nothing was acknowledged."""
-        with self._lock:
-            return time.monotonic() - self._progress if self._bytes else 0.0
+        return time.monotonic() - self._progress if self._bytes else 0.0
 
     def enter(self, topic: str, size: int) -> None:
         """Wait until a message of `size` bytes has room, and count it in.
