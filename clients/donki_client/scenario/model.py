@@ -12,21 +12,17 @@ from typing import Annotated, Self
 from pydantic import (
     BeforeValidator,
     Field,
-    GetJsonSchemaHandler,
     JsonValue,
     PrivateAttr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from donki.director.rules.pace import check_period
 from donki.director.rules.sequence_state import ENDLESS, check_triggers
 from donki.errors import InputError
 from donki.json_text import to_json
-from donki.limits import USUAL_SILENCE, FileWriterPolicy, check_silence
 from donki.streams.kafka.brokers import parse_brokers
 from donki.streams.kafka.clients import DEFAULT
 from donki.streams.kafka.topic_settings import (
@@ -36,8 +32,6 @@ from donki.streams.kafka.topic_settings import (
     check_partitions,
     check_replication,
 )
-from donki.streams.nexus.compression_names import check_compression
-from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_file_triggers
 from donki_client.address import Address
 from donki_client.scenario.fields import (
     FOLDER,
@@ -45,14 +39,11 @@ from donki_client.scenario.fields import (
     Part,
     PlayerName,
     Rate,
-    RequiredTopic,
     Time,
-    Topic,
-    WriterPolicy,
-    in_folder,
     obeying,
     problem,
 )
+from donki_client.scenario.outputs import ScenarioFiles, ScenarioFileWriter, as_file_writer, as_files
 from donki_client.scenario.player import ScenarioPlayer
 from donki_client.scenario.section import ScenarioSection
 
@@ -60,19 +51,6 @@ from donki_client.scenario.section import ScenarioSection
 def _check_title(title: str) -> None:
     if wrong := "".join(letter for letter in title if ord(letter) > 255):
         raise InputError(f"Tango takes the letters of Latin-1 alone, not {wrong!r:.80}; got {title!r:.200}")
-
-
-def _check_structure(path: Path) -> None:
-    # Slow to import, for what the streams are.
-    from donki.director.output.writers.structure import OwnStructure  # noqa: PLC0415
-
-    OwnStructure(path)
-
-
-def _check_silence(seconds: float) -> None:
-    if not seconds.is_integer():
-        raise InputError(f"whole seconds are accepted; got {seconds:g} s")
-    check_silence(int(seconds))
 
 
 def _check_seed(seed: int) -> None:
@@ -98,68 +76,6 @@ def _one_server(server: str, name: str, first: str, players: Mapping[str, Scenar
         f"the server {server!r} is named after Player {alone!r}, which names none; "
         f"have it say server: {one or other}, or rename the server"
     )
-
-
-class ScenarioFiles(Part):
-    """The Players' NeXus files; the name of a folder alone leaves all else as it is by default."""
-
-    folder: Annotated[Path, BeforeValidator(in_folder), Field(examples=["data"])]
-    """Where they go, relative to the scenario's folder."""
-
-    name: Annotated[str, obeying(check_file_name)] = FILE_NAME
-    """Pattern of their names: {run}, {player} and, where it is wanted, {first}, a file's first trigger."""
-
-    triggers: Annotated[int, obeying(check_file_triggers), Field(json_schema_extra={"minimum": 0})] = 0
-    """How many go into a file before the next one is begun; 0: all."""
-
-    compression: Annotated[str, obeying(check_compression)] = Field(default="", examples=["gzip"])
-    """Of files that are finished: gzip, lzf, or one of the package hdf5plugin; empty: none."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Let editors accept the name of a folder too."""
-        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
-
-
-class ScenarioFileWriter(Part):
-    """The ESS file writers that record the run; the name of a topic alone leaves all else as by default."""
-
-    topic: RequiredTopic = Field(examples=["loki_filewriter"])
-    """Kafka topic on which they are controlled, and answer."""
-
-    pool: Topic = Field(default="", examples=["ess_filewriter_pool"])
-    """Kafka topic of the job pool from which one of several takes the run; empty: the topic itself."""
-
-    policy: WriterPolicy = FileWriterPolicy.IGNORE.name
-    """What follows where none writes the run: nothing, a warning, or that the run fails."""
-
-    timeout: Annotated[Time, obeying(_check_silence)] = Field(default=float(USUAL_SILENCE), examples=["60 s"])
-    """How long they may be silent, in whole seconds."""
-
-    structure: Annotated[Path, BeforeValidator(in_folder), obeying(_check_structure)] | None = Field(
-        default=None, examples=["loki.json"]
-    )
-    """JSON file of the NeXus structure that they write, with NICOS's placeholders; none: all streams."""
-
-    instrument: str = Field(default="", examples=["loki"])
-    """Name of the instrument whose template they begin with; empty: none."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Let editors accept the name of a topic too."""
-        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
-
-
-def _as_files(value: object) -> object:
-    return value if isinstance(value, Mapping | ScenarioFiles | None) else {"folder": value}
-
-
-def _as_file_writer(value: object) -> object:
-    return value if isinstance(value, Mapping | ScenarioFileWriter | None) else {"topic": value}
 
 
 class Scenario(Part):
@@ -215,12 +131,12 @@ class Scenario(Part):
     ] = BROKERS_OWN
     """How many brokers keep a copy of each Kafka topic that is made; 0: as many as the brokers are set to."""
 
-    hdf5: Annotated[ScenarioFiles | None, BeforeValidator(_as_files)] = Field(
+    hdf5: Annotated[ScenarioFiles | None, BeforeValidator(as_files)] = Field(
         default=None, examples=["data", {"folder": "data", "compression": "gzip"}]
     )
     """The Players' NeXus files: their folder, relative to the scenario's, or a mapping; none: no files."""
 
-    file_writer: Annotated[ScenarioFileWriter | None, BeforeValidator(_as_file_writer)] = Field(
+    file_writer: Annotated[ScenarioFileWriter | None, BeforeValidator(as_file_writer)] = Field(
         default=None, examples=["loki_filewriter", {"topic": "loki_filewriter", "policy": "REQUIRE"}]
     )
     """The ESS file writers that record the run: their topic, or a mapping; none: they are not told of it."""

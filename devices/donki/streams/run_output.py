@@ -28,7 +28,7 @@ from donki.streams.open_streams import OpenStreams
 from donki.streams.readouts.sender import ReadoutSender
 from donki.streams.returned_values import ReturnedValues
 from donki.streams.schemas import SourceStream
-from donki.streams.transaction import Part, Transaction
+from donki.streams.transaction import Part, Transaction, parts_of
 
 S = TypeVar("S", bound=SourceStream)
 
@@ -88,12 +88,10 @@ class RunOutput:
         self._values_topic = values_topic
         self._readouts = readouts or ReadoutSender()
         self._transaction = Transaction(f"run {run.id}")
-        self._trigger = 0
-        self._abandoned = False
-        # When many Players are set up at once, the broker may be as busy as later.
-        self._sink = KafkaSink(
-            brokers, kafka_options, f"donki-{player}", kafka_client, topics, warn, DELIVERY_TIMEOUT
-        )
+        self._trigger, self._abandoned = 0, False
+        # Many Players may be set up at once: the broker has as long as for a delivery.
+        name, patience = f"donki-{player}", DELIVERY_TIMEOUT
+        self._sink = KafkaSink(brokers, kafka_options, name, kafka_client, topics, warn, patience)
         self._injector: FaultInjector | None = None
         if values_topic:
             self._sink.open_topic(values_topic)
@@ -115,9 +113,8 @@ class RunOutput:
         self._values = ReturnedValues(
             player, values_topic, aliases or {}, self._manifest, self._file, self._transaction
         )
-        before: tuple[Part | None, ...] = self._file, self._manifest, self._values
-        after: tuple[Part | None, ...] = self._injector, self._sink, self._readouts
-        self._before_streams, self._after_streams = [*filter(None, before)], [*filter(None, after)]
+        self._before_streams = parts_of(self._file, self._manifest, self._values)
+        self._after_streams = parts_of(self._injector, self._sink, self._readouts)
 
     @property
     def files(self) -> tuple[Path, ...]:

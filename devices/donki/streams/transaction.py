@@ -22,6 +22,11 @@ class Part(Protocol):
         """Take back what was sent since the last `commit`."""
 
 
+def parts_of(*parts: Part | None) -> list[Part]:
+    """Return the places that there are."""
+    return [part for part in parts if part]
+
+
 class Transaction:
     """The turn to send, to deliver or to take back; one thread has it at a time.
 

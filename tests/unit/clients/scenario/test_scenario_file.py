@@ -16,7 +16,8 @@ from donki.errors import InputError
 from donki.limits import OnError
 from donki.player.script.path import shipped_scripts
 from donki_client.scenario.file import find_scenario, from_environment, instance_name, read_scenario
-from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioFileWriter, schema_text
+from donki_client.scenario.model import Scenario, schema_text
+from donki_client.scenario.outputs import ScenarioFiles, ScenarioFileWriter
 from donki_client.scenario.player import ScenarioPlayer
 
 SCENARIOS = shipped_scripts() / "scenarios"

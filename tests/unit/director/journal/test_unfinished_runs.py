@@ -56,7 +56,7 @@ def call_attempts_steps(path):
 
 def start_director(folder, director=DIRECTOR):
     """Open the journal as a Director does that starts."""
-    recorder = Recorder(director, folder, Topics((), "", None, ""), Threads())
+    recorder = Recorder(director, folder, Topics((), "", None, "", 0), Threads())
     recorder.journal()
     return contextlib.closing(recorder)
 
