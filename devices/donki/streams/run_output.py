@@ -89,8 +89,7 @@ class RunOutput:
         self._readouts = readouts or ReadoutSender()
         self._transaction = Transaction(f"run {run.id}")
         self._trigger, self._abandoned = 0, False
-        # Many Players may be set up at once: the broker has as long as for a delivery.
-        name, patience = f"donki-{player}", DELIVERY_TIMEOUT
+        name, patience = f"donki-{player}", DELIVERY_TIMEOUT  # many may connect at once
         self._sink = KafkaSink(brokers, kafka_options, name, kafka_client, topics, warn, patience)
         self._injector: FaultInjector | None = None
         if values_topic:
