@@ -103,6 +103,11 @@ def read_deployment(scenario: Scenario, file: Path, layout: Layout, broker: str)
     InputError
         when something of it cannot be on another host, or Tango cannot carry it; names it
     """
+    if scenario.sections:
+        raise InputError(
+            f"{file}: the sections {', '.join(scenario.sections)} are not deployed; take them out of what is "
+            "deployed, and register their servers (DonkiSection) by hand"
+        )
     name = instance_name(file)
     moved = _Moved(scenario, file.parent.resolve(), layout)
     broker = scenario.broker or broker

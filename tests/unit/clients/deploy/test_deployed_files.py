@@ -229,6 +229,15 @@ def refused(file, to, words, **options):
         plan_deployment(file, to, **{"database": ADDRESS, "environment": {}, **options})
 
 
+def test_sections_are_not_left_out_in_silence(tmp_path):
+    write(tmp_path / "here", name="bank")
+    file = write(
+        tmp_path / "here", {"top": {"script": "act.py"}}, sections={"bank": {"scenario": "bank.yaml"}}
+    )
+    for target in (*FILES, "tango"):
+        refused(file, target, "the sections bank are not deployed")
+
+
 def test_what_cannot_be_deployed_is_named(tmp_path):
     file, there = write(tmp_path / "here"), tmp_path / "there"
     refused(file, "nomad", "a target is tango, dsconfig, .*; got 'nomad'")
