@@ -14,7 +14,7 @@ from donki.streams.faults.injector import FaultInjector
 from donki.streams.faults.rule import Rule
 from donki.streams.faults.table import FaultTable
 from donki.streams.kafka.clients import DEFAULT
-from donki.streams.kafka.cluster import DELIVERY_TIMEOUT
+from donki.streams.kafka.cluster import SETUP_TIMEOUT
 from donki.streams.kafka.sink import SETTLE, KafkaSink
 from donki.streams.kafka.topic_settings import TopicSettings
 from donki.streams.kafka.window import Queue
@@ -89,7 +89,7 @@ class RunOutput:
         self._readouts = readouts or ReadoutSender()
         self._transaction = Transaction(f"run {run.id}")
         self._trigger, self._abandoned = 0, False
-        name, patience = f"donki-{player}", DELIVERY_TIMEOUT  # many may connect at once
+        name, patience = f"donki-{player}", SETUP_TIMEOUT
         self._sink = KafkaSink(brokers, kafka_options, name, kafka_client, topics, warn, patience)
         self._injector: FaultInjector | None = None
         if values_topic:

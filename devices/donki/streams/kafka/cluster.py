@@ -19,6 +19,9 @@ from donki.streams.kafka.topic_settings import TopicSettings
 CONNECT_TIMEOUT = 2.0
 """Seconds in which a broker must answer when it is first spoken to, where somebody waits for an answer."""
 
+SETUP_TIMEOUT = 4.0
+"""The same for a Player that is set up, as many may be at once; a Director waits for it for 5 s at least."""
+
 DELIVERY_TIMEOUT = 10.0
 """Seconds after which a message that the broker has not acknowledged is given up."""
 
