@@ -24,7 +24,7 @@ DIRECTOR = {
     "player": "donki.director.conducting.player_worker:PlayerWorker._call",
     "roster": "donki.director.conducting.roster_watch:RosterWatch.follow",
     "roster log": "donki.director.log:RunLog.seen",
-    "roster, one": "donki.director.players.roster:Roster._read",
+    "roster, one": "donki.director.players.asking:Asking.proxy",
     "record": "donki.director.output.run_record:RunRecord._write_master_file",
 }
 PLAYER = {

@@ -362,7 +362,8 @@ def test_init_keeps_what_was_set(documented):
         ("DonkiDirector", set()),
         (
             "DonkiPlayer",
-            {"Reserve", "Release", "Begin", "End", "Start", "Trigger", "Reload", "Inventory", "Receive"},
+            {"Reserve", "Release", "Begin", "End", "Start", "Trigger", "Reload", "Inventory", "Receive"}
+            | {"CallPlayers", "AwaitPlayers"},
         ),
     ],
 )

@@ -16,6 +16,7 @@ _SAID = {
     JobState.ACCEPTED: "{0.writer} has taken the job",
     JobState.WRITING: "{0.writer} is writing",
     JobState.WRITTEN: "{0.writer} has written {0.file}",
+    JobState.REFUSED: "{0.writer} {0.said}; another one may take it",
 }
 
 

@@ -291,7 +291,9 @@ def test_a_broker_that_is_not_there_is_named_at_once(topic, open_run_output):
     assert took(began) < 1
 
 
-def test_a_broker_that_does_not_answer_is_named_before_the_director_gives_up(own_broker, topic, open_run_output):
+def test_a_broker_that_does_not_answer_is_named_before_the_director_gives_up(
+    own_broker, topic, open_run_output
+):
     own_broker.pause()
     began = time.monotonic()
     with pytest.raises(BrokerError, match=own_broker.address):
