@@ -22,8 +22,9 @@ from donki_client.facility.spawning import spawn
 
 #: Variables that are read when a program runs, by the beginnings of their names; any other may count when a
 #: process begins or imports, as those of Python, of BLAS and of Tango's telemetry do. PyTango sets
-#: that of PYDEVD when it is imported, here and in the process that forks.
-READ_LATER = ("DONKI_", "PYDEVD_", "PYTANGO_DATABASE_NAME", "PYTEST_", "TANGO_HOST")
+#: that of PYDEVD when it is imported, here and in the process that forks; PySide6, which no server
+#: imports, sets its own.
+READ_LATER = ("DONKI_", "PYDEVD_", "PYSIDE6_", "PYTANGO_DATABASE_NAME", "PYTEST_", "TANGO_HOST")
 
 POLL = 0.01  # s, between two looks at a process that is to end
 FORK_LIMIT = 60.0  # s, for a fork and the imports before it
