@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each round")
     options = parser.parse_args()
-    table = Table(title="One trigger through many Players with empty actions")
+    table = Table(title="One trigger through many Players with empty actions", box=None)
     for column in ("Players", "servers", "start s", "memory MB", "trigger ms", "a Player us"):
         table.add_column(column, justify="right")
     for column in ("Group of 32 ms", "ratio", f"late at {RATE:g} Hz"):
@@ -116,7 +116,7 @@ def main() -> None:
                 *(str(players), str(servers), f"{took:.1f}", f"{used:.0f}", f"{ours / 1e3:.2f}"),
                 *(f"{ours / players:.0f}", f"{bare / 1e3:.2f}", f"{ours / bare:.2f}", late),
             )
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":
