@@ -16,7 +16,6 @@ _SAID = {
     JobState.ACCEPTED: "{0.writer} has taken the job",
     JobState.WRITING: "{0.writer} is writing",
     JobState.WRITTEN: "{0.writer} has written {0.file}",
-    JobState.REFUSED: "{0.writer} {0.said}; another one may take it",
 }
 
 
@@ -82,5 +81,7 @@ class JobWatch:
         (state, trouble), self._told = self._told, (self._job.state, self._job.trouble)
         if self._job.trouble not in ("", trouble):
             self._say(self._job.trouble, True)
+        elif self._job.state is JobState.REFUSED and state is not JobState.REFUSED:
+            self._say(f"{self._job.writer} {self._job.said.rstrip('.')}; another one may take it", False)
         if self._job.state is not state and self._job.state in _SAID:
             self._say(_SAID[self._job.state].format(self._job), False)

@@ -19,11 +19,17 @@ from helpers.support import wait_until
 LIMIT = 10.0
 
 
+#: Ends the thread of each Player.
+ENDS = []
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _impatient():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server_players, "PATIENCE", 0.05)
         yield
+    for end in ENDS:
+        end()
 
 
 class Scripted:
@@ -51,7 +57,7 @@ def players():
 def join(players, *names):
     scripted = {name: Scripted() for name in names}
     for name, script in scripted.items():
-        players.join(f"donki/player/{name}", ServerPlayer(script, Threads(), nullcontext))
+        ENDS.append(players.join(f"donki/player/{name}", ServerPlayer(script, Threads(), nullcontext)))
     return scripted
 
 
