@@ -84,7 +84,7 @@ def stated(scenario: Scenario) -> list[ServerChoice]:
             server,
             scenario.players[players[0]].host,
             tuple(players),
-            "as the scenario says" if scenario.players[players[0]].server else "its own, as it is on a host",
+            "as the scenario says" if scenario.players[players[0]].server else "alone, as it names none",
         )
         for server, players in together.items()
     ]
