@@ -168,10 +168,11 @@ class Roster:
         if len(told) < len(PLAYER_CLASSES):
             raise DonkiError(f"the Tango database does not answer within {PATIENCE:g} s")
         exported = [device for devices in told.values() for device in devices]
-        if not self._entries.keys() >= set(exported):
+        found = [device for device in exported if any(fnmatch.fnmatch(device.lower(), p) for p in wanted)]
+        # The Players of others are none of this Director's business.
+        if not self._entries.keys() >= set(found):
             with suppress(tango.DevFailed):
                 self._placed([PLAYER_CLASS])
-        found = [device for device in exported if any(fnmatch.fnmatch(device.lower(), p) for p in wanted)]
         named = [name for name in wanted if "*" not in name and name not in map(str.lower, found)]
         return [*full, *found, *named]
 
