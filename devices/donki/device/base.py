@@ -30,6 +30,8 @@ class DonkiDevice(Configured, Device):
     ----------
     changed
         is set by whatever changes what an attribute shows
+    asked
+        is set at each request
     """
 
     _init_failure = ""
@@ -37,7 +39,7 @@ class DonkiDevice(Configured, Device):
 
     def __init__(self, *args: Any) -> None:
         self._turn = InitTurn()
-        self.changed = Changed()
+        self.changed, self.asked = Changed(), Changed()
         super().__init__(*args)
         self.add_version_info("DonkiOrchestra", version("donkiorchestra"))
 
@@ -72,12 +74,16 @@ class DonkiDevice(Configured, Device):
                 self._init_failure = f"Init: {self._threads.caught('Init', error)}; mend it, then Init"
                 self._close_all()
                 shown = {"State": self.shown_state, "Status": self.shown_status}
-                self._closing.callback(Publisher(self, shown, self.changed, self._threads).end)
+                self._closing.callback(Publisher(self, shown, self.changed, self.asked, self._threads).end)
 
     def server_init_hook(self) -> None:
         """Show the set points again: Tango has shown what is memorized since `init_device`."""
         if not self._init_failure:
             show_set_points(self, set_points(self))
+
+    def always_executed_hook(self) -> None:
+        """Let the publisher see who follows."""
+        self.asked.set()
 
     def delete_device(self) -> None:
         """Close what there is, when the server ends or Init is called."""

@@ -40,7 +40,8 @@ class Publisher:
     """Pushes the attributes of a device that changed, to those who have subscribed to them.
 
     It looks when it is said that something has changed, and goes on looking as long as something does, at the
-    attributes that somebody follows. So a device that is idle, or that nobody follows, costs next to nothing.
+    attributes that somebody follows. Where nobody does, it looks when the device is asked something, for who
+    subscribes reads the attribute too. So a device that is idle, or not followed, costs next to nothing.
     Pushing is kept off the trigger path: a push costs 50 µs and takes the device's monitor. An attribute that
     cannot be read, or not be pushed, keeps none of the others back; who subscribed to it is told why.
 
@@ -52,6 +53,8 @@ class Publisher:
         by attribute name, what returns its present value without waiting; State and Status among them
     changed
         is set by whatever changes what an attribute shows
+    asked
+        is set at each request
     threads
         where what goes wrong is said
     """
@@ -61,11 +64,14 @@ class Publisher:
         device: Device,
         readers: Mapping[str, Callable[[], Any]],
         changed: threading.Event,
+        asked: threading.Event,
         threads: Threads,
     ) -> None:
         self._device = device
         self._readers = readers
         self._changed = changed
+        self._asked = asked
+        self._has_followers = False
         self._threads = threads
         self._shown: dict[str, object] = {}
         self._why: dict[str, str] = {}
@@ -84,12 +90,14 @@ class Publisher:
         """Push no more. Does not wait: the thread may need the monitor that the caller holds."""
         self._ended.set()
         self._changed.set()
+        self._asked.set()
 
     def _run(self) -> None:
         with tango.EnsureOmniThread():
             while not self._ended.wait(INTERVAL):
-                self._changed.wait(IDLE_INTERVAL)
+                (self._changed if self._has_followers else self._asked).wait(IDLE_INTERVAL)
                 self._changed.clear()
+                self._asked.clear()
                 if self._look():
                     self._changed.set()
 
@@ -98,6 +106,7 @@ class Publisher:
         followed = {
             name: read for name, read in self._readers.items() if _is_followed(self._attributes[name])
         }
+        self._has_followers = bool(followed)
         # What was pushed before is forgotten: whoever subscribes later does not know it.
         for name in self._shown.keys() - followed:
             del self._shown[name]

@@ -86,6 +86,7 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
             self,
             {"State": self._published_state, "Status": self.shown_status, **readers(self)},
             self.changed,
+            self.asked,
             self._threads,
         )
         self._closing.callback(self._publisher.end)
@@ -131,6 +132,7 @@ class DonkiDirector(SequenceAttributes, PlayerAttributes, EventAttributes, RunAt
 
     def always_executed_hook(self) -> None:
         """Look once for each request: Tango asks for the state only after all other attributes."""
+        super().always_executed_hook()
         if not self._init_failure:
             self._look()
 

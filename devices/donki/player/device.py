@@ -76,6 +76,7 @@ class DonkiPlayer(ScriptFiles, SettingsAttributes, RunAttributes, RunCommands):
             self,
             {"State": self.shown_state, "Status": self.shown_status, **readers(self)},
             self.changed,
+            self.asked,
             self._threads,
         )
         self._closing.callback(self._publisher.end)

@@ -22,14 +22,19 @@ class Device:
     def __init__(self):
         self.pushed = []
         self.refuses = None
+        self.looks = 0
         self.followed = {"State", "Status", "Text", "Number"}
 
     def get_device_attr(self):
         return self
 
     def get_attr_by_name(self, name):
+        def is_followed():
+            self.looks += 1
+            return name in self.followed
+
         return SimpleNamespace(
-            change_event_subscribed=lambda: name in self.followed,
+            change_event_subscribed=is_followed,
             alarm_event_subscribed=lambda: False,
             archive_event_subscribed=lambda: False,
         )
@@ -88,7 +93,12 @@ def changed():
 
 
 @pytest.fixture
-def publisher(device, shown, changed, threads, monkeypatch):
+def asked():
+    return threading.Event()
+
+
+@pytest.fixture
+def publisher(device, shown, changed, asked, threads, monkeypatch):
     monkeypatch.setattr(publisher_module, "INTERVAL", 0.01)
     monkeypatch.setattr(publisher_module, "IDLE_INTERVAL", 0.1)
 
@@ -100,7 +110,7 @@ def publisher(device, shown, changed, threads, monkeypatch):
 
         return read
 
-    publisher = Publisher(device, {name: reader(name) for name in shown}, changed, threads)
+    publisher = Publisher(device, {name: reader(name) for name in shown}, changed, asked, threads)
     wait_until("all is pushed once", lambda: len(device.pushed) == len(shown))
     yield publisher
     publisher.end()
@@ -180,3 +190,22 @@ def test_a_change_that_is_told_is_pushed_at_once(device, shown, changed, monkeyp
         shown["Text"] = value
         changed.set()
         wait_until("it is pushed", lambda value=value: device.of("Text")[-1] == value, 5)
+
+
+@pytest.mark.usefixtures("publisher")
+def test_where_nobody_follows_only_a_request_makes_it_look(device, shown, changed, asked, monkeypatch):
+    device.followed.clear()
+    monkeypatch.setattr(publisher_module, "IDLE_INTERVAL", 60.0)
+    time.sleep(2 * 0.1 + 4 * publisher_module.INTERVAL)
+    looks = device.looks
+    for _ in range(5):
+        changed.set()
+        time.sleep(2 * publisher_module.INTERVAL)
+    assert device.looks == looks
+    shown["Text"] = "b"
+    device.followed.add("Text")
+    asked.set()
+    wait_until("it is pushed", lambda: device.of("Text")[-1] == "b", 5)
+    shown["Text"] = "c"
+    changed.set()
+    wait_until("it is pushed", lambda: device.of("Text")[-1] == "c", 5)
