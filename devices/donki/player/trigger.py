@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import Self
 
 from donki.errors import InputError
 from donki.json_text import parse_json
 from donki.run import VERSION
 from donki.versions import check_version
+
+#: What the command Trigger takes.
+EXPECTED = (
+    'Trigger: a number from 1, or {"trigger": number from 1, "run": id, '
+    '"reference_time": ns since 1970, "attempt": number from 1, "period": ns from 0}'
+)
 
 
 class Trigger(int):
@@ -51,26 +58,36 @@ def parse_trigger(text: str) -> tuple[Trigger, str | None]:
     InputError
         for anything else; says what is expected
     """
-    expected = (
-        'Trigger: a number from 1, or {"trigger": number from 1, "run": id, '
-        '"reference_time": ns since 1970, "attempt": number from 1, "period": ns from 0}'
-    )
+    number, reference, attempt, period, run_id = _read(text)
+    return Trigger(number, reference or time.time_ns(), attempt, period), run_id
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> tuple[int, int, int, int, str | None]:
+    """Return trigger, reference time (0 where it is not told), attempt, period and run.
+
+    The Players of one server are sent the same, in many threads.
+    """
     try:
         given = parse_json(text)
     except ValueError:
-        raise InputError(f"{expected}; got {text!r:.200}") from None
+        raise InputError(f"{EXPECTED}; got {text!r:.200}") from None
     fields = given if isinstance(given, dict) else {"trigger": given}
     if "version" in fields:
         check_version("the trigger", fields.pop("version"), VERSION, InputError)
     number, run_id = fields.pop("trigger", None), fields.pop("run", None)
-    reference, attempt = fields.pop("reference_time", time.time_ns()), fields.pop("attempt", 1)
+    has_reference = "reference_time" in fields
+    reference, attempt = fields.pop("reference_time", 0), fields.pop("attempt", 1)
     period = fields.pop("period", 0)
     is_whole = (
-        _is_whole(number, 1) and _is_whole(reference, 1) and _is_whole(attempt, 1) and _is_whole(period, 0)
+        _is_whole(number, 1)
+        and _is_whole(reference, int(has_reference))
+        and _is_whole(attempt, 1)
+        and _is_whole(period, 0)
     )
     if fields or not is_whole or not (run_id is None or isinstance(run_id, str)):
-        raise InputError(f"{expected}; got {text!r:.200}")
-    return Trigger(number, reference, attempt, period), run_id
+        raise InputError(f"{EXPECTED}; got {text!r:.200}")
+    return number, reference, attempt, period, run_id
 
 
 def _is_whole(value: object, least: int) -> bool:

@@ -86,7 +86,7 @@ class DonkiSection(SectionAttributes, DonkiDirector):
         """Play one trigger; returns when all Players have done it."""
         with as_dev_failed("Trigger"), tango.AutoTangoAllowThreads(self):
             trigger, run_id = parse_trigger(text)
-            return json.dumps(self.runs.play(trigger, run_id).as_dict())
+            return self.runs.play(trigger, run_id).as_json()
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import tango
@@ -40,6 +41,7 @@ class ServerAnswer(NamedTuple):
         return message_of(self.error) if isinstance(self.error, tango.DevFailed) else str(self.error or "")
 
 
+@lru_cache(maxsize=4096)
 def plain_name(device: str) -> str:
     """Return a device's name as its own server knows it: without database, host and port."""
     return "/".join(device.partition("#")[0].rsplit("/", 3)[-3:])

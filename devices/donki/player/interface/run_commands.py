@@ -17,7 +17,9 @@ from donki.device.errors import as_dev_failed
 from donki.device.tango_text import carried
 from donki.errors import InputError
 from donki.player.script_runner import ScriptRunner
-from donki.player.server_players import PLAYERS, PlayerAnswer, ServerPlayer
+from donki.player.server_calls.call import PlayerAnswer
+from donki.player.server_calls.server_player import ServerPlayer
+from donki.player.server_calls.server_players import PLAYERS
 from donki.player.trigger import parse_trigger
 from donki.run import Run
 
@@ -192,7 +194,7 @@ class RunCommands(DonkiDevice):
 
     def _act(self, text: str) -> str:
         trigger, run_id = parse_trigger(text)
-        return json.dumps(self._script_runner.trigger(trigger, run_id).as_dict())
+        return self._script_runner.trigger(trigger, run_id).as_json()
 
     def _end_run(self) -> str:
         return json.dumps(self._script_runner.end())
