@@ -1,184 +1,28 @@
 """The Players of one server: a call to one of them can carry a command for many, which act side by side.
 
-No Tango here. The answers come as they are given: a Player that takes long keeps back nobody else's.
+No Tango here. The answers come as they are given: a Player that takes long keeps back nobody else's. Each has
+a thread of its own. Those that were done at once the last time act one after another in a thread that they
+share, since waking a thread for each would cost more than what they do; should one of them take long this
+time, the others go to their own.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from contextvars import Context, copy_context
-from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import NamedTuple
+from contextvars import copy_context
 
 from donki.errors import NOT_IN_SERVER, InputError
-from donki.threads import Threads
-
-#: How long the first answers wait for the others, so that one reply takes them all, in s.
-LINGER = 0.002
-
-#: How long a reply waits for the first answer, in s; who wants the rest asks again.
-PATIENCE = 3.0
+from donki.player.server_calls.call import Call, Job, PlayerAnswer
+from donki.player.server_calls.server_player import QUICK, ServerPlayer
+from donki.player.server_calls.shared_thread import SharedThread
 
 #: How much later than who awaits its answers a call may come, in s.
 LATE = 1.0
 
 #: How many calls that are over are remembered, in case a reply did not arrive.
 REMEMBERED = 4
-
-#: Commands that return at once: they are carried out one after another, so that one Director gets all.
-QUICK = frozenset({"Reserve", "Release", "Read"})
-
-#: Commands that are carried out whatever the Player is busy with.
-BESIDE = frozenset({"Abort", "Check"})
-
-
-class PlayerAnswer(NamedTuple):
-    """What one Player answered.
-
-    Attributes
-    ----------
-    player
-        its device name, as it was asked for
-    reason
-        the reason of its error; empty where it did as asked
-    text
-        what its command returned, or what the error says
-    given
-        when it was given, ns of the monotonic clock
-    """
-
-    player: str
-    reason: str
-    text: str
-    given: int
-
-
-class Call:
-    """A command for some Players, and their answers so far.
-
-    Parameters
-    ----------
-    players
-        how many
-    """
-
-    def __init__(self, players: int) -> None:
-        self._expected = players
-        self._answers: list[PlayerAnswer] = []
-        self._more = threading.Condition()
-        self._all = threading.Event()
-        if not players:
-            self._all.set()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all have answered."""
-        return self._all.is_set()
-
-    def answered(self, player: str, reason: str, text: str) -> None:
-        """Take the answer of a Player."""
-        with self._more:
-            self._answers.append(PlayerAnswer(player, reason, text, time.monotonic_ns()))
-            self._more.notify_all()
-            if len(self._answers) == self._expected:
-                self._all.set()
-
-    def wait(self, seen: int) -> list[PlayerAnswer]:
-        """Return the answers after so many: all, or those there are when some have been there for `LINGER`.
-
-        None after `PATIENCE`.
-        """
-        # Often all come at once: then who waits is woken once.
-        if not self._all.wait(LINGER):
-            with self._more:
-                self._more.wait_for(lambda: len(self._answers) > seen, PATIENCE)
-            self._all.wait(LINGER)
-        return self._answers[seen:]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A command that a Player is to carry out, in the context of who asked."""
-
-    call: Call
-    player: str
-    command: str
-    argument: str
-    context: Context
-
-
-class ServerPlayer:
-    """A Player of this server, and the thread in which it carries out what comes in calls for several.
-
-    Parameters
-    ----------
-    carry_out
-        carries out a command with its argument; returns the reason of an error, empty for none, and a text
-    threads
-        where what goes wrong in its thread is said
-    within
-        the context in which its threads run
-    """
-
-    def __init__(
-        self,
-        carry_out: Callable[[str, str], tuple[str, str]],
-        threads: Threads,
-        within: Callable[[], AbstractContextManager[object]],
-    ) -> None:
-        self._carry_out = carry_out
-        self._threads = threads
-        self._within = within
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._has_thread = False
-        self._has_ended = False
-
-    def take(self, job: Job) -> None:
-        """Carry out a command: at once, beside what it does now, or after that."""
-        if job.command in QUICK:
-            self._do(job)
-            return
-        with self._lock:
-            if self._has_ended:
-                job.call.answered(job.player, NOT_IN_SERVER, "has just left this server")
-            elif job.command in BESIDE:
-                self._threads.start(job.command.lower(), lambda: self._do_within(job), lambda _problem: None)
-            else:
-                self._have_thread()
-                self._jobs.put(job)
-
-    def end(self) -> None:
-        """Take no more commands; the thread ends when it has done what it was asked."""
-        with self._lock:
-            self._has_ended = True
-            self._jobs.put(None)
-
-    def _have_thread(self) -> None:
-        if not self._has_thread:
-            self._has_thread = True
-            self._threads.start("calls", self._work)
-
-    def _work(self) -> None:
-        with self._within():
-            while job := self._jobs.get():
-                self._do(job)
-
-    def _do_within(self, job: Job) -> None:
-        with self._within():
-            self._do(job)
-
-    def _do(self, job: Job) -> None:
-        try:
-            reason, text = job.context.run(self._carry_out, job.command, job.argument)
-        except BaseException as error:  # noqa: BLE001 - the call waits for an answer
-            reason, text = "PyDs_PythonError", self._threads.caught(job.command, error)
-        job.call.answered(job.player, reason, text)
 
 
 class ServerPlayers:
@@ -191,6 +35,7 @@ class ServerPlayers:
         self._lock = threading.Lock()
         self._called = threading.Condition(self._lock)
         self._quick = threading.Lock()
+        self._shared = SharedThread()
 
     @property
     def token(self) -> str:
@@ -261,12 +106,19 @@ class ServerPlayers:
     def _hand_out(
         self, call: Call, command: str, argument: str, players: Iterable[tuple[str, ServerPlayer | None]]
     ) -> None:
+        short: list[tuple[ServerPlayer, Job]] = []
         for name, player in players:
             if player is None:
                 call.answered(name, NOT_IN_SERVER, "is not in this server")
+                continue
+            # A context is entered by one thread at a time.
+            job = Job(call, name, command, argument, copy_context())
+            if player.is_short(command):
+                short.append((player, job))
             else:
-                # A context is entered by one thread at a time.
-                player.take(Job(call, name, command, argument, copy_context()))
+                player.take(job)
+        if short:
+            self._shared.carry_out(short, call)
 
 
 #: Those of this process.

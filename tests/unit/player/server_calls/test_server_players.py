@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from donki.errors import NOT_IN_SERVER, InputError
-from donki.player import server_players
-from donki.player.server_players import ServerPlayer, ServerPlayers
+from donki.player.server_calls import call, server_player, server_players
+from donki.player.server_calls.server_player import ServerPlayer
+from donki.player.server_calls.server_players import ServerPlayers
 from donki.threads import Threads
 from helpers.support import wait_until
 
@@ -26,14 +27,14 @@ ENDS = []
 @pytest.fixture(scope="module", autouse=True)
 def _impatient():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server_players, "PATIENCE", 0.05)
+        patch.setattr(call, "PATIENCE", 0.05)
         yield
     for end in ENDS:
         end()
 
 
 class Scripted:
-    """Carries out commands as it is told: waits for a gate, answers, refuses or raises."""
+    """Carries out commands as it is told: waits for a gate, answers, refuses or raises; notes its thread."""
 
     def __init__(self):
         self.gate = threading.Event()
@@ -43,6 +44,7 @@ class Scripted:
 
     def __call__(self, command, argument):
         self.asked.append((command, argument))
+        self.thread = threading.get_ident()
         assert self.gate.wait(LIMIT)
         if self.does == "raise":
             raise SystemExit("of the script")
@@ -73,18 +75,23 @@ def rest(players, ident, answers, expected):
 @given(
     does=st.lists(st.sampled_from(["answer", "refuse", "raise", "absent"]), min_size=1, max_size=8),
     slow=st.sets(st.integers(0, 7)),
+    before=st.integers(0, 2),
 )
-def test_each_is_answered_once_as_it_does_and_a_slow_one_holds_back_none(does, slow):
+def test_each_is_answered_once_as_it_does_and_a_slow_one_holds_back_none(does, slow, before):
     players = ServerPlayers()
     names = [f"p{number}" for number in range(len(does))]
     scripted = join(players, *(name for name, what in zip(names, does, strict=True) if what != "absent"))
+    devices = [f"donki/player/{name}" for name in names]
+    for number in range(before):
+        # Those that were done at once are carried out by one thread the next time.
+        rest(players, str(number), players.call(str(number), "Trigger", "x", devices), len(names))
     for name, what in zip(names, does, strict=True):
         if what != "absent":
             scripted[name].does = what
     held = {f"p{number}" for number in slow} & scripted.keys()
     for name in held:
         scripted[name].gate.clear()
-    answers = players.call("one", "Trigger", "x", [f"donki/player/{name}" for name in names])
+    answers = players.call("one", "Trigger", "x", devices)
     told = rest(players, "one", answers, len(names) - len(held))
     assert told.keys() == set(names) - held
     for name in held:
@@ -98,6 +105,35 @@ def test_each_is_answered_once_as_it_does_and_a_slow_one_holds_back_none(does, s
     }
     assert told == {name: expected[what] for name, what in zip(names, does, strict=True)}
     assert len(answers) == len(names)
+
+
+def test_who_is_done_at_once_shares_a_thread_until_one_of_them_takes_long(players, monkeypatch):
+    monkeypatch.setattr(server_player, "SHORT", LIMIT)
+    scripted = join(players, *"abcd")
+    devices = [f"donki/player/{name}" for name in "abcd"]
+
+    def trigger(ident):
+        return rest(players, ident, players.call(ident, "Trigger", "x", devices), 4)
+
+    def threads():
+        return {script.thread for script in scripted.values()}
+
+    trigger("first")
+    assert len(threads()) == 4
+    trigger("second")
+    assert len(threads()) == 1
+    scripted["b"].gate.clear()
+    answers = players.call("third", "Trigger", "x", devices)
+    assert rest(players, "third", answers, 3).keys() == {"a", "c", "d"}
+    # While it is busy, what else it is asked waits for its turn, in its own thread.
+    again = players.call("fourth", "Trigger", "x", devices)
+    assert rest(players, "fourth", again, 3).keys() == {"a", "c", "d"}
+    monkeypatch.setattr(server_player, "SHORT", 0.0)
+    scripted["b"].gate.set()
+    assert rest(players, "third", answers, 4)["b"] == rest(players, "fourth", again, 4)["b"] == ("", "X")
+    trigger("fifth")
+    trigger("sixth")
+    assert len(threads()) == 4
 
 
 def test_a_reply_that_did_not_arrive_can_be_had_again(players):
