@@ -26,6 +26,9 @@ INTERVAL = 0.1
 #: How long nobody looks where nothing was said to have changed, in s: some values change with time alone.
 IDLE_INTERVAL = 1.0
 
+#: How long nobody looks where nobody follows nor asks, in s: one may subscribe without a read.
+UNASKED_INTERVAL = 5.0
+
 
 class Changed(threading.Event):
     """Tells a publisher that something has changed; costs next to nothing where it knows that already."""
@@ -71,7 +74,7 @@ class Publisher:
         self._readers = readers
         self._changed = changed
         self._asked = asked
-        self._has_followers = False
+        self._has_followers = True
         self._threads = threads
         self._shown: dict[str, object] = {}
         self._why: dict[str, str] = {}
@@ -95,7 +98,10 @@ class Publisher:
     def _run(self) -> None:
         with tango.EnsureOmniThread():
             while not self._ended.wait(INTERVAL):
-                (self._changed if self._has_followers else self._asked).wait(IDLE_INTERVAL)
+                if self._has_followers:
+                    self._changed.wait(IDLE_INTERVAL)
+                else:
+                    self._asked.wait(UNASKED_INTERVAL)
                 self._changed.clear()
                 self._asked.clear()
                 if self._look():

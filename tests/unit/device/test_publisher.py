@@ -195,7 +195,7 @@ def test_a_change_that_is_told_is_pushed_at_once(device, shown, changed, monkeyp
 @pytest.mark.usefixtures("publisher")
 def test_where_nobody_follows_only_a_request_makes_it_look(device, shown, changed, asked, monkeypatch):
     device.followed.clear()
-    monkeypatch.setattr(publisher_module, "IDLE_INTERVAL", 60.0)
+    monkeypatch.setattr(publisher_module, "UNASKED_INTERVAL", 60.0)
     time.sleep(2 * 0.1 + 4 * publisher_module.INTERVAL)
     looks = device.looks
     for _ in range(5):

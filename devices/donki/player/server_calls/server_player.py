@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from queue import SimpleQueue
@@ -18,8 +19,11 @@ QUICK = frozenset({"Reserve", "Release", "Read"})
 #: Commands that are carried out whatever the Player is busy with.
 BESIDE = frozenset({"Abort", "Check"})
 
-#: Who took less than this, in s, acts in the shared thread the next time.
+#: What is done within this, in s, is done at once.
 SHORT = 0.0003
+
+#: How often in a row a Player may take longer; if it is once, the machine may be busy.
+CHANCES = 3
 
 
 class ServerPlayer:
@@ -50,7 +54,7 @@ class ServerPlayer:
         self._has_ended = False
         self._turn = threading.Lock()
         self._waiting = 0
-        self._short: set[str] = set()
+        self._long: Counter[str] = Counter()
 
     def take(self, job: Job) -> None:
         """Carry out a command: at once, beside what it does now, or after that."""
@@ -70,18 +74,18 @@ class ServerPlayer:
                 self._jobs.put(job)
 
     def is_short(self, command: str) -> bool:
-        """Return whether this one was done at once with a command the last time, and is idle."""
-        return command in self._short and not self._waiting and not self._turn.locked()
+        """Return whether this one is idle, and done at once with a command that waits for its turn."""
+        if command in QUICK or command in BESIDE or self._waiting or self._turn.locked():
+            return False
+        return self._long[command] < CHANCES
 
     def do(self, job: Job) -> None:
         """Carry out a command in this thread, after the one that it carries out in another."""
         with self._turn:
             began = time.perf_counter()
             self._do(job)
-            if time.perf_counter() - began < SHORT:
-                self._short.add(job.command)
-            else:
-                self._short.discard(job.command)
+            is_long = time.perf_counter() - began > SHORT
+            self._long[job.command] = self._long[job.command] + 1 if is_long else 0
 
     def start(self, name: str, work: Callable[[], None]) -> None:
         """Start a thread that is looked after as those of this Player."""

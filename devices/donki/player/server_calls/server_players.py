@@ -1,9 +1,9 @@
 """The Players of one server: a call to one of them can carry a command for many, which act side by side.
 
 No Tango here. The answers come as they are given: a Player that takes long keeps back nobody else's. Each has
-a thread of its own. Those that were done at once the last time act one after another in a thread that they
-share, since waking a thread for each would cost more than what they do; should one of them take long this
-time, the others go to their own.
+a thread of its own. Those that are mostly done at once act one after another in a thread that they share,
+since waking a thread for each would cost more than what they do; should one of them take long this time, the
+others go to their own.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from donki.player.server_calls.call import Call, Job
 from donki.player.server_calls.server_player import ServerPlayer
 
 #: How long the others wait there for one of them, in s.
-STUCK = 0.001
+STUCK = 0.005
 
 
 class SharedThread:
