@@ -19,10 +19,10 @@ from donki.errors import BrokerError, InputError
 from donki.sources import Message, Recording
 from donki.sources.recorded.replay_clock import FAR_OFF, MOST_GAP
 from donki.streams.kafka.brokers import format_brokers, parse_brokers, probe
+from donki.streams.kafka.clients.in_flight import InFlight
+from donki.streams.kafka.clients.kafka_python import open_producer
+from donki.streams.kafka.clients.null_headers import with_nulls
 from donki.streams.kafka.cluster import Limits, limits_for
-from donki.streams.kafka.in_flight import InFlight
-from donki.streams.kafka.kafka_python import open_producer
-from donki.streams.kafka.null_headers import with_nulls
 from donki.streams.kafka.producer import ProducerSettings
 from donki.streams.kafka.topic import ensure_topics
 from donki.streams.kafka.topic_name import check_topic

@@ -17,7 +17,7 @@ from streaming_data_types import serialise_ev44
 
 from donki.errors import BrokerError, FileError, InputError, SourceError
 from donki.sources import Recording, TopicReplay
-from donki.streams.kafka.null_headers import with_nulls
+from donki.streams.kafka.clients.null_headers import with_nulls
 from donki.streams.manifest import OffsetRange
 from donki_client.topics.record import record
 from donki_client.topics.replay import parse_topic_map, replay

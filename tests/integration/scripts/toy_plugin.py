@@ -15,7 +15,7 @@ from donki.streams.faults.kind import FaultKind, whole
 from donki.streams.faults.kind import register as register_fault
 from donki.streams.kafka.clients import KafkaClient
 from donki.streams.kafka.clients import register as register_client
-from donki.streams.kafka.kafka_python import KafkaPythonProducer
+from donki.streams.kafka.clients.kafka_python import KafkaPythonProducer
 from donki.streams.nexus.row_group import SINCE_1970
 from donki.streams.readouts.front_end import RECORD_HEAD, FrontEnd
 from donki.streams.readouts.front_end import register as register_front_end

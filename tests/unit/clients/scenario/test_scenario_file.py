@@ -70,7 +70,7 @@ def test_everything_that_can_be_said_is_read(read, tmp_path):
 
 
 def test_a_kafka_client_that_is_not_installed_is_named_with_the_remedy(problems, monkeypatch):
-    monkeypatch.delitem(sys.modules, "donki.streams.kafka.confluent", raising=False)
+    monkeypatch.delitem(sys.modules, "donki.streams.kafka.clients.confluent", raising=False)
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     [(line, column, text)] = problems(f"kafka_client: confluent-kafka\n{HEAD}")
     assert (line, column) == (1, 15)

@@ -7,7 +7,7 @@ import pytest
 from donki.errors import InputError
 from donki.streams.kafka.client import check_options
 from donki.streams.kafka.clients import DEFAULT, KafkaClient, find_client, register
-from donki.streams.kafka.confluent import ConfluentProducer
+from donki.streams.kafka.clients.confluent import ConfluentProducer
 from donki.streams.kafka.sink import KafkaSink
 from donki.streams.kafka.topic_name import check_topic
 
@@ -37,7 +37,7 @@ def test_a_client_that_there_is_not_is_refused():
 
 
 def test_a_client_that_is_not_installed_is_refused_with_the_remedy(monkeypatch):
-    monkeypatch.delitem(sys.modules, "donki.streams.kafka.confluent")
+    monkeypatch.delitem(sys.modules, "donki.streams.kafka.clients.confluent")
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     with pytest.raises(InputError, match=r"confluent-kafka is not installed .* 'donkiorchestra\[fast\]'"):
         KafkaSink(["localhost"], None, "p0", "confluent-kafka")

@@ -13,7 +13,7 @@ from kafka.protocol.producer import ProduceRequest, ProduceResponse
 from donki.errors import BrokerError
 from donki.streams.kafka.brokers import format_brokers
 from donki.streams.kafka.client import open_client
-from donki.streams.kafka.in_flight import InFlight, lose
+from donki.streams.kafka.clients.in_flight import InFlight, lose
 from donki.streams.kafka.producer import BATCH, MOST_BYTES, Delivery, ProducerSettings
 from donki.streams.kafka.source_partitions import SourcePartitions
 

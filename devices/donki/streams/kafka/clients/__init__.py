@@ -75,11 +75,11 @@ def find_client(name: str) -> type[Producer]:
         raise InputError(f"the Kafka client {name} is not installed ({error}){remedy}") from None
 
 
-register(KafkaClient(DEFAULT, "donki.streams.kafka.kafka_python:KafkaPythonProducer"))
+register(KafkaClient(DEFAULT, "donki.streams.kafka.clients.kafka_python:KafkaPythonProducer"))
 register(
     KafkaClient(
         "confluent-kafka",
-        "donki.streams.kafka.confluent:ConfluentProducer",
+        "donki.streams.kafka.clients.confluent:ConfluentProducer",
         "donkiorchestra[fast]",
         "which is faster and an extra",
     )
