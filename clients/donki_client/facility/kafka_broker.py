@@ -13,7 +13,7 @@ from donki.errors import BrokerError
 from donki.host_port import format_host_port
 from donki.streams.kafka.brokers import parse_brokers, probe
 from donki.streams.kafka.client import check_options, open_client
-from donki.streams.kafka.topic import count_brokers
+from donki.streams.kafka.topics.topic import count_brokers
 
 CONNECT_LIMIT = 3.0  # s
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from donki.errors import InputError
 from donki.instrument.nodes import Group, StreamModule
-from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.topics.name import check_topic
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 from donki.errors import DonkiError, InputError
 from donki.limits import FileWriterPolicy, OnError
 from donki.streams.kafka.clients import CLIENTS, find_client
-from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.topics.name import check_topic
 from donki_client.scenario.quantity import RATE, TIME, Kind, read_quantity
 
 Value = TypeVar("Value")

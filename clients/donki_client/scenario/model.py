@@ -25,7 +25,7 @@ from donki.errors import InputError
 from donki.json_text import to_json
 from donki.streams.kafka.brokers import parse_brokers
 from donki.streams.kafka.clients import DEFAULT
-from donki.streams.kafka.topic_settings import (
+from donki.streams.kafka.topics.settings import (
     BROKERS_OWN,
     MOST_PARTITIONS,
     MOST_REPLICAS,

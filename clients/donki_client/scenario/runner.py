@@ -11,7 +11,7 @@ from rich.console import Console
 
 from donki.errors import DonkiError, NotAllowedError
 from donki.limits import FileWriterPolicy
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.settings import TopicSettings
 from donki_client.address import Address
 from donki_client.api.director import Director
 from donki_client.api.errors import UnreachableError

@@ -10,7 +10,7 @@ from kafka.errors import KafkaError, NoError, for_code
 from donki.errors import InputError
 from donki.streams.kafka.brokers import format_brokers, parse_brokers, probe
 from donki.streams.kafka.client import open_client
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.settings import TopicSettings
 from donki_client.facility.kafka_broker import CONNECT_LIMIT, check_broker
 from donki_client.scenario.model import Scenario
 

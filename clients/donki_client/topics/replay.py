@@ -24,9 +24,9 @@ from donki.streams.kafka.clients.kafka_python import open_producer
 from donki.streams.kafka.clients.null_headers import with_nulls
 from donki.streams.kafka.cluster import Limits, limits_for
 from donki.streams.kafka.producer import ProducerSettings
-from donki.streams.kafka.topic import ensure_topics
-from donki.streams.kafka.topic_name import check_topic
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.name import check_topic
+from donki.streams.kafka.topics.settings import TopicSettings
+from donki.streams.kafka.topics.topic import ensure_topics
 from donki.streams.kafka.window import Window
 from donki_client.console.interruption import interruption
 

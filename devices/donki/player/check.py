@@ -11,7 +11,7 @@ from typing import Any
 from donki.errors import BrokerError, InputError, ReadoutError
 from donki.streams.faults.rule import read_rules
 from donki.streams.kafka.sink import KafkaSink
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.settings import TopicSettings
 from donki.streams.readouts.sender import ReadoutSender
 
 #: Less room than this for files is worth a word, in bytes.

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from donki.errors import InputError
 from donki.streams.inputs import as_label
-from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.topics.name import check_topic
 from donki.streams.nexus.column import check_name
 from donki.streams.nexus.file import NexusFile
 from donki.streams.readouts.sender import ReadoutSender

@@ -16,7 +16,7 @@ from donki.streams.faults.table import FaultTable
 from donki.streams.kafka.clients import DEFAULT
 from donki.streams.kafka.cluster import SETUP_TIMEOUT
 from donki.streams.kafka.sink import SETTLE, KafkaSink
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.settings import TopicSettings
 from donki.streams.kafka.window import Queue
 from donki.streams.listing import Counts, Stream
 from donki.streams.manifest import Manifest

@@ -22,7 +22,7 @@ from streaming_data_types import deserialise_ev44
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.limits import OnError
-from donki.streams.kafka.topic import ensure_topics
+from donki.streams.kafka.topics.topic import ensure_topics
 from donki_client.verify.check_data import check_data
 from donki_client.verify.run_check import check_run
 from helpers.donki_command import Command

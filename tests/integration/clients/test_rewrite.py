@@ -11,7 +11,7 @@ from rich.console import Console
 
 from donki.director.journal.reading.reader import JournalReader
 from donki.errors import BrokerError, InputError
-from donki.streams.kafka.topic import ensure_topics
+from donki.streams.kafka.topics.topic import ensure_topics
 from donki_client.rewrite.rewrite import rewrite as rewrite_run
 from donki_client.rewrite.start_message import streams_in
 from helpers.brokers import EmbeddedBroker, new_broker

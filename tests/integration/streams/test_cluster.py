@@ -14,7 +14,7 @@ from donki.limits import OnError
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.kafka.clients import CLIENTS
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.settings import TopicSettings
 from donki.streams.run_output import RunOutput
 from donki.streams.schemas import EventStream
 from helpers import donki_command

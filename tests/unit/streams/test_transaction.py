@@ -27,7 +27,7 @@ from donki.player.states import State
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.faults.rule import read_rules
-from donki.streams.kafka.topic import FoundTopics
+from donki.streams.kafka.topics.topic import FoundTopics
 from donki.streams.manifest import Manifest
 from donki.streams.nexus.event_group import EventGroup
 from donki.streams.nexus.row_group import RowGroup

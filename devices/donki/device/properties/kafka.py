@@ -10,7 +10,7 @@ from tango.server import device_property
 from donki.json_text import parse_object
 from donki.streams.kafka.client import check_options
 from donki.streams.kafka.sink import KafkaSink
-from donki.streams.kafka.topic_settings import BROKERS_OWN, check_replication
+from donki.streams.kafka.topics.settings import BROKERS_OWN, check_replication
 
 
 def read_kafka_options(text: str) -> dict[str, Any]:

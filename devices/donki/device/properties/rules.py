@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from donki.errors import InputError
-from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.topics.name import check_topic
 
 
 def read_folder(name: str) -> Path:

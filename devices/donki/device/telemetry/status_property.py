@@ -12,7 +12,7 @@ from donki.device.properties.kafka import KafkaProperties, read_kafka_options
 from donki.device.properties.rules import check_optional_topic
 from donki.device.telemetry.heartbeat import Heartbeat
 from donki.streams.kafka.sink import KafkaSink
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.settings import TopicSettings
 
 
 class StatusProperty(KafkaProperties, DonkiDevice):

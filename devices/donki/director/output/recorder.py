@@ -22,7 +22,7 @@ from donki.director.rules.sequence import Sequence
 from donki.errors import DonkiError, FileError
 from donki.run import Run
 from donki.streams.kafka.sink import KafkaSink
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.settings import TopicSettings
 from donki.threads import Threads
 
 #: How long a journal that is still being opened, or written by the recorder before, is waited for, in s.

@@ -17,7 +17,7 @@ from donki.run import Run
 from donki.streams.aliases import read_aliases
 from donki.streams.faults.rule import Rule
 from donki.streams.kafka.clients import CLIENTS, DEFAULT, find_client
-from donki.streams.kafka.topic_settings import TopicSettings, check_partitions
+from donki.streams.kafka.topics.settings import TopicSettings, check_partitions
 from donki.streams.nexus.compression_names import check_compression
 from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_file_triggers
 from donki.streams.readouts.sender import DEFAULT_RATE, ReadoutSender, check_address, check_rate

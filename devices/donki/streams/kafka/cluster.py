@@ -13,8 +13,8 @@ from donki.streams.kafka.client import check_options
 from donki.streams.kafka.clients import find_client
 from donki.streams.kafka.producer import Producer, ProducerSettings
 from donki.streams.kafka.silence import SilenceInquiry
-from donki.streams.kafka.topic import ensure_topics
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.settings import TopicSettings
+from donki.streams.kafka.topics.topic import ensure_topics
 
 CONNECT_TIMEOUT = 2.0
 """Seconds in which a broker must answer when it is first spoken to, where somebody waits for an answer."""

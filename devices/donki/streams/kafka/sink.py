@@ -13,8 +13,8 @@ from donki.errors import BrokerError, NotAllowedError
 from donki.streams.kafka.clients import DEFAULT
 from donki.streams.kafka.cluster import CONNECT_TIMEOUT, KafkaCluster
 from donki.streams.kafka.producer import MOST_BYTES, Producer
-from donki.streams.kafka.topic_name import check_topic
-from donki.streams.kafka.topic_settings import TopicSettings
+from donki.streams.kafka.topics.name import check_topic
+from donki.streams.kafka.topics.settings import TopicSettings
 from donki.streams.kafka.window import Queue, Window
 
 SETTLE = 0.5

@@ -18,7 +18,7 @@ from donki.streams.kafka import cluster as kafka
 from donki.streams.kafka import consumer
 from donki.streams.kafka.brokers import PROTOCOLS, format_brokers, parse_brokers, probe
 from donki.streams.kafka.sink import KafkaSink
-from donki.streams.kafka.topic import FoundTopics
+from donki.streams.kafka.topics.topic import FoundTopics
 from donki_client.address import Address
 from donki_client.facility import kafka_broker
 from helpers.support import took

@@ -9,7 +9,7 @@ from donki.streams.kafka.client import check_options
 from donki.streams.kafka.clients import DEFAULT, KafkaClient, find_client, register
 from donki.streams.kafka.clients.confluent import ConfluentProducer
 from donki.streams.kafka.sink import KafkaSink
-from donki.streams.kafka.topic_name import check_topic
+from donki.streams.kafka.topics.name import check_topic
 
 
 @pytest.mark.parametrize(

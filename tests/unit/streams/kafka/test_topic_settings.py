@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from donki.errors import InputError
-from donki.streams.kafka.source_partitions import SourcePartitions
-from donki.streams.kafka.topic_settings import TopicSettings, check_partitions, check_replication
+from donki.streams.kafka.topics.settings import TopicSettings, check_partitions, check_replication
+from donki.streams.kafka.topics.source_partitions import SourcePartitions
 
 
 @given(st.integers(-5, 1100))

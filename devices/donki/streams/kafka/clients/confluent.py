@@ -14,7 +14,7 @@ from confluent_kafka import Producer as Client
 from donki.errors import BrokerError, InputError
 from donki.streams.kafka.brokers import format_brokers
 from donki.streams.kafka.producer import BATCH, MOST_BYTES, Delivery, ProducerSettings
-from donki.streams.kafka.source_partitions import SourcePartitions
+from donki.streams.kafka.topics.source_partitions import SourcePartitions
 
 _SECURITY = {
     "security_protocol": "security.protocol",

@@ -15,7 +15,7 @@ from donki.streams.kafka.brokers import format_brokers
 from donki.streams.kafka.client import open_client
 from donki.streams.kafka.clients.in_flight import InFlight, lose
 from donki.streams.kafka.producer import BATCH, MOST_BYTES, Delivery, ProducerSettings
-from donki.streams.kafka.source_partitions import SourcePartitions
+from donki.streams.kafka.topics.source_partitions import SourcePartitions
 
 _POLL = 0.002  # s
 _MOST_VERSION = 9  # of the requests that kafka-python's producer sends

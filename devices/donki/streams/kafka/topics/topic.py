@@ -19,7 +19,7 @@ from kafka.errors import (
 
 from donki.errors import BrokerError
 from donki.streams.kafka.client import open_client
-from donki.streams.kafka.topic_settings import BROKERS_OWN, TopicSettings
+from donki.streams.kafka.topics.settings import BROKERS_OWN, TopicSettings
 
 _PAUSE = 0.1  # s between two looks at topics that are not ready
 

@@ -1,0 +1,1 @@
+"""The topics of Kafka: their names, how they are made, and which partition a source has."""
