@@ -34,7 +34,7 @@ PLAYER = """
 import json, sys, time
 from pathlib import Path
 import donki.player.device
-from donki.player.script_runner import ScriptRunner
+from donki.player.runs.script_runner import ScriptRunner
 from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.run import Run

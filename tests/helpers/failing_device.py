@@ -48,8 +48,8 @@ DIRECTOR_INIT = {
 PLAYER_INIT = {
     **INIT,
     "player": "donki.player.player:Player.__init__",
-    "script_runner": "donki.player.script_runner:ScriptRunner.__init__",
-    "script": "donki.player.loader:ScriptLoader.begin",
+    "script_runner": "donki.player.runs.script_runner:ScriptRunner.__init__",
+    "script": "donki.player.runs.loader:ScriptLoader.begin",
 }
 
 

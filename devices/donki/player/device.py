@@ -1,4 +1,4 @@
-"""The Tango device of a Player; what it does is in `donki.player.script_runner`."""
+"""The Tango device of a Player; what it does is in `donki.player.runs.script_runner`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from donki.player.interface.run_commands import RunCommands
 from donki.player.interface.script_files import ScriptFiles
 from donki.player.interface.settings_attributes import SettingsAttributes
 from donki.player.player import Player
+from donki.player.runs.script_runner import ScriptRunner
+from donki.player.runs.states import State
 from donki.player.script import workers
-from donki.player.script_runner import ScriptRunner
 from donki.player.settings import Settings
-from donki.player.states import State
 from donki.player.telemetry.observer import Observers, ScriptObserver
 from donki.run import Run as RunIdentity
 from donki.streams.faults.rule import read_rules

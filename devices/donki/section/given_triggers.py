@@ -20,7 +20,7 @@ from donki.director.rules.sequence_state import check_triggers
 from donki.director.rules.states import OVER, Phase
 from donki.errors import BusyError, DonkiError, NotAllowedError, NotSetUpError
 from donki.player.report import Report
-from donki.player.report_cache import Answers
+from donki.player.runs.report_cache import Answers
 from donki.player.settings import Settings
 from donki.player.trigger import Trigger
 

@@ -30,7 +30,7 @@ from donki.director.settings import Settings as RunSettings
 from donki.director.telemetry.observer import RunObserver
 from donki.errors import BusyError, DonkiError, NotAllowedError
 from donki.player.report import Report
-from donki.player.reservation import Reservation, check_director
+from donki.player.runs.reservation import Reservation, check_director
 from donki.player.settings import Settings
 from donki.player.trigger import Trigger
 from donki.run import VERSION, Run

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import donki.streams.run_output
 from donki.errors import ScriptError
 from donki.player.player import Player
-from donki.player.script_runner import ScriptRunner
+from donki.player.runs.script_runner import ScriptRunner
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.run_output import RunOutput

@@ -22,8 +22,8 @@ import donki.streams.kafka.cluster
 import donki.streams.kafka.sink
 from donki.errors import BrokerError, DonkiError
 from donki.player.player import Player
-from donki.player.script_runner import ScriptRunner
-from donki.player.states import State
+from donki.player.runs.script_runner import ScriptRunner
+from donki.player.runs.states import State
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.faults.rule import read_rules

@@ -12,7 +12,7 @@ from tango import DispLevel
 from donki.device.base import DonkiDevice
 from donki.device.commands import attribute
 from donki.device.publisher import ARCHIVED_BY_CRITERIA
-from donki.player.script_runner import ScriptRunner
+from donki.player.runs.script_runner import ScriptRunner
 from donki.streams.nexus.file_names import MOST_FILES
 
 

@@ -16,7 +16,7 @@ from donki.device.commands import attribute, command, readers
 from donki.device.errors import as_dev_failed
 from donki.device.tango_text import carried
 from donki.errors import InputError
-from donki.player.script_runner import ScriptRunner
+from donki.player.runs.script_runner import ScriptRunner
 from donki.player.server_calls.call import PlayerAnswer
 from donki.player.server_calls.server_player import ServerPlayer
 from donki.player.server_calls.server_players import PLAYERS

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from donki.director.players.entry import RosterEntry
 from donki.director.players.reserving import reserved
 from donki.errors import DonkiError, NotAllowedError
-from donki.player import reservation
 from donki.player.player import Player
-from donki.player.script_runner import ScriptRunner
+from donki.player.runs import reservation
+from donki.player.runs.script_runner import ScriptRunner
 from donki.run import Run
 
 MOST = 5

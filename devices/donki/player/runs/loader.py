@@ -9,11 +9,11 @@ from pathlib import Path
 
 from donki.busy import LOADING
 from donki.errors import NotAllowedError, ScriptError
-from donki.player.machine import Machine
 from donki.player.player import Player
+from donki.player.runs.machine import Machine
+from donki.player.runs.states import Phase
 from donki.player.script.path import find_script
 from donki.player.script.script import Script
-from donki.player.states import Phase
 from donki.threads import Threads
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from donki.errors import BusyError, DonkiError, InputError, NotAllowedError, NotSetUpError, ScriptError
 from donki.player.player import Player
-from donki.player.script_runner import ScriptRunner
-from donki.player.states import State
+from donki.player.runs.script_runner import ScriptRunner
+from donki.player.runs.states import State
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.run_output import RunOutput
@@ -279,7 +279,7 @@ def test_a_first_trigger_imports_nothing(tmp_path):
 import sys
 from pathlib import Path
 import donki.player.device
-from donki.player.script_runner import ScriptRunner
+from donki.player.runs.script_runner import ScriptRunner
 from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.run import Run

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from donki.errors import BusyError, DonkiError, NotAllowedError, NotSetUpError
 from donki.player.player import Player
-from donki.player.script_runner import ScriptRunner
-from donki.player.states import BUSY, FOLLOWING, IN_RUN, Phase, State, state_of
+from donki.player.runs.script_runner import ScriptRunner
+from donki.player.runs.states import BUSY, FOLLOWING, IN_RUN, Phase, State, state_of
 from donki.player.trigger import Trigger
 from donki.run import Run
 from donki.streams.run_output import RunOutput

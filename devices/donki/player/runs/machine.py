@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from donki.busy import remedy
 from donki.errors import BusyError, NotSetUpError
-from donki.player.states import BUSY, IN_RUN, Phase, State, state_of
+from donki.player.runs.states import BUSY, IN_RUN, Phase, State, state_of
 
 
 class Machine:

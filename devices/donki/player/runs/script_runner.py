@@ -11,15 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 from donki.errors import DonkiError, NotSetUpError
-from donki.player.loader import ScriptLoader
-from donki.player.machine import Machine
 from donki.player.player import Player
 from donki.player.report import Report
-from donki.player.report_cache import Answers
-from donki.player.reservation import Reservation, check_director
-from donki.player.run_session import RunSession
+from donki.player.runs.loader import ScriptLoader
+from donki.player.runs.machine import Machine
+from donki.player.runs.report_cache import Answers
+from donki.player.runs.reservation import Reservation, check_director
+from donki.player.runs.run_session import RunSession
+from donki.player.runs.states import Phase, State
 from donki.player.script.script import Script
-from donki.player.states import Phase, State
 from donki.player.telemetry.observer import Observers
 from donki.player.trigger import Trigger
 from donki.run import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donki.player.report_cache import MOST_BYTES, REMEMBERED, ReportCache
+from donki.player.runs.report_cache import MOST_BYTES, REMEMBERED, ReportCache
 
 
 def test_the_newest_triggers_are_remembered():
