@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.rst import escape
 
-from donki_client.scenario import model, player, section
+from donki_client.scenario import model
 
 
 class ScenarioKeys(SphinxDirective):
@@ -20,7 +20,7 @@ class ScenarioKeys(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        named = {**vars(player), **vars(section), **vars(model)}[self.arguments[0]]
+        named = getattr(model, self.arguments[0])
         fields: dict[str, FieldInfo] = named.model_fields
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 16 52 32", ""]
         for row in (("key", "meaning", "default, or example"), *map(_row, fields, fields.values())):

@@ -12,8 +12,7 @@ import yaml
 from donki_client.command import donki
 from donki_client.prompt.grammar import parse
 from donki_client.scenario.file import read_scenario
-from donki_client.scenario.model import Scenario
-from donki_client.scenario.player import ScenarioPlayer
+from donki_client.scenario.model import Scenario, ScenarioPlayer
 from helpers.doc_examples import AT_THE_PROMPT, PAGES, PROMPT, README, ROOT, SHELL, commands, examples
 
 #: What the pages tell people to run that is not ours.

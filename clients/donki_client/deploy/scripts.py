@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 
 from donki.errors import FileError, InputError
-from donki_client.scenario.player import ScenarioPlayer
+from donki_client.scenario.model import ScenarioPlayer
 
 #: The most bytes that travel with the scripts: larger data are provided where they are needed.
 MOST = 16 * 2**20

@@ -20,10 +20,9 @@ from donki_client.console.many import AT_A_GLANCE, first_lines, named
 from donki_client.console.output import printable
 from donki_client.scenario.file import from_environment, instance_name, read_scenario
 from donki_client.scenario.history import History, Known, MeasuredScript
-from donki_client.scenario.model import Scenario
+from donki_client.scenario.model import Scenario, players_in
 from donki_client.scenario.placement import place
 from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
-from donki_client.scenario.tree import players_in
 
 if TYPE_CHECKING:
     from donki_client.scenario.played import Played

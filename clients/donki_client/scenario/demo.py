@@ -9,10 +9,8 @@ from rich.console import Console
 
 from donki.player.script.path import shipped_scripts
 from donki.streams.kafka.clients import DEFAULT, find_client
-from donki_client.scenario.model import Scenario
-from donki_client.scenario.outputs import ScenarioFiles
+from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioPlayer
 from donki_client.scenario.play import check_writable, play
-from donki_client.scenario.player import ScenarioPlayer
 
 SCRIPTS = ("run_player_0.py", "run_player_1.py", "run_player_2.py")
 

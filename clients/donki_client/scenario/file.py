@@ -16,11 +16,16 @@ from donki.errors import InputError
 from donki.player.script.path import shipped_scripts
 from donki.streams.readouts.sender import check_address
 from donki_client.environment import named
-from donki_client.scenario.model import Scenario, paths_in
-from donki_client.scenario.outputs import ScenarioFiles, ScenarioFileWriter
-from donki_client.scenario.player import ScenarioFault, ScenarioPlayer
-from donki_client.scenario.section import ScenarioSection
-from donki_client.scenario.tree import name_twice
+from donki_client.scenario.model import (
+    Scenario,
+    ScenarioFault,
+    ScenarioFiles,
+    ScenarioFileWriter,
+    ScenarioPlayer,
+    ScenarioSection,
+    name_twice,
+    paths_in,
+)
 from donki_client.scenario.yaml_document import Document, Place, Problem, Route, read_document
 
 #: What was expected where pydantic found a wrong type.

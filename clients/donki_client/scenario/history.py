@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from donki.director.journal.place import FILE_NAME
 from donki.director.rules.pace import SECOND
-from donki_client.scenario.model import Scenario
-from donki_client.scenario.tree import players_in
+from donki_client.scenario.model import Scenario, players_in
 
 if TYPE_CHECKING:
     from donki.director.journal.reading.reader import JournalReader

@@ -27,7 +27,7 @@ from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
 from donki_client.scenario.hosts import HostRun
-from donki_client.scenario.model import Scenario
+from donki_client.scenario.model import Scenario, sections_below
 from donki_client.scenario.placement import place
 from donki_client.scenario.played import Played
 from donki_client.scenario.played_sections import (
@@ -40,7 +40,6 @@ from donki_client.scenario.played_sections import (
 from donki_client.scenario.servers import director_server, player_servers
 from donki_client.scenario.summary import Result
 from donki_client.scenario.telling import Telling
-from donki_client.scenario.tree import sections_below
 from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from donki.limits import OnError
 from donki_client.address import Address
 from donki_client.facility.device_server import DeviceServer
-from donki_client.scenario.model import Scenario
-from donki_client.scenario.outputs import ScenarioFiles, ScenarioFileWriter
+from donki_client.scenario.model import Below, Scenario, ScenarioFiles, ScenarioFileWriter
 from donki_client.scenario.placement import ServerChoice
-from donki_client.scenario.tree import Below
 
 
 def director_server(scenario: Scenario, name: str, journal: Path, broker: str) -> DeviceServer:

@@ -14,9 +14,7 @@ from donki.director.rules.sequence import Sequence as Rules
 from donki.director.rules.sequence_state import ENDLESS
 from donki.director.rules.states import Phase
 from donki.limits import OnError
-from donki_client.scenario.model import Scenario
-from donki_client.scenario.player import ScenarioPlayer
-from donki_client.scenario.section import ScenarioSection
+from donki_client.scenario.model import Scenario, ScenarioPlayer, ScenarioSection
 
 #: The most triggers that are played; of more, the rest is taken to go on like that.
 MOST_TRIGGERS = 10_000

@@ -16,9 +16,13 @@ from donki.errors import InputError
 from donki.limits import OnError
 from donki.player.script.path import shipped_scripts
 from donki_client.scenario.file import find_scenario, from_environment, instance_name, read_scenario
-from donki_client.scenario.model import Scenario, schema_text
-from donki_client.scenario.outputs import ScenarioFiles, ScenarioFileWriter
-from donki_client.scenario.player import ScenarioPlayer
+from donki_client.scenario.model import (
+    Scenario,
+    ScenarioFiles,
+    ScenarioFileWriter,
+    ScenarioPlayer,
+    schema_text,
+)
 
 SCENARIOS = shipped_scripts() / "scenarios"
 HEAD = "triggers: 10\nplayers:\n  p:\n    script: s.py\n"

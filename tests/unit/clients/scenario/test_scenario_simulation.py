@@ -8,8 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donki_client.scenario.model import Scenario
-from donki_client.scenario.player import ScenarioPlayer
+from donki_client.scenario.model import Scenario, ScenarioPlayer
 from donki_client.scenario.simulation import MOST_TRIGGERS, rehearse
 
 MS = 1_000_000

@@ -25,7 +25,7 @@ from donki.streams.aliases import read_aliases
 from donki.streams.faults.kinds import KINDS
 from donki.streams.faults.rule import read_rules
 from donki.streams.readouts.sender import check_address
-from donki_client.scenario.fields import (
+from donki_client.scenario.model.fields import (
     Duration,
     HostName,
     Part,
@@ -37,7 +37,7 @@ from donki_client.scenario.fields import (
     obeying,
     problem,
 )
-from donki_client.scenario.quantity import TIME, read_quantity
+from donki_client.scenario.model.quantity import TIME, read_quantity
 
 
 def _find_script(value: object, info: ValidationInfo) -> object:

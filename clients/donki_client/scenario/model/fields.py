@@ -23,7 +23,7 @@ from donki.errors import DonkiError, InputError
 from donki.limits import FileWriterPolicy, OnError
 from donki.streams.kafka.clients import CLIENTS, find_client
 from donki.streams.kafka.topics.name import check_topic
-from donki_client.scenario.quantity import RATE, TIME, Kind, read_quantity
+from donki_client.scenario.model.quantity import RATE, TIME, Kind, read_quantity
 
 Value = TypeVar("Value")
 

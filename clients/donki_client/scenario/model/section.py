@@ -8,8 +8,8 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from donki.limits import check_priority, check_retries, check_timeout
-from donki_client.scenario.fields import Part, Policy, Time, in_folder, obeying
-from donki_client.scenario.player import check_retries_mean_something
+from donki_client.scenario.model.fields import Part, Policy, Time, in_folder, obeying
+from donki_client.scenario.model.player import check_retries_mean_something
 
 
 class ScenarioSection(Part):

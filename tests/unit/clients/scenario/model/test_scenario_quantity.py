@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from donki.errors import InputError
-from donki_client.scenario.quantity import RATE, TIME, read_quantity
+from donki_client.scenario.model.quantity import RATE, TIME, read_quantity
 
 MAGNITUDES = st.floats(0, 1e6, allow_nan=False)
 

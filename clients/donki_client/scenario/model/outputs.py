@@ -14,7 +14,15 @@ from donki.errors import InputError
 from donki.limits import USUAL_SILENCE, FileWriterPolicy, check_silence
 from donki.streams.nexus.compression_names import check_compression
 from donki.streams.nexus.file_names import FILE_NAME, check_file_name, check_file_triggers
-from donki_client.scenario.fields import Part, RequiredTopic, Time, Topic, WriterPolicy, in_folder, obeying
+from donki_client.scenario.model.fields import (
+    Part,
+    RequiredTopic,
+    Time,
+    Topic,
+    WriterPolicy,
+    in_folder,
+    obeying,
+)
 
 
 def _check_structure(path: Path) -> None:

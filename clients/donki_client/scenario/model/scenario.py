@@ -33,7 +33,7 @@ from donki.streams.kafka.topics.settings import (
     check_replication,
 )
 from donki_client.address import Address
-from donki_client.scenario.fields import (
+from donki_client.scenario.model.fields import (
     FOLDER,
     KafkaClient,
     Part,
@@ -43,9 +43,9 @@ from donki_client.scenario.fields import (
     obeying,
     problem,
 )
-from donki_client.scenario.outputs import ScenarioFiles, ScenarioFileWriter, as_file_writer, as_files
-from donki_client.scenario.player import ScenarioPlayer
-from donki_client.scenario.section import ScenarioSection
+from donki_client.scenario.model.outputs import ScenarioFiles, ScenarioFileWriter, as_file_writer, as_files
+from donki_client.scenario.model.player import ScenarioPlayer
+from donki_client.scenario.model.section import ScenarioSection
 
 
 def _check_title(title: str) -> None:

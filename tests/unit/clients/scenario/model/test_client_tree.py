@@ -6,8 +6,8 @@ import pytest
 
 from donki.director.rules.pace import SECOND
 from donki_client.scenario.file import read_scenario, with_readout
+from donki_client.scenario.model import players_in, sections_below
 from donki_client.scenario.simulation import rehearse
-from donki_client.scenario.tree import players_in, sections_below
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from donki.run import Run
 from donki.section_place import run_below
-from donki_client.scenario.model import Scenario
-from donki_client.scenario.player import ScenarioPlayer
-from donki_client.scenario.section import ScenarioSection
+from donki_client.scenario.model.player import ScenarioPlayer
+from donki_client.scenario.model.scenario import Scenario
+from donki_client.scenario.model.section import ScenarioSection
 
 
 class Below(NamedTuple):

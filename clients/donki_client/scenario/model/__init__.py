@@ -1,0 +1,22 @@
+"""A scenario as data: what it has, and how each of it is read and checked."""
+
+from donki_client.scenario.model.outputs import ScenarioFiles, ScenarioFileWriter
+from donki_client.scenario.model.player import ScenarioFault, ScenarioPlayer
+from donki_client.scenario.model.scenario import Scenario, paths_in, schema_text
+from donki_client.scenario.model.section import ScenarioSection
+from donki_client.scenario.model.tree import Below, name_twice, players_in, sections_below
+
+__all__ = [
+    "Below",
+    "Scenario",
+    "ScenarioFault",
+    "ScenarioFileWriter",
+    "ScenarioFiles",
+    "ScenarioPlayer",
+    "ScenarioSection",
+    "name_twice",
+    "paths_in",
+    "players_in",
+    "schema_text",
+    "sections_below",
+]
