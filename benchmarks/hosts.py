@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from donki_client.scenario.file import read_scenario
-from donki_client.scenario.play import play
+from donki_client.scenario.playing.play import play
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 

@@ -16,7 +16,7 @@ from donki_client.console.output import Console
 from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.hosts.registration import Registration
 from donki_client.scenario.file import read_scenario
-from donki_client.scenario.play import play
+from donki_client.scenario.playing.play import play
 from helpers.doc_examples import ROOT, examples
 from helpers.donki_command import read_until
 from helpers.host_world import HostWorld

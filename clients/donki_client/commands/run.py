@@ -44,11 +44,11 @@ def run(file: Path, structure: Path | None, readout: str | None, leave: bool, re
         with_readout,
         with_structure,
     )
-    from donki_client.scenario.play import play  # noqa: PLC0415
+    from donki_client.scenario.playing.play import play  # noqa: PLC0415
 
     scenario = from_environment(read_scenario(find_scenario(file)), os.environ)
     if remove:
-        from donki_client.scenario.hosts import remove_servers  # noqa: PLC0415
+        from donki_client.scenario.placement.hosts import remove_servers  # noqa: PLC0415
 
         for line in remove_servers(scenario) or ["nothing is left"]:
             click.echo(line)

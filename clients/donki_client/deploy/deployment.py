@@ -12,8 +12,8 @@ from donki_client.deploy.scripts import read, travelling_scripts
 from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.scenario.file import instance_name
 from donki_client.scenario.model import Scenario
-from donki_client.scenario.placement import stated
-from donki_client.scenario.servers import director_server, player_servers
+from donki_client.scenario.placement.choice import stated
+from donki_client.scenario.placement.servers import director_server, player_servers
 
 
 @dataclass(frozen=True)

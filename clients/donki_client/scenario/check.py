@@ -21,11 +21,11 @@ from donki_client.console.output import printable
 from donki_client.scenario.file import from_environment, instance_name, read_scenario
 from donki_client.scenario.history import History, Known, MeasuredScript
 from donki_client.scenario.model import Scenario, players_in
-from donki_client.scenario.placement import place
+from donki_client.scenario.placement.choice import place
 from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
 
 if TYPE_CHECKING:
-    from donki_client.scenario.played import Played
+    from donki_client.scenario.playing.played import Played
 
 #: How many triggers are tried. The first one is often slower than the rest.
 TRIED = 5
@@ -115,7 +115,7 @@ def _problem_of_hosts(scenario: Scenario) -> str:
     """Return why the hosts of the Players cannot be used; empty where they can."""
     if not any(player.host for player in scenario.players.values()):
         return ""
-    from donki_client.scenario.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
+    from donki_client.scenario.placement.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
 
     try:
         check_hosts(from_environment(scenario, os.environ))
@@ -127,8 +127,8 @@ def _problem_of_hosts(scenario: Scenario) -> str:
 def _try(scenario: Scenario) -> Trial:
     # Needed for a trial alone, and slow to import: they talk to Tango and Kafka, and read files.
     from donki_client.facility.local import LocalFacility  # noqa: PLC0415
-    from donki_client.scenario.hosts import on_this_machine  # noqa: PLC0415
-    from donki_client.scenario.runner import ScenarioRunner  # noqa: PLC0415
+    from donki_client.scenario.placement.hosts import on_this_machine  # noqa: PLC0415
+    from donki_client.scenario.playing.runner import ScenarioRunner  # noqa: PLC0415
 
     nowhere = {"database": None, "broker": None, "replication": 0, "hdf5": None, "file_writer": None}
     alone = on_this_machine(scenario).model_copy(

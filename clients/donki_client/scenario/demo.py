@@ -10,7 +10,7 @@ from rich.console import Console
 from donki.player.script.path import shipped_scripts
 from donki.streams.kafka.clients import DEFAULT, find_client
 from donki_client.scenario.model import Scenario, ScenarioFiles, ScenarioPlayer
-from donki_client.scenario.play import check_writable, play
+from donki_client.scenario.playing.play import check_writable, play
 
 SCRIPTS = ("run_player_0.py", "run_player_1.py", "run_player_2.py")
 

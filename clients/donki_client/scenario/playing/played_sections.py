@@ -15,9 +15,9 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.scenario.history import History
 from donki_client.scenario.model import Below
-from donki_client.scenario.placement import place
-from donki_client.scenario.servers import player_servers, section_server
-from donki_client.scenario.summary import Result
+from donki_client.scenario.placement.choice import place
+from donki_client.scenario.placement.servers import player_servers, section_server
+from donki_client.scenario.playing.summary import Result
 from donki_client.verify.kafka.read_back import ReadBack
 
 if TYPE_CHECKING:

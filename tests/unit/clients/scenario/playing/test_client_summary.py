@@ -16,8 +16,8 @@ from donki.director.journal.reading.rows import RecordedRun, Totals
 from donki_client.api.player import Sent
 from donki_client.api.snapshot import PlayerStatus, Snapshot
 from donki_client.scenario.demo import Demo
-from donki_client.scenario.played import Played
-from donki_client.scenario.summary import Result, problems, success, table
+from donki_client.scenario.playing.played import Played
+from donki_client.scenario.playing.summary import Result, problems, success, table
 from donki_client.verify.matching import Findings, Message
 from donki_client.verify.run_data import RunData, StreamData
 from donki_client.verify.stored_data import StoredSource

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from donki.limits import FileWriterPolicy
 from donki_client.api.file_writer_state import is_written
 from donki_client.api.snapshot import Snapshot
-from donki_client.scenario.summary import Result, problems
+from donki_client.scenario.playing.summary import Result, problems
 from donki_client.verify.run_data import RunData
 
 

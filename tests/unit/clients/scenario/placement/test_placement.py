@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from donki.player.script.path import shipped_scripts
 from donki_client.scenario.history import MeasuredScript
 from donki_client.scenario.model import Scenario, ScenarioPlayer
-from donki_client.scenario.placement import FEW, MOST_ALONE, place
-from donki_client.scenario.servers import player_servers
+from donki_client.scenario.placement.choice import FEW, MOST_ALONE, place
+from donki_client.scenario.placement.servers import player_servers
 
 MS = 1_000_000
 SCRIPT = shipped_scripts() / "just_action.py"

@@ -18,7 +18,7 @@ from donki_client.facility.local import LocalFacility
 from donki_client.scenario.model import Scenario
 
 if TYPE_CHECKING:
-    from donki_client.scenario.played import Played
+    from donki_client.scenario.playing.played import Played
 
 
 def play(
@@ -50,7 +50,7 @@ def play(
         when something cannot be started; says what
     """
     if any(player.host for player in scenario.players.values()):
-        from donki_client.scenario.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
+        from donki_client.scenario.placement.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
 
         check_hosts(scenario)
     if scenario.hdf5 and not all(player.host for player in scenario.players.values()):
@@ -61,8 +61,8 @@ def play(
     ):
         facility.prepare()
         # While another process imports what the servers need.
-        from donki_client.scenario.runner import ScenarioRunner  # noqa: PLC0415
-        from donki_client.scenario.summary import table  # noqa: PLC0415
+        from donki_client.scenario.playing.runner import ScenarioRunner  # noqa: PLC0415
+        from donki_client.scenario.playing.summary import table  # noqa: PLC0415
 
         journal = default_directory() if journaled else Path(folder)
         played = ScenarioRunner(scenario, name, facility, journal, console, leave=leave).play()
@@ -95,7 +95,7 @@ def check_writable(what: str, folder: Path) -> None:
 
 
 def _print_verdict(scenario: Scenario, played: Played, console: Console) -> bool:
-    from donki_client.scenario.summary import notes, success  # noqa: PLC0415 - as above
+    from donki_client.scenario.playing.summary import notes, success  # noqa: PLC0415 - as above
 
     warned = played.unwritten if played.policy is FileWriterPolicy.WARN else ""
     for note in first_lines([*filter(None, [*notes(played.results), *played.topics, warned])]):

@@ -9,7 +9,7 @@ from donki.limits import OnError
 from donki_client.address import Address
 from donki_client.facility.device_server import DeviceServer
 from donki_client.scenario.model import Below, Scenario, ScenarioFiles, ScenarioFileWriter
-from donki_client.scenario.placement import ServerChoice
+from donki_client.scenario.placement.choice import ServerChoice
 
 
 def director_server(scenario: Scenario, name: str, journal: Path, broker: str) -> DeviceServer:

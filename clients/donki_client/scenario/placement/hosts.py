@@ -24,8 +24,8 @@ from donki_client.facility.hosts.servers import HostServers
 from donki_client.facility.hosts.starter import Starter, host_name, silent_hosts
 from donki_client.facility.servers import await_loaded, connect
 from donki_client.scenario.model import Scenario
-from donki_client.scenario.placement import stated
-from donki_client.scenario.servers import player_servers
+from donki_client.scenario.placement.choice import stated
+from donki_client.scenario.placement.servers import player_servers
 
 #: The properties of a host's device ``tango/admin/HOST`` that say where these are there; without one, they
 #: are where they are here.

@@ -9,10 +9,10 @@ from rich.console import Console
 from donki.texts import visible
 from donki_client.api.player import Sent
 from donki_client.console.many import counted
-from donki_client.scenario.hosts import hosts_of
 from donki_client.scenario.model import Scenario
-from donki_client.scenario.placement import Placement
-from donki_client.scenario.played_sections import PlayedSection
+from donki_client.scenario.placement.choice import Placement
+from donki_client.scenario.placement.hosts import hosts_of
+from donki_client.scenario.playing.played_sections import PlayedSection
 
 
 class Telling:

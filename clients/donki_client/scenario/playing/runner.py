@@ -26,20 +26,20 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
-from donki_client.scenario.hosts import HostRun
 from donki_client.scenario.model import Scenario, sections_below
-from donki_client.scenario.placement import place
-from donki_client.scenario.played import Played
-from donki_client.scenario.played_sections import (
+from donki_client.scenario.placement.choice import place
+from donki_client.scenario.placement.hosts import HostRun
+from donki_client.scenario.placement.servers import director_server, player_servers
+from donki_client.scenario.playing.played import Played
+from donki_client.scenario.playing.played_sections import (
     PlayedSection,
     play_sections,
     results_of,
     servers_here,
     start_elsewhere,
 )
-from donki_client.scenario.servers import director_server, player_servers
-from donki_client.scenario.summary import Result
-from donki_client.scenario.telling import Telling
+from donki_client.scenario.playing.summary import Result
+from donki_client.scenario.playing.telling import Telling
 from donki_client.verify.kafka.read_back import ReadBack
 from donki_client.verify.run_data import RunData
 

@@ -1,0 +1,1 @@
+"""Where the Players of a scenario run: in which device servers, on which hosts."""
