@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
+from typing_extensions import override
 
 from donki.instrument.parameters import ChopperParameters
 from donki.instrument.parameters.values import in_ns
+from donki.instrument.playing.devices import PlayedDevice
 from donki.instrument.playing.run_time import Window, begin_of, random_numbers
 from donki.instrument.playing.signal_stream import SignalStream
 from donki.instrument.units import chopper_factor
@@ -19,25 +21,8 @@ from donki.sources import SECOND, Chopper, Log, Signal, Steps
 _UNITS = {"speed": "Hz", "phase": "deg", "delay": "ns"}
 
 
-class PlayedChopper:
-    """A chopper and its streams.
-
-    Parameters
-    ----------
-    name
-        of the chopper
-    asked
-        what it is
-    player
-        opens its streams
-
-    Raises
-    ------
-    InputError
-        when another source has the name of one of its sources
-    BrokerError, FileError
-        when a stream cannot be opened
-    """
+class PlayedChopper(PlayedDevice[ChopperParameters]):
+    """A chopper and its streams."""
 
     def __init__(self, name: str, asked: ChopperParameters, player: Player) -> None:
         self._asked, self._name, self._player = asked, name, player
@@ -54,14 +39,8 @@ class PlayedChopper:
         self._jitter = random_numbers(player.rng, f"{name}/top dead centre")
         self._played = lru_cache(1)(self._as_played)
 
+    @override
     def act(self, trigger: Trigger) -> None:
-        """Send what is told in the time of a trigger.
-
-        Raises
-        ------
-        BrokerError, FileError
-            when a message could not be delivered or written
-        """
         window = Window.of(trigger)
         chopper, logs = self._played(window.period)
         for what, stream in self._streams.items():

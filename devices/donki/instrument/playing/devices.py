@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from donki.errors import InputError, SourceError
 from donki.player.player import Player
+from donki.player.trigger import Trigger
 
 Asked = TypeVar("Asked")
 Played = TypeVar("Played")
+
+
+class PlayedDevice(ABC, Generic[Asked]):
+    """A device of an instrument and its streams.
+
+    Parameters
+    ----------
+    name
+        of the device
+    asked
+        what it is
+    player
+        opens its streams
+
+    Raises
+    ------
+    InputError, SourceError
+        when another source has the name of one of its sources, or it cannot be what is asked for
+    BrokerError, FileError
+        when a stream cannot be opened
+    """
+
+    @abstractmethod
+    def __init__(self, name: str, asked: Asked, player: Player) -> None: ...
+
+    @abstractmethod
+    def act(self, trigger: Trigger) -> None:
+        """Send what is told in the time of a trigger.
+
+        Raises
+        ------
+        BrokerError, FileError
+            when a message could not be delivered or written
+        """
 
 
 def make_devices(

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from donki.instrument.parameters import DigitiserParameters
+from donki.instrument.playing.devices import PlayedDevice
 from donki.instrument.playing.run_time import random_numbers
 from donki.player.player import Player
 from donki.player.trigger import Trigger
 from donki.sources import PulseTrace
 
 
-class PlayedDigitiser:
-    """A digitiser and its streams, one a channel.
-
-    Parameters
-    ----------
-    name
-        of the digitiser
-    asked
-        what it is
-    player
-        opens its streams
-
-    Raises
-    ------
-    InputError
-        when another source has its name, or a number is not what it should be
-    BrokerError, FileError
-        when a stream cannot be opened
-    """
+class PlayedDigitiser(PlayedDevice[DigitiserParameters]):
+    """A digitiser and its streams, one a channel."""
 
     def __init__(self, name: str, asked: DigitiserParameters, player: Player) -> None:
         sources = [asked.source]
@@ -52,13 +38,8 @@ class PlayedDigitiser:
             bits=asked.bits,
         )
 
+    @override
     def act(self, trigger: Trigger) -> None:
-        """Send a trace of each channel that begins with a trigger.
-
-        Raises
-        ------
-        BrokerError, FileError
-            when a message could not be delivered or written
-        """
+        """Send a trace of each channel that begins with a trigger."""
         for stream, rng in zip(self._streams, self._rngs, strict=True):
             stream.send(trigger, self._trace.sample(rng(int(trigger))))

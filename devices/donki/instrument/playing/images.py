@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from donki.instrument.parameters import ImageParameters
 from donki.instrument.parameters.values import in_ns
+from donki.instrument.playing.devices import PlayedDevice
 from donki.instrument.playing.run_time import Window, random_numbers
 from donki.player.player import Player
 from donki.player.trigger import Trigger
@@ -27,25 +29,8 @@ Draw = Callable[[np.random.Generator, float], NDArray[np.integer[Any]]]
 """Returns a frame at a time in s."""
 
 
-class PlayedImages:
-    """An area detector and its stream.
-
-    Parameters
-    ----------
-    name
-        of the detector
-    asked
-        what it is
-    player
-        opens its stream
-
-    Raises
-    ------
-    InputError
-        when another source has its name, or frames are larger than a message may be
-    BrokerError, FileError
-        when the stream cannot be opened
-    """
+class PlayedImages(PlayedDevice[ImageParameters]):
+    """An area detector and its stream."""
 
     def __init__(self, name: str, asked: ImageParameters, player: Player) -> None:
         self._dtype = np.dtype(asked.dtype)
@@ -56,14 +41,9 @@ class PlayedImages:
         self._rng = random_numbers(player.rng, name)
         self._draw = _pattern(asked)
 
+    @override
     def act(self, trigger: Trigger) -> None:
-        """Send the frames in the time of a trigger.
-
-        Raises
-        ------
-        BrokerError, FileError
-            when a message could not be delivered or written
-        """
+        """Send the frames in the time of a trigger."""
         window = Window.of(trigger)
         for time in window.times(self._period):
             frame = self._draw(self._rng(time), time / SECOND)

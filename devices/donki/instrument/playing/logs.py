@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from typing_extensions import override
+
 from donki.instrument.parameters import LogParameters
 from donki.instrument.parameters.values import in_ns
+from donki.instrument.playing.devices import PlayedDevice
 from donki.instrument.playing.run_time import Window, begin_of, random_numbers
 from donki.instrument.playing.signal_stream import SignalStream
 from donki.instrument.recorded_log import recorded_log
@@ -19,25 +22,8 @@ _NEVER = 1 << 62
 """In ns: after any run."""
 
 
-class PlayedLog:
-    """A log, its alarms and its connection.
-
-    Parameters
-    ----------
-    name
-        of the log
-    asked
-        what it is
-    player
-        opens its streams
-
-    Raises
-    ------
-    InputError, SourceError
-        when a log that is to be replayed cannot be read, or another source has its name
-    BrokerError, FileError
-        when a stream cannot be opened
-    """
+class PlayedLog(PlayedDevice[LogParameters]):
+    """A log, its alarms and its connection."""
 
     def __init__(self, name: str, asked: LogParameters, player: Player) -> None:
         self._asked = asked
@@ -56,14 +42,8 @@ class PlayedLog:
         self._signal = self._as_signal(name, player)
         self._log = lru_cache(1)(self._as_log)
 
+    @override
     def act(self, trigger: Trigger) -> None:
-        """Send what is told in the time of a trigger.
-
-        Raises
-        ------
-        BrokerError, FileError
-            when a message could not be delivered or written
-        """
         window = Window.of(trigger)
         self._tell_connection(trigger)
         log = self._log(window.period)

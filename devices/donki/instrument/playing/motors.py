@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from typing_extensions import override
 
 from donki.instrument.parameters import MotorParameters
 from donki.instrument.parameters.values import in_ns
+from donki.instrument.playing.devices import PlayedDevice
 from donki.instrument.playing.run_time import Window, begin_of, random_numbers
 from donki.instrument.playing.signal_stream import SignalStream
 from donki.player.player import Player
@@ -15,25 +17,8 @@ from donki.player.trigger import Trigger
 from donki.sources import Log, Motor
 
 
-class PlayedMotor:
-    """A motor and its streams.
-
-    Parameters
-    ----------
-    name
-        of the motor
-    asked
-        what it is
-    player
-        opens its streams
-
-    Raises
-    ------
-    InputError
-        when another source has the name of one of its sources
-    BrokerError, FileError
-        when a stream cannot be opened
-    """
+class PlayedMotor(PlayedDevice[MotorParameters]):
+    """A motor and its streams."""
 
     def __init__(self, name: str, asked: MotorParameters, player: Player) -> None:
         self._asked = asked
@@ -53,14 +38,8 @@ class PlayedMotor:
         self._errors = random_numbers(player.rng, f"{name}/error")
         self._logs = lru_cache(1)(self._as_logs)
 
+    @override
     def act(self, trigger: Trigger) -> None:
-        """Send what is told in the time of a trigger.
-
-        Raises
-        ------
-        BrokerError, FileError
-            when a message could not be delivered or written
-        """
         window = Window.of(trigger)
         logs = self._logs(window.period)
         for what, stream in self._streams.items():
