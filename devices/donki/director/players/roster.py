@@ -28,6 +28,9 @@ PLAYER_CLASS = "DonkiPlayer"
 #: What plays: a Player, and a section, which is a Director besides.
 PLAYER_CLASSES = (PLAYER_CLASS, "DonkiSection")
 
+#: What makes a name a pattern.
+_WILD = frozenset("*?[")
+
 #: What is said of one that does not answer in time.
 _SILENT = "does not answer (timed out)"
 
@@ -45,7 +48,11 @@ class Roster:
     """
 
     def __init__(self, patterns: Sequence[str], threads: Threads) -> None:
-        self._patterns = [pattern.strip() for pattern in patterns if pattern.strip()]
+        given = [pattern.strip() for pattern in patterns if pattern.strip()]
+        self._full = [pattern for pattern in given if "://" in pattern]
+        wanted = dict.fromkeys(pattern.lower() for pattern in given if "://" not in pattern)
+        self._names = [name for name in wanted if not _WILD.intersection(name)]
+        self._patterns = [pattern for pattern in wanted if _WILD.intersection(pattern)]
         self._entries: dict[str, RosterEntry] = {}
         self._refreshing = threading.Lock()
         self._changing = threading.Lock()
@@ -157,24 +164,24 @@ class Roster:
             inquiry.close()
 
     def _find(self) -> list[str]:
-        full = [pattern for pattern in self._patterns if "://" in pattern]
-        wanted = [pattern.lower() for pattern in self._patterns if "://" not in pattern]
-        if not wanted:
-            return full
+        if not self._names and not self._patterns:
+            return self._full
         try:
             told = self._exported(PLAYER_CLASSES)
         except tango.DevFailed as error:
             raise DonkiError(f"the Tango database does not answer: {error.args[0].desc}") from None
         if len(told) < len(PLAYER_CLASSES):
             raise DonkiError(f"the Tango database does not answer within {PATIENCE:g} s")
-        exported = [device for devices in told.values() for device in devices]
-        found = [device for device in exported if any(fnmatch.fnmatch(device.lower(), p) for p in wanted)]
+        exported = {device.lower(): device for devices in told.values() for device in devices}
+        # A thousand Players are named one by one: each is looked up once.
+        found = {name: exported[name] for name in self._names if name in exported}
+        for pattern in self._patterns:
+            found |= {name: exported[name] for name in fnmatch.filter(exported, pattern)}
         # The Players of others are none of this Director's business.
-        if not self._entries.keys() >= set(found):
+        if not self._entries.keys() >= set(found.values()):
             with suppress(tango.DevFailed):
                 self._placed([PLAYER_CLASS])
-        named = [name for name in wanted if "*" not in name and name not in map(str.lower, found)]
-        return [*full, *found, *named]
+        return [*self._full, *found.values(), *(name for name in self._names if name not in found)]
 
     def _groups(self, devices: Iterable[str]) -> list[tuple[str, ...]]:
         """Return the devices that can be asked by one call, those of one server; the others each alone."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 import pytest
 import tango
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from donki.device.errors import dev_failed
-from donki.director.players import asking
+from donki.director.players import asking, roster
 from donki.director.players.roster import Roster
 from donki.run import Run
 from donki.threads import Threads
@@ -48,3 +52,33 @@ def test_a_server_that_was_started_again_is_found_at_once(server):
     server["now"] = 4
     assert players.refresh()[0].state == "ON"
     players.close()
+
+
+NAMES = [f"Donki/player/{name}" for name in ("a", "ab", "b1", "b2", "C")]
+PATTERNS = [
+    *NAMES,
+    *map(str.lower, NAMES),
+    "donki/player/gone",
+    "donki/*/a*",
+    "*/B?",
+    "donki/player/[ab]",
+    "x*",
+]
+
+
+@settings(deadline=None)
+@given(exported=st.sets(st.sampled_from(NAMES)), wanted=st.lists(st.sampled_from(PATTERNS), max_size=6))
+def test_the_players_are_those_that_a_pattern_fits_and_those_that_are_named(exported, wanted):
+    with pytest.MonkeyPatch.context() as patch:
+        by_class = {"DonkiPlayer": sorted(exported)}
+        patch.setattr(roster, "players_in_database", lambda player_class: by_class.get(player_class, []))
+        patch.setattr(roster, "servers_in_database", lambda *_classes, **_found: None)
+        patch.setattr(asking, "open_proxy", lambda *_: None)
+        patch.setattr(asking, "read_attributes", lambda *_: SAID)
+        players = Roster(wanted, Threads())
+        found = [entry.device.lower() for entry in players.refresh()]
+        players.close()
+    fits = {name.lower() for name in exported for one in wanted if fnmatch.fnmatch(name.lower(), one.lower())}
+    named = {one.lower() for one in wanted if not set("*?[") & set(one)}
+    assert len(found) == len(set(found))
+    assert set(found) == fits | named
