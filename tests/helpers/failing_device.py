@@ -33,6 +33,21 @@ PLAYER = {
     "abort": "donki.streams.run_output:RunOutput.abandon",
 }
 
+#: What runs where Players share a server.
+DIRECTOR_CALLS = {
+    "call": "donki.director.conducting.server_worker:ServerWorker._call",
+    "door": "donki.director.conducting.server_worker:_Door.reach",
+    "answers": "donki.director.players.server_call:_read",
+    "answer": "donki.director.conducting.player_worker:PlayerWorker._carry_out",
+    "abort": "donki.director.conducting.server_worker:ServerWorker._abort",
+}
+PLAYER_CALLS = {
+    "shared thread": "donki.player.server_calls.shared_thread:SharedThread._work",
+    "thread": "donki.player.server_calls.server_player:ServerPlayer._work",
+    "command": "donki.player.interface.run_commands:RunCommands._answer",
+    "await": "donki.player.server_calls.server_players:ServerPlayers.wait",
+}
+
 #: What runs in Init.
 INIT = {
     "properties": "donki.device.configured:read_properties",
@@ -91,7 +106,9 @@ if __name__ == "__main__":
     sys.argv = [module, *arguments]
     server = importlib.import_module(module)
     for target in {
-        name for table in (DIRECTOR, PLAYER, DIRECTOR_INIT, PLAYER_INIT) for name in table.values()
+        name
+        for table in (DIRECTOR, PLAYER, DIRECTOR_CALLS, PLAYER_CALLS, DIRECTOR_INIT, PLAYER_INIT)
+        for name in table.values()
     }:
         let_fail(target, Path(switch))
     server.main()

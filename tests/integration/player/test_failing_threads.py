@@ -2,68 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import sys
 import time
-from contextlib import closing
-from itertools import cycle, product
-from pathlib import Path
 
 import pytest
 import tango
 
-from donki_client.facility.processes import Child
-from helpers.failing_device import DIRECTOR, DIRECTOR_INIT, ERRORS, PLAYER, PLAYER_INIT
-from helpers.support import free_port, refused, wait_until
-
-SERVER = Path(__file__).parents[2] / "helpers" / "failing_device.py"
-SCRIPT = """
-def action(trigger, player):
-    player.log.info("trigger %s", trigger)
-    player.wait(player.parameters.get("sleep", 0))
-"""
-
-
-def cases(what):
-    """Return each with one exception in turn, or with every one where DONKI_CASES is set."""
-    if "DONKI_CASES" in os.environ:
-        return list(product(what, ERRORS))
-    return list(zip(what, cycle(ERRORS), strict=False))
-
-
-class Device:
-    """A device server of its own, in which something can be made to fail."""
-
-    def __init__(self, folder, kind, instance, properties, *followed, failing=""):
-        port = free_port()
-        self.name = f"tango://127.0.0.1:{port}/a/b/{instance}#dbase=no"
-        self.switch = folder / f"{instance}.switch"
-        self.switch.write_text(failing)
-        file = folder / f"{instance}.properties"
-        server = {"director": "DonkiDirector", "player": "DonkiPlayer"}[kind]
-        lines = [f"{server}/{instance}/DEVICE/{server}: a/b/{instance}"]
-        lines += [f'a/b/{instance}->{name}: "{value}"' for name, value in properties.items()]
-        file.write_text("\n".join(lines) + "\n")
-        command = [sys.executable, str(SERVER), f"donki.{kind}.device", str(self.switch), instance, "-v4"]
-        command += [f"-file={file}", "-ORBendPoint", f"giop:tcp:127.0.0.1:{port}"]
-        self.child = Child(instance, command, folder / f"{instance}.log", {"TANGO_HOST": "127.0.0.1:1"})
-        self.child.wait_for("Ready to accept request", 60)
-        self.proxy = tango.DeviceProxy(self.name)
-        # What nobody follows is not read for events.
-        for name in ("State", *followed):
-            self.proxy.subscribe_event(name, tango.EventType.CHANGE_EVENT, lambda _event: None)
-
-    def fail(self, target, error):
-        self.switch.with_suffix(".new").write_text(f"{target} {error}")
-        self.switch.with_suffix(".new").rename(self.switch)
-
-    def failed(self):
-        return not self.switch.exists()
-
-    @property
-    def log(self):
-        return self.child.log.read_text(errors="replace")
+from helpers.failing_device import DIRECTOR, DIRECTOR_INIT, PLAYER, PLAYER_INIT
+from helpers.failing_server import SCRIPT, Device, cases, play, plays_well, quoted
+from helpers.support import refused, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +18,11 @@ def devices(tmp_path_factory):
     (folder / "logs.py").write_text(SCRIPT)
     started = []
     try:
-        player = Device(folder, "player", "p", {"ScriptPath": folder})
+        player = Device(folder, "player", "p", {"ScriptPath": quoted(folder)})
         started.append(player)
         player.proxy.Script = "logs.py"
-        director = Device(
-            folder, "director", "d", {"PlayerDevices": player.name, "RunDirectory": folder}, "PlayerMedians"
-        )
+        properties = {"PlayerDevices": quoted(player.name), "RunDirectory": quoted(folder)}
+        director = Device(folder, "director", "d", properties, "PlayerMedians")
         started.append(director)
         director.proxy.Triggers = 3
         wait_until("the Director is ready", lambda: not director.proxy.Check(), 30)
@@ -85,33 +30,6 @@ def devices(tmp_path_factory):
     finally:
         for device in started:
             device.child.kill()
-
-
-def play(director):
-    """Play a run; return the State that it ends in, and why it was refused or failed."""
-    try:
-        director.Start()
-    except tango.DevFailed as failed:
-        return "FAULT", failed.args[0].desc
-    wait_until("the run ends", lambda: str(director.state()) in ("ON", "ALARM", "FAULT"), 20)
-    return str(director.state()), director.LastError
-
-
-def plays_well(director, journal):
-    """Play a run, and find it whole in the journal."""
-    if str(director.state()) == "FAULT":
-        director.Reset()
-    wait_until("it is ready", lambda: not director.Check(), 20)
-    assert play(director) == ("ON", "")
-    run = director.RunId
-
-    def whole():
-        with closing(sqlite3.connect(journal)) as connection:
-            return connection.execute(
-                "SELECT outcome, (SELECT count(*) FROM trigger WHERE run = key) FROM run WHERE id = ?", (run,)
-            ).fetchall()
-
-    wait_until("it is in the journal", lambda: whole() == [("done", 3)])
 
 
 @pytest.mark.parametrize(("what", "error"), cases(DIRECTOR))
@@ -205,7 +123,7 @@ def test_whatever_fails_in_init_it_is_said_and_the_next_init_mends_it(devices, k
 @pytest.mark.parametrize(("kind", "what"), [("director", "recorder"), ("player", "script_runner")])
 def test_a_server_starts_whatever_fails_in_its_device(tmp_path, kind, what):
     where = (DIRECTOR_INIT if kind == "director" else PLAYER_INIT)[what]
-    properties = {"RunDirectory": tmp_path} if kind == "director" else {}
+    properties = {"RunDirectory": quoted(tmp_path)} if kind == "director" else {}
     device = Device(tmp_path, kind, "s", properties, failing=f"{where} ValueError")
     try:
         is_refused_until_init(device, "ValueError")

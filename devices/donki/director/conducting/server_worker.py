@@ -87,25 +87,27 @@ class ServerWorker:
         with tango.EnsureOmniThread():
             door = _Door()
             while call := self._calls.get():
-                call.context.run(self._call, call, door)
+                waiting = {worker.entry.device: worker for worker in call.workers}
+                try:
+                    call.context.run(self._call, call, waiting, door)
+                except BaseException as error:  # noqa: BLE001 - the conductor waits for answers
+                    why = DonkiError(f"the Director failed at it: {self._threads.caught(self._name, error)}")
+                    for worker in waiting.values():
+                        worker.take(call.ask, call.argument, Given("", why, time.monotonic_ns()))
                 with self._lock:
                     self._idle += 1
 
-    def _call(self, call: _Call, door: _Door) -> None:
-        waiting = {worker.entry.device: worker for worker in call.workers}
+    def _call(self, call: _Call, waiting: dict[str, PlayerWorker], door: _Door) -> None:
+        """Call the Players that wait for it; those that have answered do so no more."""
         door.of(call.workers)
         limit = max(worker.entry.timeout for worker in call.workers) + LEEWAY
         command = COMMANDS[call.ask.task]
-        try:
-            for answer in call_server(door.reach, command, call.argument, list(waiting), limit):
-                if isinstance(answer.error, tango.DevFailed) and has_no_answer(answer.error):
-                    door.close()
-                given = Given(answer.text, answer.error, answer.given)
-                waiting.pop(answer.device).take(call.ask, call.argument, given)
-        except BaseException as error:  # noqa: BLE001 - the conductor waits for answers
-            why = DonkiError(f"the Director failed at it: {self._threads.caught(self._name, error)}")
-            for worker in waiting.values():
-                worker.take(call.ask, call.argument, Given("", why, time.monotonic_ns()))
+        for answer in call_server(door.reach, command, call.argument, list(waiting), limit):
+            if isinstance(answer.error, tango.DevFailed) and has_no_answer(answer.error):
+                door.close()
+            given = Given(answer.text, answer.error, answer.given)
+            waiting[answer.device].take(call.ask, call.argument, given)
+            del waiting[answer.device]
 
     def _abort(self, workers: Sequence[PlayerWorker]) -> None:
         with tango.EnsureOmniThread():

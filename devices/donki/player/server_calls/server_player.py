@@ -68,8 +68,8 @@ class ServerPlayer:
                 self._threads.start(job.command.lower(), lambda: self._do_within(job), lambda _problem: None)
             else:
                 if not self._has_thread:
-                    self._has_thread = True
                     self.start("calls", self._work)
+                    self._has_thread = True
                 self._waiting += 1
                 self._jobs.put(job)
 

@@ -31,8 +31,8 @@ class SharedThread:
             return
         self._jobs = mine = deque(jobs)
         if not self._has_thread:
-            self._has_thread = True
             jobs[0][0].start("short calls", self._work)
+            self._has_thread = True
         self._wakes.put(None)
         while left := len(mine):
             if call.is_over_within(STUCK) or len(mine) == left:
