@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +16,7 @@ import tango
 from donki.player.script.store import VARIABLE
 from donki_client.address import Address
 from donki_client.facility.processes import Child
+from helpers.brokers import EmbeddedBroker
 from helpers.donki_command import Command
 from helpers.network import Host, hosts
 from helpers.support import free_port, needs, wait_until
@@ -24,7 +25,8 @@ from helpers.tango_world import LIMIT, SERVERS, STARTER, TangoWorld, admin, is_u
 #: Runs the in-memory broker on an address that other hosts reach.
 _BROKER = (
     "from donki_client.facility.broker import MemoryBroker; import sys; MemoryBroker.HOST = sys.argv[1]; "
-    "broker = MemoryBroker(); broker.run(lambda: print('listening on', broker.address, flush=True))"
+    "broker = MemoryBroker(int(sys.argv[2])); "
+    "broker.run(lambda: print('listening on', broker.address, flush=True))"
 )
 
 #: Makes a machine of its own of a network namespace: its name, its processes, a disk that no other one has.
@@ -38,6 +40,20 @@ _OWN = ("unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc",
 def _needs_machines() -> None:
     usable = shutil.which(_OWN[0]) and not subprocess.run([*_OWN, "true"], check=False).returncode
     needs("the right to make namespaces", usable, "run as root on Linux to test with several hosts")
+
+
+class SwitchBroker(EmbeddedBroker):
+    """The in-memory broker on an address that hosts reach."""
+
+    ready = "listening on "
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self.host = host
+        self.address = f"{host}:{self.port}"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", _BROKER, self.host, str(self.port)]
 
 
 class RemoteHost:
@@ -79,6 +95,24 @@ class RemoteHost:
         if self._machine:
             self._machine.kill()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it is on."""
+        return self._machine is not None and self._machine.is_alive
+
+    def log(self, server: str) -> Path:
+        """Return the file of the standard error of a server that its Starter launches."""
+        return self._world.folder / self.name / "ds.log" / f"{server.replace('/', '_')}.log"
+
+    def process(self, server: str) -> psutil.Process | None:
+        """Return that of a server that its Starter has launched; None where it does not run."""
+        for process in psutil.Process(self._machine.pid).children(recursive=True) if self.is_running else ():
+            with suppress(psutil.Error):
+                program, instance = ["", *process.cmdline()][-2:]
+                if f"{Path(program).name}/{instance}" == server:
+                    return process
+        return None
+
     def disk(self, path: Path) -> Path:
         """Return where a path of this host is seen from this machine."""
         assert self._machine
@@ -102,8 +136,8 @@ class HostWorld(TangoWorld):
         a folder that each host has for itself: what is in it here, no other host sees
     shared
         a folder that all hosts have
-    broker
-        the Kafka broker's address
+    kafka, broker
+        the Kafka broker, and its address
     """
 
     def __init__(self, folder: Path, *names: str) -> None:
@@ -121,9 +155,8 @@ class HostWorld(TangoWorld):
             self.shared.mkdir()
             self.address = Address(here, free_port())
             super().__enter__()
-            self.broker = self.run("broker", sys.executable, "-c", _BROKER, here).wait_for(
-                r"listening on (\S+)\n", LIMIT
-            )[1]
+            self.kafka = self._stack.enter_context(SwitchBroker(here))
+            self.broker = self.kafka.address
             takes = {VARIABLE: str(self.own / "sent")}
             for name, network in zip(self._names, networks, strict=True):
                 self.hosts[name] = RemoteHost(self, name, network, {} if self.hosts else takes)

@@ -40,6 +40,8 @@ class TangoWorld:
         the name of this machine, as Starter's device has it
     folder
         where its files and logs are
+    database_server
+        the process of DataBaseds
     starter
         the Starter's device, once it was started
     launched
@@ -160,14 +162,19 @@ class TangoWorld:
         user = "tango@'127.0.0.1' IDENTIFIED BY 'tango'"
         new = f"CREATE DATABASE tango; GRANT ALL ON tango.* TO {user}; USE tango;"
         self.sql(new + TABLES.read_text())
-        self.run(
+        self._port = port
+        self.start_database_server()
+        wait_until("DataBaseds answers", lambda: answers(self.address), LIMIT)
+
+    def start_database_server(self) -> None:
+        """Start DataBaseds, which knows what it knew before."""
+        self.database_server = self.run(
             "DataBaseds",
             *(DATABASE_SERVER, "2", "-ORBendPoint", f"giop:tcp:{self.address}"),
             MYSQL_USER="tango",
             MYSQL_PASSWORD="tango",
-            MYSQL_HOST=f"127.0.0.1:{port}",
+            MYSQL_HOST=f"127.0.0.1:{self._port}",
         )
-        wait_until("DataBaseds answers", lambda: answers(self.address), LIMIT)
 
 
 def admin(database: Address, *arguments: str) -> subprocess.CompletedProcess[str]:
