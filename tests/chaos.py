@@ -14,8 +14,15 @@ by
 
     python tests/chaos.py --seed 1 --only ROUND
 
-``--together bc`` puts the Players b and c into one server. ``--broker apache`` takes a genuine Apache Kafka, where what was acknowledged outlives the broker; ``--kinds`` takes
-names of `helpers.chaos.plan.Kind`, as in ``--kinds player_killed,director_killed``.
+``--together bc`` puts the Players b and c into one server. ``--section bc`` has them play in a section, which is
+killed and silenced as a Player is, and whose journal is checked as the Director's. ``--hosts`` puts each server but
+the Director's on a host of its own: a network namespace with its own Starter, whose cable is cut, and that is killed
+and boots again; this needs root, and what ``tests/integration/test_scenario_hosts.py`` needs. All three can be
+combined.
+
+``--broker apache`` takes a genuine Apache Kafka, where what was acknowledged outlives the broker; with ``--hosts``
+it is the one in memory. ``--kinds`` takes names of `helpers.chaos.plan.Kind`, as in
+``--kinds player_killed,director_killed``.
 """
 
 from __future__ import annotations
@@ -29,10 +36,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from helpers.brokers import BROKERS, new_broker
+from helpers.brokers import BROKERS
 from helpers.chaos.campaign import Result, Tally, play_rounds
 from helpers.chaos.invariants import Violation
+from helpers.chaos.layout import Layout
 from helpers.chaos.plan import Kind
+from helpers.chaos.scenery import a_stage
 
 
 def table(tally: Tally) -> Table:
@@ -63,8 +72,19 @@ def table(tally: Tally) -> Table:
     "--broker", "broker_kind", type=click.Choice(list(BROKERS)), default="embedded", show_default=True
 )
 @click.option("--together", default="", help="Names of Players that share a server, as in abc.")
+@click.option("--section", default="", help="Names of Players that play in a section, as in bc.")
+@click.option("--hosts", is_flag=True, help="Have each server on a host of its own. Needs root.")
 @click.option("--kinds", default="", help="Names of faults, separated by commas; by default all.")
-def main(rounds: int, seed: int, only: int | None, broker_kind: str, together: str, kinds: str) -> None:
+def main(
+    rounds: int,
+    seed: int,
+    only: int | None,
+    broker_kind: str,
+    together: str,
+    section: str,
+    hosts: bool,
+    kinds: str,
+) -> None:
     """Play rounds of chaos."""
     console = Console(highlight=False)
     chosen = [Kind[name.strip().upper()] for name in kinds.split(",") if name] or list(Kind)
@@ -79,8 +99,9 @@ def main(rounds: int, seed: int, only: int | None, broker_kind: str, together: s
             console.print(str(result), markup=False, soft_wrap=True)
 
     folder = Path(tempfile.mkdtemp(prefix="donki-chaos-"))
-    with new_broker(broker_kind) as broker:
-        tally = play_rounds(folder, broker, seed, numbers, chosen, tell, together)
+    layout = Layout(together, section, hosts)
+    with a_stage(folder, layout, broker_kind) as stage:
+        tally = play_rounds(stage, seed, numbers, chosen, tell)
     for leak in tally.leaks:
         console.print(f"left behind: {leak}")
     console.print(table(tally))

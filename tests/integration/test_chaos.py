@@ -6,9 +6,11 @@ import pytest
 from rich.console import Console
 
 from chaos import table
-from helpers.brokers import ApacheBroker, EmbeddedBroker, new_broker
+from helpers.brokers import ApacheBroker, EmbeddedBroker
 from helpers.chaos.campaign import play_rounds
-from helpers.chaos.plan import Kind
+from helpers.chaos.layout import APART, Layout
+from helpers.chaos.plan import OF_HOSTS, Kind
+from helpers.chaos.scenery import a_stage
 
 #: What shows that data which were acknowledged outlive the broker, and that nothing is there twice.
 OF_THE_BROKER = (Kind.BROKER_KILLED, Kind.BROKER_PAUSED, Kind.SCRIPT_RAISES, Kind.PLAYER_KILLED)
@@ -16,20 +18,21 @@ OF_THE_BROKER = (Kind.BROKER_KILLED, Kind.BROKER_PAUSED, Kind.SCRIPT_RAISES, Kin
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    ("kind", "rounds", "faults", "together"),
+    ("kind", "rounds", "faults", "layout"),
     [
-        (EmbeddedBroker.kind, 8, tuple(Kind), ""),
-        (EmbeddedBroker.kind, 8, tuple(Kind), "bc"),
-        (ApacheBroker.kind, 4, OF_THE_BROKER, ""),
+        (EmbeddedBroker.kind, 8, tuple(Kind), APART),
+        (EmbeddedBroker.kind, 8, tuple(Kind), Layout(together="bc")),
+        (EmbeddedBroker.kind, 8, (*Kind, *[Kind.PLAYER_KILLED] * 10), Layout(section="bc")),
+        (EmbeddedBroker.kind, 4, tuple(OF_HOSTS), Layout(together="bc", on_hosts=True)),
+        (ApacheBroker.kind, 4, OF_THE_BROKER, APART),
     ],
+    ids=str,
 )
 def test_whatever_happens_no_trigger_is_lost_or_done_twice_and_nothing_hangs(
-    tmp_path, kind, rounds, faults, together
+    tmp_path, kind, rounds, faults, layout
 ):
-    with new_broker(kind) as broker:
-        tally = play_rounds(
-            tmp_path, broker, 20_261_122, range(rounds), faults, lambda result: None, together
-        )
+    with a_stage(tmp_path, layout, kind) as stage:
+        tally = play_rounds(stage, 20_261_122, range(rounds), faults, lambda result: None)
     Console().print(table(tally))
     assert not tally.failed, "\n".join(str(result) for result in tally.failed)
     assert not tally.leaks

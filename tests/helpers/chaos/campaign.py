@@ -7,14 +7,13 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 
 from donki_client.address import Address
-from helpers.brokers import Broker
 from helpers.chaos.evidence import Pulses, Run, runs_of
 from helpers.chaos.invariants import Finding, Violation, duplicates, findings
+from helpers.chaos.layout import DIRECTOR
 from helpers.chaos.plan import Kind, Plan, draw
 from helpers.chaos.play import Record, Round
 from helpers.chaos.stage import Size, Stage
@@ -38,7 +37,7 @@ class Result:
         began = self.record.began
         lines = [str(self.plan), f"  at the end {self.record.state} {self.record.last_error}"]
         lines += [
-            f"  run {run.id}: {run.outcome or 'unended'}, {len(run.triggers)} of {run.wanted} triggers; "
+            f"  run {run.id} of {run.conductor}: {run.outcome or 'unended'}, {len(run.triggers)} of {run.wanted} triggers; "
             + (", ".join(str(tuple(step[:4])) for step in run.steps if step.outcome != "done") or "all done")
             for run in self.runs
         ]
@@ -90,8 +89,9 @@ class Tally:
         self.tried.update(kinds)
         self.survived.update(() if result.found else kinds)
         self.ills.update(finding.ill for finding in result.found)
-        self.outcomes.update(run.outcome for run in runs)
-        self.triggers += sum(len(run.triggers) for run in runs)
+        above = [run for run in runs if run.conductor == DIRECTOR]
+        self.outcomes.update(run.outcome for run in above)
+        self.triggers += sum(len(run.triggers) for run in above)
         self.recovered += record.recovered
         self.marked += duplicates(runs)
         answered = [(call.returned - call.called) / 1e9 for call in record.answered]
@@ -102,38 +102,33 @@ class Tally:
 
 
 def play_rounds(
-    folder: Path,
-    broker: Broker,
+    stage: Stage,
     seed: int,
     numbers: Iterable[int],
     kinds: Sequence[Kind],
     tell: Callable[[Result], None],
-    together: Sequence[str] = (),
 ) -> Tally:
     """Play rounds one after another on one stage, and look for what is left when it is gone.
 
     Parameters
     ----------
-    folder
-        for everything that is written; what a round that held left behind is removed
-    broker
-        running; it is killed and restarted, and ended here
+    stage
+        not entered yet, with a broker that runs; what a round that held left behind is removed
     seed, numbers
         which rounds
     kinds
         the faults to choose from
     tell
         is told of each round
-    together
-        the Players that share a server
     """
     tally = Tally()
     threads = set(threading.enumerate())
-    with Stage(folder, broker, together) as stage:
+    broker = stage.broker
+    with stage:
         pulses = Pulses(stage)
         sizes: dict[int, Size] = {}
         for number in numbers:
-            result = _play(stage, draw(seed, number, kinds), pulses, sizes)
+            result = _play(stage, draw(seed, number, kinds, stage.layout), pulses, sizes)
             tally.take(result)
             tell(result)
         pulses.close()

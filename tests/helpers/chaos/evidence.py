@@ -19,10 +19,13 @@ from kafka import KafkaConsumer, TopicPartition
 from streaming_data_types import deserialise_ev44
 
 from donki.director.journal.reading.reader import JournalReader
+from donki_client.recorded_sections import recorded_sections
 from donki_client.verify.run_check import check_run
+from donki_client.verify.section_check import check_section
 from helpers.brokers import ApacheBroker
-from helpers.chaos.plan import NAMES, Plan
-from helpers.chaos.stage import Stage, player_name, topic
+from helpers.chaos.layout import DIRECTOR, NAMES, SECTION, player_name, topic
+from helpers.chaos.plan import Plan
+from helpers.chaos.stage import Stage
 
 #: How long the journal may take to note that a run has ended, in s.
 JOURNAL_LIMIT = 3.0
@@ -62,10 +65,12 @@ class Pulse(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it stands in the journal, in the notes, in Kafka and in the files.
+    """A run as it stands in the journal of the Director or the section, in the notes, in Kafka and in the files.
 
     Attributes
     ----------
+    conductor
+        whose journal
     began, ended
         ns since 1970; no end where there is none
     triggers
@@ -80,6 +85,7 @@ class Run:
         what ``donki check-data`` says of the run, where the broker has its data
     """
 
+    conductor: str
     id: str
     wanted: int
     began: int
@@ -94,6 +100,11 @@ class Run:
     in_master_file: list[int] | None
     torn: list[str]
     problems: list[str]
+
+    @property
+    def acted(self) -> list[Step]:
+        """The turns of Players that act themselves: not those of the section."""
+        return [step for step in self.steps if step.player != player_name(SECTION)]
 
     def pulse(self, player: str, trigger: int, attempt: int) -> Pulse:
         return Pulse(player, code(self.id), trigger, attempt)
@@ -164,17 +175,21 @@ class Pulses:
 
 
 def runs_of(stage: Stage, plan: Plan, pulses: Pulses) -> list[Run]:
-    """Return the runs of a round; the last notes of the journal may take a moment."""
+    """Return the runs of a round, those of the Director first; the last notes of the journal may take a moment."""
     marked = json.dumps({"seed": plan.seed, "round": plan.number})
-    with closing(sqlite3.connect(stage.journal)) as journal:
+    with closing(sqlite3.connect(stage.journals[DIRECTOR])) as journal:
         unended = "SELECT 1 FROM run WHERE metadata = ? AND ended IS NULL"
         until = time.monotonic() + JOURNAL_LIMIT
         while journal.execute(unended, (marked,)).fetchone() and time.monotonic() < until:
             time.sleep(0.02)
-    notes = list(_notes(stage.notes(plan)))
     pulses.read()
-    runs = []
-    with closing(sqlite3.connect(stage.journal)) as journal:
+    return [run for conductor in stage.journals for run in _runs(stage, conductor, marked, plan, pulses)]
+
+
+def _runs(stage: Stage, conductor: str, marked: str, plan: Plan, pulses: Pulses) -> Iterator[Run]:
+    notes = list(_notes(stage.notes(plan)))
+    path = stage.journals[conductor]
+    with closing(sqlite3.connect(path)) as journal:
         begun = journal.execute(
             "SELECT key, id, triggers, began, ended, outcome FROM run WHERE metadata = ? ORDER BY key",
             (marked,),
@@ -188,25 +203,23 @@ def runs_of(stage: Stage, plan: Plan, pulses: Pulses) -> list[Run]:
                 " JOIN player ON player.key = attempt.player WHERE attempt.run = ? ORDER BY trigger, name, attempt",
                 (key,),
             )
-            runs.append(
-                Run(
-                    id=run_id,
-                    wanted=wanted,
-                    began=began,
-                    ended=ended,
-                    outcome=outcome or "",
-                    triggers=triggers,
-                    reference_times=[time for (time,) in journal.execute(times, (key,))],
-                    steps=[Step(*row) for row in steps.fetchall()],
-                    notes=[note for run, note in notes if run == run_id],
-                    in_kafka=pulses.of(run_id),
-                    in_files=_in_files(stage.files, run_id),
-                    in_master_file=_in_master_file(stage.journal.parent / f"{run_id}.nxs", list(triggers)),
-                    torn=list(_torn(stage.files, run_id)),
-                    problems=_problems(stage, run_id, began),
-                )
+            yield Run(
+                conductor=conductor,
+                id=run_id,
+                wanted=wanted,
+                began=began,
+                ended=ended,
+                outcome=outcome or "",
+                triggers=triggers,
+                reference_times=[time for (time,) in journal.execute(times, (key,))],
+                steps=[Step(*row) for row in steps.fetchall()],
+                notes=[note for run, note in notes if run == run_id],
+                in_kafka=pulses.of(run_id),
+                in_files=_in_files(stage.files, run_id),
+                in_master_file=_in_master_file(path.parent / f"{run_id}.nxs", list(triggers), ended),
+                torn=list(_torn(stage.files, run_id)),
+                problems=_problems(stage, path.parent, run_id, began),
             )
-    return runs
 
 
 def _notes(path: Path) -> Iterator[tuple[str, Note]]:
@@ -249,18 +262,21 @@ def _torn(folder: Path, run_id: str) -> Iterator[str]:
                     yield f"{source} in {path.name}: {len(times)} times of the numbers {values.tolist()}"
 
 
-def _problems(stage: Stage, run_id: str, began: int) -> list[str]:
+def _problems(stage: Stage, folder: Path, run_id: str, began: int) -> list[str]:
     if not isinstance(stage.broker, ApacheBroker) and began < stage.broker_began:
         return []
-    with JournalReader(stage.journal.parent) as reader:
-        return check_run(reader, reader.run(run_id)).problems
+    with JournalReader(folder) as reader:
+        run = reader.run(run_id)
+        with recorded_sections(reader, run) as sections:
+            counts = [problem for section in sections for problem in check_section(section)]
+        return check_run(reader, run).problems + counts
 
 
-def _in_master_file(path: Path, expected: list[int]) -> list[int] | None:
+def _in_master_file(path: Path, expected: list[int], ended: int | None) -> list[int] | None:
     """Return the triggers in a master file; it is written, or written again, after the end of the run."""
     found = None
     until = time.monotonic() + JOURNAL_LIMIT
-    while found != expected and time.monotonic() < until:
+    while ended and found != expected and time.monotonic() < until:
         try:
             with h5py.File(path, "r") as file:
                 found = [int(number) for number in file["entry/timing/trigger"]]

@@ -9,11 +9,13 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
+from donki.section_place import is_below
 from helpers.brokers import ApacheBroker
 from helpers.chaos.evidence import Note, Run, Step
-from helpers.chaos.plan import NAMES, Kind
+from helpers.chaos.layout import DIRECTOR, SECTION, player_name
+from helpers.chaos.plan import OF_HOSTS, Kind
 from helpers.chaos.play import Record
-from helpers.chaos.stage import DIRECTOR, Stage, player_name
+from helpers.chaos.stage import Stage
 
 #: Within what every command is answered, in s.
 ANSWER_LIMIT = 3.0
@@ -56,8 +58,10 @@ def findings(stage: Stage, record: Record, runs: list[Run]) -> list[Finding]:
     """Return all that does not hold after a round."""
     found = [*_ended(record), *_commands(record), *_states(record, runs), *_traces(stage)]
     for run in runs:
+        if run.conductor == DIRECTOR:
+            found += [*_counted(run), *_passed_down(run, runs)]
         found += [
-            *_accounted(record, run),
+            *_accounted(stage, record, run),
             *_timed(run),
             *_once(run),
             *_in_order(record, run),
@@ -108,7 +112,7 @@ def _is_fair(record: Record, name: str, reason: str, said: str) -> bool:
             return Kind.INIT in record.plan.kinds
         # A Player that does not run finds it in the database; without one there is nowhere to keep it.
         return reason == "Donki_DonkiError" and bool(
-            {Kind.DATABASE_KILLED, Kind.PLAYER_KILLED, Kind.PLAYER_STOPPED, Kind.SCRIPT_DIES}
+            (OF_HOSTS | {Kind.DATABASE_KILLED, Kind.PLAYER_KILLED, Kind.PLAYER_STOPPED, Kind.SCRIPT_DIES})
             & set(record.plan.kinds)
         )
     if name == "Start":
@@ -121,14 +125,15 @@ def _for_want_of_the_database(record: Record, said: str) -> bool:
 
 
 def _states(record: Record, runs: list[Run]) -> Iterator[Finding]:
-    outcome = runs[-1].outcome if runs else ""
-    for run in runs:
+    above = [run for run in runs if run.conductor == DIRECTOR]
+    outcome = above[-1].outcome if above else ""
+    for run in above:
         if not run.ended and not record.unended:
             yield Finding(Violation.STATE, f"run {run.id} never ended in the journal")
     if record.state not in ("ON", "FAULT"):
         yield Finding(Violation.STATE, f"{record.state} at the end")
     if record.state == "FAULT":
-        if not re.match(r"Player (chaos-[abc]|\(all\)), (trigger \d+|set-up): .", record.last_error):
+        if not re.match(r"Player (chaos-[abcs]|\(all\)), (trigger \d+|set-up): .", record.last_error):
             yield Finding(Violation.STATE, f"FAULT, and LastError says {record.last_error!r}")
         if outcome != "failed":
             yield Finding(Violation.STATE, f"FAULT, but the journal says {outcome}")
@@ -151,18 +156,32 @@ def _was_refused(record: Record, name: str) -> bool:
     return any(call.reason for call in record.calls if call.name == name)
 
 
-def _accounted(record: Record, run: Run) -> Iterator[Finding]:
+def _counted(run: Run) -> Iterator[Finding]:
     numbers = list(run.triggers)
     if numbers != list(range(1, len(numbers) + 1)):
         yield Finding(Violation.LOST, f"complete triggers are not consecutive: {numbers}")
     if run.outcome == "done" and len(numbers) != run.wanted:
         yield Finding(Violation.LOST, f"done after {len(numbers)} of {run.wanted} triggers")
+    for step in run.steps:
+        if step.trigger > len(numbers) + 1:
+            yield Finding(Violation.ORDER, f"a turn though only {len(numbers)} triggers are complete: {step}")
+
+
+def _passed_down(run: Run, runs: list[Run]) -> Iterator[Finding]:
+    """What the section has done stands in its own journal."""
+    complete = {number for other in runs if is_below(other.id, run.id) for number in other.triggers}
+    for step in run.steps:
+        if step.player == player_name(SECTION) and step.outcome == "done" and step.trigger not in complete:
+            yield Finding(Violation.LOST, f"not in the journal of the section: {step}")
+
+
+def _accounted(stage: Stage, record: Record, run: Run) -> Iterator[Finding]:
     turns: dict[tuple[str, int], list[Step]] = defaultdict(list)
     for step in run.steps:
         turns[step.player, step.trigger].append(step)
     dropped: set[str] = set()
     for number, sent in run.triggers.items():
-        for name in NAMES:
+        for name in stage.layout.players_of(run.conductor):
             player = player_name(name)
             may = _may_be_enabled(record, name, sent)
             turn = turns.get((player, number), [])
@@ -180,30 +199,29 @@ def _accounted(record: Record, run: Run) -> Iterator[Finding]:
                     Violation.ORDER, f"{player} is disabled, and has a turn at trigger {number}: {turn}"
                 )
             done = [step for step in turn if step.outcome == "done"]
-            if len(done) > 1 and not record.recovered:
+            if len(done) > 1 and not _was_taken_up(record, run):
                 yield Finding(Violation.TWICE, f"{player} is done more than once at trigger {number}: {turn}")
             if last and last.outcome == "disabled":
                 dropped.add(player)
-    for (player, number), turn in turns.items():
-        if number > len(numbers) + 1:
-            yield Finding(
-                Violation.ORDER,
-                f"{player} at trigger {number} though only {len(numbers)} are complete: {turn}",
-            )
+
+
+def _was_taken_up(record: Record, run: Run) -> bool:
+    """Return whether a run may have been taken up; the section does that by itself, or tries again."""
+    return bool(record.recovered) or run.conductor == SECTION
 
 
 def _timed(run: Run) -> Iterator[Finding]:
     if any(later <= earlier for earlier, later in pairwise(run.reference_times)):
         yield Finding(Violation.ORDER, f"reference times do not rise: {run.reference_times}")
-    if run.ended is not None and run.ended < max([run.began, *run.reference_times]):
-        yield Finding(
-            Violation.ORDER, f"ended at {run.ended}, began at {run.began}: {run.reference_times[-1:]}"
-        )
+    # The reference times of the section are of the Director's clock.
+    times = run.reference_times if run.conductor == DIRECTOR else run.triggers.values()
+    if run.ended is not None and run.ended < max([run.began, *times]):
+        yield Finding(Violation.ORDER, f"ended at {run.ended}, began at {run.began}: {list(times)[-1:]}")
 
 
 def _mastered(record: Record, run: Run) -> Iterator[Finding]:
     # A Director that dies right after the end leaves the file to `donki report`.
-    if run.ended and run.in_master_file != list(run.triggers) and not record.deaths[DIRECTOR]:
+    if run.ended and run.in_master_file != list(run.triggers) and not record.deaths[run.conductor]:
         yield Finding(Violation.LOST, f"the master file has the triggers {run.in_master_file}")
 
 
@@ -238,7 +256,7 @@ def _once(run: Run) -> Iterator[Finding]:
             yield Finding(
                 Violation.TWICE, f"{player} began trigger {trigger}, attempt {attempt}, {times} times"
             )
-    for step in run.steps:
+    for step in run.acted:
         if step.outcome == "done" and ended[step.player, step.trigger, step.attempt] != 1:
             yield Finding(
                 Violation.LOST, f"done in the journal, but never ended (or twice) by its script: {step}"
@@ -253,7 +271,7 @@ def _in_order(record: Record, run: Run) -> Iterator[Finding]:
     memory: what follows its set-up is in order by itself.
     """
     set_up = [note.time for note in run.notes if note.what == "setup"]
-    taken_up = max(set_up, default=0) if record.recovered else 0
+    taken_up = max(set_up, default=0) if _was_taken_up(record, run) else 0
     outcomes = {(step.player, step.trigger, step.attempt): step.outcome for step in run.steps}
     begins = {(n.player, n.trigger, n.attempt): n.time for n in run.notes if n.what == "begin"}
     firsts: dict[tuple[str, int], tuple[int, int]] = {}
@@ -276,7 +294,7 @@ def _in_order(record: Record, run: Run) -> Iterator[Finding]:
 
 def _stored(stage: Stage, record: Record, run: Run) -> Iterator[Finding]:
     durable = isinstance(stage.broker, ApacheBroker)
-    for step in run.steps:
+    for step in run.acted:
         if step.outcome != "done":
             continue
         pulse = run.pulse(step.player, step.trigger, step.attempt)

@@ -9,8 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from donki.limits import OnError
-
-NAMES = ("a", "b", "c")
+from helpers.chaos.layout import APART, DIRECTOR, NAMES, SECTION, Layout
 
 #: How long the action of a Player lasts that takes too long, over its Timeout, in s.
 OVERLONG = 0.4
@@ -46,6 +45,8 @@ class Kind(StrEnum):
     INIT = "Init of the Director, three at once"
     CLOCK_SET = "clock set, forwards or back"
     JOURNAL_DELETED = "journal deleted"
+    CABLE_CUT = "cable of a host cut"
+    HOST_KILLED = "host killed"
 
 
 #: What only an operator does: no Player may fail of it.
@@ -60,6 +61,12 @@ HARMLESS = frozenset(
         Kind.JOURNAL_DELETED,
     }
 )
+
+#: What can happen to hosts alone.
+OF_HOSTS = frozenset({Kind.CABLE_CUT, Kind.HOST_KILLED})
+
+#: How much longer the Timeout of a section is than that of its Players, who have two levels and may be tried again.
+LEVELS = 4
 
 #: What is written into the Parameters before the run.
 MISHAPS = {
@@ -87,7 +94,7 @@ class Mishap(NamedTuple):
 class Fault(NamedTuple):
     """A fault that is inflicted from outside.
 
-    ``at`` and ``length`` in s, from the Start; ``target`` is a Player's name or empty; ``value`` a priority, the
+    ``at`` and ``length`` in s, from the Start; ``target`` is the name of a Player or the section, or empty; ``value`` a priority, the
     number of steps, of bytes that are left, or of seconds that the clock is set by.
     """
 
@@ -100,7 +107,7 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """The settings of one Player."""
+    """The settings of one Player, or of the section as one."""
 
     priority: int
     timeout: float
@@ -152,17 +159,18 @@ class Plan:
         return "\n".join(lines)
 
 
-def draw(seed: int, number: int, kinds: Sequence[Kind]) -> Plan:
-    """Return the round of that number; `kinds` are the faults to choose from."""
+def draw(seed: int, number: int, kinds: Sequence[Kind], layout: Layout = APART) -> Plan:
+    """Return the round of that number; `kinds` are the faults to choose from, where there can be such ones."""
     rng = random.Random(f"{seed}/{number}")
+    kinds = [kind for kind in kinds if layout.on_hosts or kind not in OF_HOSTS]
     chosen = _possible(tuple(rng.choice(kinds) for _ in range(rng.choice((1, 1, 2, 2, 3)))))
     harmless = HARMLESS.issuperset(chosen)
     triggers = rng.randint(8, 30)
     period = rng.choice((0.0, 0.0, rng.uniform(0.005, 0.03)))
-    sleeps = {name: rng.choice((0.0, rng.uniform(0.001, 0.02))) for name in NAMES}
+    sleeps = {name: rng.choice((0.0, rng.uniform(0.001, 0.02))) for name in layout.names}
     timeout = 10.0 if harmless else rng.uniform(0.5, 1.2)
     duration = 0.1 + triggers * max(period, 0.003 + sum(sleeps.values()))
-    mishaps: dict[str, list[Mishap]] = {name: [] for name in NAMES}
+    mishaps: dict[str, list[Mishap]] = {name: [] for name in layout.names}
     faults = []
     for kind in chosen:
         if kind in MISHAPS:
@@ -174,17 +182,17 @@ def draw(seed: int, number: int, kinds: Sequence[Kind]) -> Plan:
             )
             mishaps[rng.choice(NAMES)].append(mishap)
         elif kind is not Kind.NONE:
-            faults.append(_fault(rng, kind, duration))
+            faults.append(_fault(rng, kind, duration, layout))
     parts = {
         name: Part(
             priority=rng.randint(0, 2),
-            timeout=timeout,
+            timeout=LEVELS * timeout if name == SECTION else timeout,
             on_error=(policy := rng.choice(list(OnError))),
             retries=rng.randint(1, 3) if policy is OnError.RETRY else 0,
             sleep=sleeps[name],
             mishaps=tuple(mishaps[name]),
         )
-        for name in NAMES
+        for name in layout.names
     }
     return Plan(
         seed,
@@ -205,20 +213,20 @@ def _possible(chosen: tuple[Kind, ...]) -> tuple[Kind, ...]:
     return tuple(kind for kind in chosen if kind is not Kind.JOURNAL_DELETED)
 
 
-def _fault(rng: random.Random, kind: Kind, duration: float) -> Fault:
+def _fault(rng: random.Random, kind: Kind, duration: float, layout: Layout) -> Fault:
     at = rng.uniform(0.0, duration)
-    target = rng.choice(NAMES)
+    target = rng.choice(layout.names)
     match kind:
-        case Kind.PLAYER_KILLED:
+        case Kind.PLAYER_KILLED | Kind.HOST_KILLED:
             return Fault(kind, at, rng.choice((0.0, rng.uniform(0, 1.0))), target)
-        case Kind.PLAYER_STOPPED:
+        case Kind.PLAYER_STOPPED | Kind.CABLE_CUT:
             return Fault(kind, at, rng.uniform(0.1, 2.0), target)
         case Kind.PRIORITY:
-            return Fault(kind, at, 0.0, target, rng.randint(-1, 3))
+            return Fault(kind, at, 0.0, rng.choice(layout.players_of(DIRECTOR)), rng.randint(-1, 3))
         case Kind.STEP:
             return Fault(kind, at, rng.uniform(0.05, 0.3), "", rng.randint(1, 3))
         case Kind.DISK_FULL:
-            return Fault(kind, at, rng.uniform(0.05, 1.0), target, rng.randint(0, 65_536))
+            return Fault(kind, at, rng.uniform(0.05, 1.0), rng.choice(NAMES), rng.randint(0, 65_536))
         case Kind.CLOCK_SET:
             return Fault(kind, at, value=rng.choice((-1, 1)) * rng.choice((1, 60, 86_400)))
         case Kind.INIT | Kind.JOURNAL_DELETED:

@@ -12,16 +12,15 @@ from typing import NamedTuple
 
 import tango
 
+from helpers.chaos.layout import DIRECTOR, player_name
 from helpers.chaos.plan import Fault, Kind, Plan
-from helpers.chaos.stage import DIRECTOR, Stage, player_name
+from helpers.chaos.stage import GOING_ON, Stage
 
 #: Until when a run must have ended, in s; a Player may use up its Timeout and its retries several times.
 RUN_LIMIT = 45.0
 
 #: How long a Player may stay set up after the end of its run, when everything works again, in s.
 LEAVING_LIMIT = 2.0
-
-GOING_ON = ("RUNNING", "ALARM", "STANDBY")
 
 
 class Call(NamedTuple):
@@ -250,6 +249,13 @@ class Round:
                 if stage.is_alive(fault.target):
                     stage.silence(fault.target)
                     self._after(fault.length, lambda: stage.resume(fault.target))
+            case Kind.CABLE_CUT:
+                cable = stage.host(fault.target).network
+                cable.cut()
+                self._after(fault.length, cable.mend)
+            case Kind.HOST_KILLED:
+                stage.kill_host(fault.target)
+                self._after(fault.length, lambda: self._restart(fault.target))
             case Kind.DATABASE_KILLED:
                 stage.kill("database")
                 self._after(fault.length, lambda: self._restart("database"))

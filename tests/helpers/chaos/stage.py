@@ -1,4 +1,4 @@
-"""The stage: a database, a broker, a Director and three Players that are killed, silenced and restarted."""
+"""The stage: a database, a broker, a Director, three Players and a section, killed, silenced and restarted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,15 +23,16 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.processes import Child, Processes
 from donki_client.facility.servers import READY, command_line, register
 from helpers.brokers import Broker
-from helpers.chaos.plan import NAMES, Plan
+from helpers.chaos.layout import APART, DIRECTOR, NAMES, PREFIX, SECTION, Layout, player_name, topic
+from helpers.chaos.plan import Plan
+from helpers.host_world import RemoteHost
 from helpers.support import free_port, wait_until
 
 TESTS = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "scripts" / "witness.py"
-PREFIX = "chaos"
-DIRECTOR = "director"
 DATABASE = "database"
 START_LIMIT = 90.0
+GOING_ON = ("RUNNING", "ALARM", "STANDBY")
 #: What a Director says that was initialised without the database.
 UNREAD = "the Tango database cannot be read"
 TRACEBACK = "Traceback (most recent call last)"
@@ -45,34 +46,31 @@ class Size(NamedTuple):
     files: int
 
 
-def player_name(name: str) -> str:
-    """Return the device's short name of a Player of the plan."""
-    return f"{PREFIX}-{name}"
-
-
 class Stage:
-    """Servers by their names: ``director``, ``database``, ``a``, ``b``, ``c``; gone when the block ends.
-
-    The Players of some names may share a server: what befalls one then befalls the others.
+    """Servers by their names: ``director``, ``database``, ``a``, ``b``, ``c``, ``s``; gone when the block ends.
 
     Attributes
     ----------
+    layout
+        where the Players are
+    journals
+        by the name of the Director and the section; that of the Director first
     deaths
         how often each server was killed
     broker_began
         when the broker was started last, ns since 1970; one in memory lost everything then
     """
 
-    def __init__(self, folder: Path, broker: Broker, together: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, broker: Broker, layout: Layout = APART) -> None:
         self.folder = folder
-        self._together = tuple(together)
+        self.layout = layout
         self.broker = broker
-        self.journal = folder / "runs" / "journal.sqlite"
+        self.journals = {name: folder / f"runs-{name}" / "journal.sqlite" for name in layout.conductors}
         self.files = folder / "files"
         self._clock = folder / "clock"
         # Not one of the kernel's own: a client that tries it while the database is dead may connect to itself.
         self.database = Address("127.0.0.1", free_port())
-        self.deaths = dict.fromkeys((DIRECTOR, DATABASE, "broker", *NAMES), 0)
+        self.deaths = dict.fromkeys((DIRECTOR, DATABASE, "broker", *layout.names), 0)
         self.broker_began = 0
         self._starting: set[str] = set()
         self._silent: set[str] = set()
@@ -112,7 +110,7 @@ class Stage:
         self._base.stop()
 
     def proxy(self, name: str) -> tango.DeviceProxy:
-        """Return a fresh proxy of the Director or a Player."""
+        """Return a fresh proxy of the Director, the section or a Player."""
         return tango.DeviceProxy(f"tango://{self.database.tango_host}/{self.servers[name].device}")
 
     def pid(self, name: str) -> int:
@@ -127,14 +125,14 @@ class Stage:
 
     def kill(self, name: str) -> None:
         """End a server by SIGKILL."""
-        for other in self._sharing(name):
+        for other in self.layout.sharing(name):
             self._silent.discard(other)
             self._starting.discard(other)
             self.deaths[other] += 1
         if name == "broker":
             self.broker.kill()
         else:
-            self._killed.update(self._sharing(name))
+            self._killed.update(self.layout.sharing(name))
             self._children[name].kill()
             if name in self.servers:
                 self._read_log(name)
@@ -145,26 +143,43 @@ class Stage:
             self.broker.start()
             self.broker_began = time.time_ns()
             return
-        for other in self._sharing(name):
+        for other in self.layout.sharing(name):
             self._note_crash(other)
         if name == DATABASE:
-            self._children[name] = start_database(self._base, self.folder, self.database).child
+            self._children[name] = self._start_database()
         else:
             server = self.servers[name]
             command, environment = command_line(self.database, server)
             if name == DIRECTOR:
                 command[command.index(server.module)] = "helpers.clocked_director"
                 environment |= {"DONKI_TEST_CLOCK": str(self._clock), "PYTHONPATH": str(TESTS)}
-            child = self._processes.start(server.name, command, environment)
-            self._children |= dict.fromkeys(self._sharing(name), child)
-        self._starting.update(self._sharing(name))
+            child = self._start_server(name, command, environment)
+            self._children |= dict.fromkeys(self.layout.sharing(name), child)
+        self._starting.update(self.layout.sharing(name))
 
     def wait_ready(self, name: str) -> None:
         """Wait until a server that was started answers."""
         if name in self._starting:
-            pattern = r"listening on: host=" if name == DATABASE else READY
-            self._children[name].wait_for(pattern, START_LIMIT)
+            self._await_ready(name)
             self._starting.discard(name)
+
+    def _start_database(self) -> Child:
+        return start_database(self._base, self.folder, self.database).child
+
+    def _start_server(self, name: str, command: list[str], environment: dict[str, str]) -> Child:
+        return self._processes.start(self.servers[name].name, command, environment)
+
+    def _await_ready(self, name: str) -> None:
+        pattern = r"listening on: host=" if name == DATABASE else READY
+        self._children[name].wait_for(pattern, START_LIMIT)
+
+    def host(self, name: str) -> RemoteHost:
+        """Return the host of a Player or the section."""
+        raise NotImplementedError(f"{name} is on this machine")
+
+    def kill_host(self, name: str) -> None:
+        """End all processes on the host of a Player or the section; it boots when its server is started."""
+        raise NotImplementedError(f"{name} is on this machine")
 
     def silence(self, name: str) -> None:
         """Stop a process (SIGSTOP): its connections stay open, nothing is answered."""
@@ -185,7 +200,8 @@ class Stage:
 
     def delete_journal(self) -> None:
         """Delete the journal while the Director writes it."""
-        for path in self.journal.parent.glob(f"{self.journal.name}*"):
+        journal = self.journals[DIRECTOR]
+        for path in journal.parent.glob(f"{journal.name}*"):
             path.unlink()
 
     def limit_disk(self, name: str, left: int | None) -> None:
@@ -201,11 +217,11 @@ class Stage:
             self.resume(name)
         if not self.is_alive("broker"):
             self.start("broker")
-        for name in (DATABASE, DIRECTOR, *NAMES):
+        for name in (DATABASE, DIRECTOR, *self.layout.names):
             self._revive(name)
         for name in NAMES:
             self.limit_disk(name, None)
-        for name in (DIRECTOR, *NAMES):
+        for name in (DIRECTOR, *self.layout.names):
             wait_until(f"{name} is idle", lambda name=name: self._is_idle(name), START_LIMIT)
         # As an operator does who had it initialised while the database was dead.
         director = self.proxy(DIRECTOR)
@@ -232,15 +248,11 @@ class Stage:
             if name in self.servers:
                 self._read_log(name)
             # A server that was not killed from here died of its script.
-            for other in self._sharing(name):
+            for other in self.layout.sharing(name):
                 self.deaths[other] += other not in self._starting
             if name != DATABASE:
                 self.wait_ready(DATABASE)
             self.start(name)
-
-    def _sharing(self, name: str) -> tuple[str, ...]:
-        """Return the names of the Players in the server of one, or what has its process to itself."""
-        return self._together if name in self._together else (name,)
 
     def _is_idle(self, name: str) -> bool:
         """Look whether a server answers and no script runs; start it again if it has died."""
@@ -268,21 +280,24 @@ class Stage:
         self.set_clock(0)
         for name, part in plan.parts.items():
             player = self.proxy(name)
-            player.Stop()
-            player.Reset()
-            parameters = {
-                "notes": str(self.notes(plan)),
-                "topic": topic(name),
-                "sleep": part.sleep,
-                "mishaps": part.mishaps,
-            }
+            if name == SECTION:
+                self._rest(player)
+            else:
+                player.Stop()
+                player.Reset()
+                parameters = {
+                    "notes": str(self.notes(plan)),
+                    "topic": topic(name),
+                    "sleep": part.sleep,
+                    "mishaps": part.mishaps,
+                }
+                player.Parameters = json.dumps(parameters)
             player.write_attributes(
                 [
                     ("Priority", part.priority),
                     ("Timeout", part.timeout),
                     ("OnError", int(part.on_error)),
                     ("Retries", part.retries),
-                    ("Parameters", json.dumps(parameters)),
                 ]
             )
         director = self.proxy(DIRECTOR)
@@ -295,6 +310,14 @@ class Stage:
             ]
         )
 
+    def _rest(self, section: tango.DeviceProxy) -> None:
+        """Have the section leave a run that nobody ended, and forget that it failed."""
+        if str(section.state()) in GOING_ON:
+            section.Stop()
+            wait_until("the section ends", lambda: str(section.state()) not in GOING_ON)
+        if section.state() == tango.DevState.FAULT:
+            section.Reset()
+
     def notes(self, plan: Plan) -> Path:
         """Return the file in which the Players bear witness of a round."""
         return self.folder / f"notes-{plan.number}.jsonl"
@@ -302,7 +325,7 @@ class Stage:
     def sizes(self) -> dict[str, Size]:
         """Return what each device server holds now."""
         found = {}
-        for name in (DIRECTOR, *NAMES):
+        for name in (DIRECTOR, *self.layout.names):
             process = psutil.Process(self.pid(name))
             found[name] = Size(process.pid, process.num_threads(), process.num_fds())
         return found
@@ -323,7 +346,7 @@ class Stage:
         """Remove what a round has written; the journal stays."""
         self.notes(plan).unlink(missing_ok=True)
         for run in runs:
-            for folder in (self.files, self.journal.parent):
+            for folder in (self.files, *(journal.parent for journal in self.journals.values())):
                 for path in folder.glob(f"{run}*.nxs"):
                     path.unlink()
 
@@ -335,7 +358,8 @@ class Stage:
 
     def _read_log(self, name: str) -> None:
         child = self._children[name]
-        text = child.log.read_text(errors="replace")
+        # A Starter makes it when it launches the server.
+        text = child.log.read_text(errors="replace") if child.log.exists() else ""
         read = self._read.get(child.pid, 0)
         self._read[child.pid] = len(text)
         where = text.find(TRACEBACK, read)
@@ -349,15 +373,15 @@ class Stage:
             )
             for name in NAMES
         }
-        for name in self._together:
+        for name in self.layout.together:
             servers[name] = replace(servers[name], instance=f"{PREFIX}-together")
-        pattern = f"donki/player/{PREFIX}-*"
-        servers[DIRECTOR] = DeviceServer.director(
-            PREFIX, PlayerDevices=[pattern], RunDirectory=str(self.journal.parent)
-        )
+        if self.layout.section:
+            servers[SECTION] = DeviceServer.section(player_name(SECTION))
+        servers[DIRECTOR] = DeviceServer.director(PREFIX)
+        for conductor, journal in self.journals.items():
+            # As patterns: so they are looked for in the database.
+            patterns = [f"{servers[name].device}*" for name in self.layout.players_of(conductor)]
+            servers[conductor] = servers[conductor].with_properties(
+                {"PlayerDevices": patterns, "RunDirectory": str(journal.parent)}
+            )
         return servers
-
-
-def topic(name: str) -> str:
-    """Return the Kafka topic of a Player of the plan."""
-    return f"chaos-{name}"
