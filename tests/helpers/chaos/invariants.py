@@ -56,7 +56,7 @@ class Finding(NamedTuple):
 
 def findings(stage: Stage, record: Record, runs: list[Run]) -> list[Finding]:
     """Return all that does not hold after a round."""
-    found = [*_ended(record), *_commands(record), *_states(record, runs), *_traces(stage)]
+    found = [*_ended(stage, record), *_commands(record), *_states(record, runs), *_traces(stage)]
     for run in runs:
         if run.conductor == DIRECTOR:
             found += [*_counted(run), *_passed_down(run, runs)]
@@ -78,9 +78,11 @@ def duplicates(runs: list[Run]) -> int:
     )
 
 
-def _ended(record: Record) -> Iterator[Finding]:
-    if record.left:
-        yield Finding(Violation.LEFT, f"still set up after the end: {', '.join(record.left)}")
+def _ended(stage: Stage, record: Record) -> Iterator[Finding]:
+    # The Players of a section that died wait until it takes its run up, as those of a Director do.
+    waiting = stage.layout.players_of(SECTION) if record.deaths.get(SECTION) else ()
+    if left := [name for name in record.left if name not in waiting]:
+        yield Finding(Violation.LEFT, f"still set up after the end: {', '.join(left)}")
     if record.unended:
         yield Finding(Violation.HANG, f"the run did not end: {record.unended}")
 
