@@ -89,9 +89,5 @@ class PlayerCalls:
                 together.setdefault(server, []).append(worker)
             else:
                 alone.append(worker)
-        for server, workers in together.items():
-            if len(workers) > 1:
-                yield server, workers
-            else:
-                alone += workers
+        yield from together.items()
         yield None, alone

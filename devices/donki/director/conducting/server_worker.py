@@ -57,6 +57,7 @@ class ServerWorker:
     def __init__(self, name: str, threads: Threads) -> None:
         self._name = name
         self._threads = threads
+        self._door = _Door()
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._idle = self._started = 0
@@ -85,11 +86,10 @@ class ServerWorker:
 
     def _work(self) -> None:
         with tango.EnsureOmniThread():
-            door = _Door()
             while call := self._calls.get():
                 waiting = {worker.entry.device: worker for worker in call.workers}
                 try:
-                    call.context.run(self._call, call, waiting, door)
+                    call.context.run(self._call, call, waiting)
                 except BaseException as error:  # noqa: BLE001 - the conductor waits for answers
                     why = DonkiError(f"the Director failed at it: {self._threads.caught(self._name, error)}")
                     for worker in waiting.values():
@@ -97,14 +97,14 @@ class ServerWorker:
                 with self._lock:
                     self._idle += 1
 
-    def _call(self, call: _Call, waiting: dict[str, PlayerWorker], door: _Door) -> None:
+    def _call(self, call: _Call, waiting: dict[str, PlayerWorker]) -> None:
         """Call the Players that wait for it; those that have answered do so no more."""
-        door.of(call.workers)
+        self._door.of(call.workers)
         limit = max(worker.entry.timeout for worker in call.workers) + LEEWAY
         command = COMMANDS[call.ask.task]
-        for answer in call_server(door.reach, command, call.argument, list(waiting), limit):
+        for answer in call_server(self._door.reach, command, call.argument, list(waiting), limit):
             if isinstance(answer.error, tango.DevFailed) and has_no_answer(answer.error):
-                door.close()
+                self._door.close()
             given = Given(answer.text, answer.error, answer.given)
             waiting[answer.device].take(call.ask, call.argument, given)
             del waiting[answer.device]
@@ -112,15 +112,14 @@ class ServerWorker:
     def _abort(self, workers: Sequence[PlayerWorker]) -> None:
         with tango.EnsureOmniThread():
             waiting = {worker.entry.device: worker for worker in workers}
-            door = _Door()
-            door.of(workers)
-            for answer in call_server(door.reach, "Abort", "", list(waiting), ABORT_LIMIT):
+            self._door.of(workers)
+            for answer in call_server(self._door.reach, "Abort", "", list(waiting), ABORT_LIMIT):
                 if isinstance(answer.error, tango.DevFailed) and is_elsewhere(answer.error):
                     waiting[answer.device].abort()
 
 
 class _Door:
-    """The Player through which a server is called."""
+    """The Player through which a server is called; once it is found, the database is not needed any more."""
 
     def __init__(self) -> None:
         self._proxy: tango.DeviceProxy | None = None
@@ -133,8 +132,8 @@ class _Door:
 
     def reach(self) -> tango.DeviceProxy:
         """Return a proxy of it."""
-        self._proxy = self._proxy or open_proxy(self._device, HELD)
-        return self._proxy
+        self._proxy = proxy = self._proxy or open_proxy(self._device, HELD)
+        return proxy
 
     def close(self) -> None:
         """Look for another one the next time."""
