@@ -139,8 +139,9 @@ def _states(record: Record, runs: list[Run]) -> Iterator[Finding]:
             yield Finding(Violation.STATE, f"FAULT, and LastError says {record.last_error!r}")
         if outcome != "failed":
             yield Finding(Violation.STATE, f"FAULT, but the journal says {outcome}")
-        is_explained = "every Player is disabled" in record.last_error or _for_want_of_the_database(
-            record, record.last_error
+        # Once all are set up, no database is needed.
+        is_explained = "every Player is disabled" in record.last_error or (
+            "set-up: " in record.last_error and _for_want_of_the_database(record, record.last_error)
         )
         if record.plan.harmless and not is_explained:
             yield Finding(Violation.STATE, f"FAULT though nothing was done to a Player: {record.last_error}")
