@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,6 +90,7 @@ def an_injector(*rules, seed=1, player="p"):
     return injector, sink, faults
 
 
+@cache
 def pulse(trigger, number, events=10):
     columns = np.arange(events, dtype=np.int32)
     return serialise_ev44(SOURCE, 100 * trigger + number, [TIME + trigger], [0], columns, columns)

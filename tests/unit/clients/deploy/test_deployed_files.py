@@ -81,9 +81,8 @@ def check_compose(files):
 
 
 def objects(files):
-    return [
-        thing for name, text in files.items() if name.endswith(".yaml") for thing in yaml.safe_load_all(text)
-    ]
+    texts = (text for name, text in files.items() if name.endswith(".yaml"))
+    return [thing for text in texts for thing in yaml.load_all(text, yaml.CSafeLoader)]
 
 
 def check_kubernetes(files):
