@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import tempfile
 import time
@@ -12,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from donki import clock
@@ -27,9 +26,6 @@ from donki.run import Run
 DIRECTOR = "donki/director/1"
 RUN = Run("of-the-test", director=DIRECTOR)
 DAY = 86_400 * SECOND
-
-#: More by hand: DONKI_CASES=2000.
-EXAMPLES = int(os.environ.get("DONKI_CASES", "40"))
 
 
 @dataclass
@@ -120,7 +116,6 @@ moments = st.lists(
 )
 
 
-@settings(max_examples=EXAMPLES)
 @given(moments=moments)
 def test_times_of_a_run_are_in_order_and_durations_right_whatever_the_clock_is_set_to(moments):
     with pytest.MonkeyPatch.context() as monkeypatch, tempfile.TemporaryDirectory() as name:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from donki.director.players.entry import RosterEntry
@@ -20,9 +19,6 @@ from donki.player.runs.script_runner import ScriptRunner
 from donki.run import Run
 
 MOST = 5
-
-#: More by hand: DONKI_CASES=2000.
-EXAMPLES = int(os.environ.get("DONKI_CASES", "40"))
 
 
 class Turns:
@@ -117,7 +113,6 @@ def free(script_runner):
     return True
 
 
-@settings(max_examples=EXAMPLES)
 @given(directors=st.integers(2, MOST), disabled=st.booleans(), seed=st.integers(0, 10**6))
 def test_of_directors_that_want_the_same_players_one_gets_them_and_the_others_say_who(
     directors, disabled, seed
@@ -130,7 +125,6 @@ def test_of_directors_that_want_the_same_players_one_gets_them_and_the_others_sa
     assert {name for name, script_runner in runners.items() if not free(script_runner)} == set("abc")
 
 
-@settings(max_examples=EXAMPLES)
 @given(
     wanted=st.lists(
         st.dictionaries(st.sampled_from("abcde"), st.sampled_from([-1, 0, 1]), min_size=1),

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import full_disk
@@ -23,7 +23,6 @@ from donki.streams.nexus.swmr_file import SharedFile
 from donki_client.topics.recording_file import RecordingFile
 from full_disk import MOMENTS, Play, play_moment
 
-EXAMPLES = int(os.environ.get("DONKI_CASES", "40"))
 STEP = int(os.environ.get("DONKI_DISK_STEP", "16384"))
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -110,7 +109,6 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=EXAMPLES)
 @given(
     script=st.lists(steps, max_size=25),
     code=st.sampled_from([*FULL, *BROKEN]),
