@@ -18,7 +18,7 @@ WAITING = "import time; time.sleep(60)"
 SAID = {
     ENDLESS: "HDF5 does not come to an end of it in 1 s",
     CRASH: "HDF5 crashes with it: SIGSEGV",
-    WAITING: "it is not read within 3 s",
+    WAITING: "it is not read within 1 s",
 }
 
 
@@ -42,7 +42,7 @@ def hdf5_that(tmp_path, monkeypatch):
         monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
         monkeypatch.setattr(damaged_files, "_LIMIT", 1)
         # A second of CPU time takes longer where the machine is busy.
-        monkeypatch.setattr(damaged_files, "_PATIENCE", 3 if what == WAITING else 60)
+        monkeypatch.setattr(damaged_files, "_PATIENCE", 1 if what == WAITING else 60)
 
     return does
 
