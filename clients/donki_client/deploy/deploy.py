@@ -19,6 +19,7 @@ from donki_client.deploy.target import Plan, Settings
 from donki_client.deploy.targets import find_target
 from donki_client.environment import named
 from donki_client.scenario.file import find_scenario, instance_name, read_scenario
+from donki_client.scenario.model import Scenario, changed_throughout
 
 
 def plan_deployment(
@@ -61,9 +62,15 @@ def plan_deployment(
     layout = replace(layout, prefix=prefix or layout.prefix, state=state or layout.state)
     if broker:
         parse_brokers(broker)
+    if target.has_database:
+        scenario = changed_throughout(scenario, _without_database)
     deployment = read_deployment(scenario, file, layout, broker or target.broker)
     address = database or scenario.database or named(environment, "TANGO_HOST")
     return target.plan(deployment, Settings(output, Address.parse(address) if address else None, image))
+
+
+def _without_database(scenario: Scenario) -> Scenario:
+    return scenario.model_copy(update={"database": None})
 
 
 def carry_out(plan: Plan, console: Console, *, dry_run: bool) -> bool:

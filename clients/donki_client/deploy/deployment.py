@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -11,9 +11,13 @@ from donki.texts import visible
 from donki_client.deploy.scripts import read, travelling_scripts
 from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.scenario.file import instance_name
-from donki_client.scenario.model import Scenario
+from donki_client.scenario.model import Scenario, sections_below
 from donki_client.scenario.placement.choice import stated
-from donki_client.scenario.placement.servers import director_server, player_servers
+from donki_client.scenario.placement.servers import director_server, player_servers, section_server
+
+#: Where a Director keeps its journal, in the folder that servers write to; a section in a folder of its own
+#: there, as several hosts cannot write to one journal.
+_JOURNAL = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class Deployment:
         the Director's, and the name of the whole
     source
         name of the scenario's file
-    director, players
-        the servers
+    director, sections, players
+        the servers; the sections each after those that play in it, the Players with those of the sections
     layout
         where things are on the hosts
     broker
@@ -65,6 +69,7 @@ class Deployment:
     name: str
     source: str
     director: DeviceServer
+    sections: tuple[DeviceServer, ...]
     players: tuple[DeviceServer, ...]
     layout: Layout
     broker: str
@@ -76,7 +81,14 @@ class Deployment:
     @property
     def servers(self) -> tuple[DeviceServer, ...]:
         """All servers, the Director's last: it is started when its Players are there."""
-        return (*self.players, self.director)
+        return (*self.players, *self.sections, self.director)
+
+    def by_database(self) -> dict[str, list[DeviceServer]]:
+        """Return the servers of each Tango database, ``HOST:PORT``; empty: that of the orchestra."""
+        found: dict[str, list[DeviceServer]] = {"": []}
+        for server in self.servers:
+            found.setdefault(server.database, []).append(server)
+        return found
 
     @property
     def script_path(self) -> str:
@@ -103,30 +115,35 @@ def read_deployment(scenario: Scenario, file: Path, layout: Layout, broker: str)
     InputError
         when something of it cannot be on another host, or Tango cannot carry it; names it
     """
-    if scenario.sections:
-        raise InputError(
-            f"{file}: the sections {', '.join(scenario.sections)} are not deployed; take them out of what is "
-            "deployed, and register their servers (DonkiSection) by hand"
-        )
     name = instance_name(file)
-    moved = _Moved(scenario, file.parent.resolve(), layout)
+    below = list(sections_below(scenario))
+    parts = [(scenario, file.parent), *((each.scenario, each.section.scenario.parent) for each in below)]
+    moved = _Moved(parts, layout)
     broker = scenario.broker or broker
-    director = director_server(scenario, name, Path(), broker)
+    director = moved.server(director_server(scenario, name, _JOURNAL, broker))
     players = player_servers(scenario, stated(scenario), broker)
+    sections: list[DeviceServer] = []
+    for each in below:
+        own, database = each.scenario.broker or broker, each.database or ""
+        section = section_server(each, _JOURNAL / each.name, own)
+        sections.insert(0, replace(moved.server(section), database=database))
+        servers = player_servers(each.scenario, stated(each.scenario), own)
+        players += [replace(server, database=database) for server in servers]
     taken = {server.instance.lower(): server for server in players}
     if len(taken) < len(players):
         raise InputError(f"{file}: two servers have one name; rename one of {', '.join(taken)}")
     deployment = Deployment(
         name,
         visible(file.name),
-        replace(director, devices=(_with_sequence(moved.device(director.devices[0]), scenario),)),
-        tuple(replace(server, devices=tuple(map(moved.device, server.devices))) for server in players),
+        replace(director, devices=(_with_sequence(director.devices[0], scenario),)),
+        tuple(sections),
+        tuple(map(moved.server, players)),
         layout,
         broker,
         moved.scripts,
         moved.inputs,
         moved.written,
-        _extras(scenario),
+        _extras([part for part, _ in parts]),
     )
     for server in deployment.servers:
         _check_letters(server)
@@ -141,39 +158,52 @@ def property_values(device: ServedDevice) -> dict[str, list[str]]:
 
 
 def _with_sequence(device: ServedDevice, scenario: Scenario) -> ServedDevice:
-    """Return the Director with what a run of the scenario sets, and no file writers where it names none."""
+    """Return the Director with what a run of the scenario sets."""
     memorized = {"Triggers": str(scenario.triggers), "Period": repr(scenario.trigger_period)}
-    return replace(device, properties={"RunTopic": "", **device.properties}, memorized=memorized)
+    return replace(device, memorized=memorized)
 
 
 class _Moved:
-    """The paths of a scenario as they are on the hosts, and what travels there."""
+    """The paths of some scenarios as they are on the hosts, and what travels there.
 
-    def __init__(self, scenario: Scenario, folder: Path, layout: Layout) -> None:
+    Parameters
+    ----------
+    parts
+        a scenario and those of its sections, each with its folder
+    layout
+        where things are on the hosts
+    """
+
+    def __init__(self, parts: Sequence[tuple[Scenario, Path]], layout: Layout) -> None:
         self._layout = layout
-        self.scripts = travelling_scripts(scenario.players) if layout.prefix else {}
-        self._structure = self._travel(scenario) if layout.prefix else ""
+        scenarios = [scenario for scenario, _ in parts]
+        players = {name: player for part in scenarios for name, player in part.players.items()}
+        self.scripts = travelling_scripts(players) if layout.prefix else {}
+        structures = [part.file_writer.structure for part in scenarios if part.file_writer]
+        self._structures = {str(path.resolve()): self._travel(path) for path in structures if path}
         self.inputs: dict[str, Path] = {}
         self._inputs = {
             str(data.resolve()): str(self._input(data.resolve()))
-            for player in scenario.players.values()
+            for player in players.values()
             for data in player.data_path
         }
-        files = scenario.hdf5.folder.resolve() if scenario.hdf5 else None
-        self._files = str(self._written(files, folder)) if files else ""
-        journal = [str(layout.state)] if layout.state else []
-        inside = layout.state and PurePosixPath(self._files).is_relative_to(layout.state)
-        self.written = (*journal, *([self._files] if self._files and not inside else []))
+        files = [(part.hdf5.folder.resolve(), folder.resolve()) for part, folder in parts if part.hdf5]
+        self._files = {str(path): self._written(path, folder) for path, folder in files}
+        outside = [path for path in self._files.values() if not self._is_state(path)]
+        written = [*([layout.state] if layout.state else []), *outside]
+        self.written = tuple(dict.fromkeys(map(str, written)))
 
-    def _travel(self, scenario: Scenario) -> str:
-        """Have the structure for file writers be among the scripts; return its path there."""
-        structure = scenario.file_writer and scenario.file_writer.structure
-        if not structure or not self._layout.prefix:
-            return ""
-        if structure.name in self.scripts:
-            raise InputError(f"{structure}: a script has that name too; rename one of them")
-        self.scripts[structure.name] = read(structure)
+    def _travel(self, structure: Path) -> str:
+        """Have a structure for file writers be among the scripts; return its path on the hosts."""
+        if not self._layout.prefix:
+            return str(structure.resolve())
+        content = read(structure)
+        if self.scripts.setdefault(structure.name, content) != content:
+            raise InputError(f"{structure}: another file has that name too; rename one of them")
         return str(self._layout.prefix / "scripts" / structure.name)
+
+    def _is_state(self, path: PurePosixPath) -> bool:
+        return bool(self._layout.state and path.is_relative_to(self._layout.state))
 
     def _input(self, data: Path) -> PurePosixPath:
         """Return where a folder of data is on the hosts."""
@@ -190,28 +220,34 @@ class _Moved:
             return self._layout.state / files.relative_to(folder)
         return PurePosixPath(files)
 
-    def device(self, device: ServedDevice) -> ServedDevice:
+    def server(self, server: DeviceServer) -> DeviceServer:
+        """Return a server with its paths on the hosts."""
+        return replace(server, devices=tuple(map(self._device, server.devices)))
+
+    def _device(self, device: ServedDevice) -> ServedDevice:
         """Return a device with its paths on the hosts; lists that have no value are left out."""
-        layout = self._layout
-        paths: dict[str, str | list[str]] = {}
-        if "RunDirectory" in device.properties:
-            paths["RunDirectory"] = str(layout.state / "runs") if layout.state else ""
-        if layout.prefix and "ScriptPath" in device.properties:
-            paths["ScriptPath"] = str(layout.prefix / "scripts")
-        if self._structure and "FileWriterStructure" in device.properties:
-            paths["FileWriterStructure"] = self._structure
-        if device.properties.get("FileDirectory"):
-            paths["FileDirectory"] = self._files
-        paths["DataPath"] = [self._inputs[data] for data in device.properties.get("DataPath", [])]
-        properties = {**device.properties, **paths}
+        layout, given = self._layout, device.properties
+        properties = dict(given)
+        if journal := given.get("RunDirectory"):
+            # Without a value, it would be told of the file writers of others.
+            properties |= {"RunTopic": given.get("RunTopic", "")}
+            properties |= {"RunDirectory": str(layout.state / str(journal)) if layout.state else ""}
+        if layout.prefix and "ScriptPath" in given:
+            properties["ScriptPath"] = str(layout.prefix / "scripts")
+        if structure := given.get("FileWriterStructure"):
+            properties["FileWriterStructure"] = self._structures[str(structure)]
+        if files := given.get("FileDirectory"):
+            properties["FileDirectory"] = str(self._files[str(files)])
+        properties["DataPath"] = [self._inputs[data] for data in given.get("DataPath", [])]
         return replace(device, properties={name: value for name, value in properties.items() if value != []})
 
 
-def _extras(scenario: Scenario) -> tuple[str, ...]:
+def _extras(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
     extras = set()
-    if scenario.kafka_client == "confluent-kafka":
+    if any(scenario.kafka_client == "confluent-kafka" for scenario in scenarios):
         extras.add("fast")
-    if scenario.hdf5 and scenario.hdf5.compression not in ("", "gzip", "lzf"):
+    compressions = {scenario.hdf5.compression for scenario in scenarios if scenario.hdf5}
+    if compressions - {"", "gzip", "lzf"}:
         extras.add("compression")
     return tuple(sorted(extras))
 

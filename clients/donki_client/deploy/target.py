@@ -64,11 +64,14 @@ class Target(ABC):
         what is written, in a few words
     broker
         the Kafka broker where neither the scenario nor the command line names one
+    has_database
+        whether it brings a Tango database along, which is then that of all servers
     """
 
     name: ClassVar[str]
     does: ClassVar[str]
     broker: ClassVar[str] = "localhost:9092"
+    has_database: ClassVar[bool] = False
 
     def layout(self, name: str) -> Layout:  # noqa: ARG002 - some have it under their name
         """Return where the things of a deployment of that name are on the hosts by default."""

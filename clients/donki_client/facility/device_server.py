@@ -48,6 +48,8 @@ class DeviceServer:
         at least one
     host
         on which its Starter starts it; empty: this one
+    database
+        ``HOST:PORT`` of its Tango database; empty: that of the orchestra
     """
 
     kind: str
@@ -55,6 +57,12 @@ class DeviceServer:
     instance: str
     devices: tuple[ServedDevice, ...]
     host: str = ""
+    database: str = ""
+
+    @property
+    def role(self) -> str:
+        """What it is, in lower case: director, section or player."""
+        return self.kind.removeprefix("Donki").lower()
 
     @property
     def name(self) -> str:

@@ -23,6 +23,7 @@ from donki_client.scenario.model import (
     ScenarioFileWriter,
     ScenarioPlayer,
     ScenarioSection,
+    changed_throughout,
     name_twice,
     paths_in,
 )
@@ -193,13 +194,14 @@ def with_readout(scenario: Scenario, address: str) -> Scenario:
         when it is none
     """
     check_address(address)
-    players = {
-        name: player.model_copy(update={"readout": address}) for name, player in scenario.players.items()
-    }
-    everywhere = scenario.model_copy(update={"players": players})
-    for name in scenario.sections:
-        everywhere.take_section(name, with_readout(scenario.played_by(name), address))
-    return everywhere
+
+    def there(part: Scenario) -> Scenario:
+        players = {
+            name: player.model_copy(update={"readout": address}) for name, player in part.players.items()
+        }
+        return part.model_copy(update={"players": players})
+
+    return changed_throughout(scenario, there)
 
 
 def _model_at(route: Route) -> type[BaseModel]:

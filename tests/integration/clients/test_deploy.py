@@ -22,6 +22,7 @@ from donki_client.deploy.deploy import carry_out, plan_deployment
 from donki_client.deploy.targets.containers import register_command
 from donki_client.deploy.targets.kubernetes import WAIT
 from donki_client.facility.database import answers
+from donki_client.facility.local import LocalFacility
 from donki_client.facility.processes import Processes
 from helpers.support import free_port, wait_until
 from helpers.tango_world import LIMIT, SERVERS, TangoWorld, is_up, json2tango, proxy_of, soon
@@ -143,6 +144,61 @@ def test_what_is_deployed_plays_and_is_deployed_again_without_change(site):
     finally:
         for child in children:
             child.kill()
+
+
+def test_sections_are_deployed_and_play_in_two_databases(site, tmp_path):
+    act = {"script": "act.py"}
+    with LocalFacility(tmp_path / "other") as other:
+        elsewhere = other.start_database()
+        # The same database under another name is the same.
+        site.write("inner", players={"inner-a": act}, database=str(elsewhere))
+        named = f"localhost:{site.address.port}" if site.address.is_loopback else None
+        inner = {"inner": {"scenario": "inner.yaml"}}
+        site.write("middle", players={"middle-a": act}, sections=inner, database=named)
+        middle = {"middle": {"scenario": "middle.yaml", "priority": 2}}
+        site.write("outer", players={"outer-a": act}, sections=middle)
+        status, said = site.deploy("outer")
+        for line in (
+            "+donki/section/middle: DonkiSection in DonkiSection/middle",
+            "+donki/section/middle: attribute Priority = 2",
+            f"+donki/section/middle: property PlayerDevices = tango://{elsewhere.tango_host}/donki/section/inner",
+            "+donki/section/inner: DonkiSection in DonkiSection/inner",
+        ):
+            assert line in said, said
+        assert status == DIFFERENT
+        assert (site.has("donki/player/middle-a"), site.has("donki/player/inner-a")) == (True, False)
+        assert site.deploy("outer", dry_run=True) == (SAME, "")
+
+        here = ("DonkiPlayer/outer-a", "DonkiPlayer/middle-a", "DonkiSection/middle", "DonkiDirector/outer")
+        there = ("DonkiPlayer/inner-a", "DonkiSection/inner")
+        servers = [(name, site.address) for name in here] + [(name, elsewhere) for name in there]
+        children = [
+            site.run(
+                name.replace("/", "_"),
+                SERVERS / name.split("/")[0],
+                *(name.split("/")[1], "-ORBendPoint", "giop:tcp:127.0.0.1:"),
+                TANGO_HOST=address.tango_host,
+            )
+            for name, address in servers
+        ]
+        try:
+            director = proxy_of(site.address, "donki/director/outer")
+            wait_until("the Director answers", lambda: is_up(director), LIMIT)
+            director.set_timeout_millis(20_000)
+            soon("all are ready", lambda: not director.Check())
+            Director("donki/director/outer", site.address).start()
+            wait_until("the sequence ends", lambda: str(director.state()) == "ON", LIMIT)
+            inner_most = proxy_of(elsewhere, "donki/section/inner")
+            assert (director.CurrentTrigger, inner_most.CurrentTrigger) == (5, 5)
+            assert site.deploy("outer", dry_run=True) == (SAME, "")
+        finally:
+            for child in children:
+                child.kill()
+
+        # Without its section, what was entered for it here is removed.
+        site.write("outer", players={"outer-a": act})
+        assert site.deploy("outer")[0] == DIFFERENT
+        assert not site.has("donki/section/middle")
 
 
 def in_a_container(site, *command):

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import tango
 
-from donki_client.deploy.deployment import Deployment, property_values
+from donki_client.deploy.deployment import property_values
+from donki_client.facility.device_server import DeviceServer
 
-#: Start-up levels: Starter starts Players before the Director, which finds later ones too.
+#: Start-up levels: Starter starts Players before Directors and sections, which find later ones too.
 PLAYER_LEVEL, DIRECTOR_LEVEL = 1, 2
 
 
@@ -73,16 +74,16 @@ def fields(name: str, device: DeviceEntry) -> Iterator[tuple[str, list[str]]]:
         yield f"{name}: attribute {attribute}", values
 
 
-def wanted_entries(deployment: Deployment) -> Entries:
-    """Return what the database shall have of a deployment."""
+def wanted_entries(servers: Iterable[DeviceServer]) -> Entries:
+    """Return what the database shall have of some servers."""
     entries = Entries()
-    for server in deployment.servers:
+    for server in servers:
         for device in server.devices:
             memorized = {name: [value] for name, value in device.memorized.items()}
             entries.devices[device.name] = DeviceEntry(
                 server.name, server.kind, property_values(device), memorized
             )
-        level = DIRECTOR_LEVEL if server is deployment.director else PLAYER_LEVEL
+        level = PLAYER_LEVEL if server.role == "player" else DIRECTOR_LEVEL
         entries.servers[server.name] = Control(server.host, level if server.host else 0)
     return entries
 

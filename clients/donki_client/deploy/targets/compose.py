@@ -26,6 +26,7 @@ class ComposeTarget(FileTarget):
     name = "compose"
     does = "a compose file and a Containerfile: the servers, a Tango database, and Kafka in KRaft mode"
     broker = f"{_BROKER}:{containers.BROKER_PORT}"
+    has_database = True
 
     def layout(self, name: str) -> Layout:  # noqa: ARG002
         """Return where things are in the containers."""

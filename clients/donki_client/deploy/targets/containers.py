@@ -66,7 +66,7 @@ def containerfile(deployment: Deployment) -> str:
 
 def service_name(deployment: Deployment, server: DeviceServer) -> str:
     """Return a server's name on the network, and of what belongs to it."""
-    return "director" if server is deployment.director else label(f"player-{server.instance}")
+    return "director" if server is deployment.director else label(f"{server.role}-{server.instance}")
 
 
 def server_command(server: DeviceServer) -> list[str]:

@@ -7,22 +7,28 @@ from typing import Any
 
 from donki_client.deploy.deployment import Deployment, property_values
 from donki_client.deploy.target import FileTarget, Plan, Settings
+from donki_client.deploy.targets.names import for_database
 from donki_client.facility.device_server import DeviceServer, ServedDevice
 
 
 class DsconfigTarget(FileTarget):
-    """One file, ``NAME.json``, or the same on standard output."""
+    """``NAME.json`` for each Tango database; where there is one alone, also on standard output."""
 
     name = "dsconfig"
     does = "the JSON file that json2tango of the package dsconfig takes"
 
     def files(self, deployment: Deployment, settings: Settings) -> dict[str, bytes]:  # noqa: ARG002
-        """Return the file."""
-        return {f"{deployment.name}.json": document(deployment).encode()}
+        """Return a file for each Tango database."""
+        return {
+            f"{for_database(deployment.name, database)}.json": document(deployment, *servers).encode()
+            for database, servers in deployment.by_database().items()
+        }
 
     def plan(self, deployment: Deployment, settings: Settings) -> Plan:
-        """Compare the file with that in the folder; without a folder it is printed."""
-        return super().plan(deployment, settings) if settings.output else Printed(document(deployment))
+        """Compare the files with those in the folder; without a folder one for one database is printed."""
+        if settings.output or len(deployment.by_database()) > 1:
+            return super().plan(deployment, settings)
+        return Printed(document(deployment))
 
 
 class Printed:

@@ -44,6 +44,7 @@ class KubernetesTarget(FileTarget):
     name = "kubernetes"
     does = "manifests for Kubernetes: a Deployment for each server, or resources of the SKA's operator"
     broker = f"{BROKER}:{containers.BROKER_PORT}"
+    has_database = True
 
     def layout(self, name: str) -> Layout:  # noqa: ARG002
         """Return where things are in the containers."""

@@ -24,6 +24,11 @@ def label(name: str) -> str:
     return f"{plain[: _LONGEST - _MARK - 1].rstrip('-')}-{mark}".lstrip("-")
 
 
+def for_database(name: str, database: str) -> str:
+    """Return the name of what is about a Tango database, ``HOST:PORT``; empty: that of the orchestra."""
+    return f"{name}-{database.replace(':', '-')}" if database else name
+
+
 def keys(paths: Iterable[str]) -> dict[str, str]:
     """Return relative paths as keys of a ConfigMap, which have no slash; those of a folder get a mark."""
     return {path: path if "/" not in path else _marked(path) for path in paths}

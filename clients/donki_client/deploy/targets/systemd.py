@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from donki.errors import InputError
 from donki_client.deploy.deployment import Deployment, Layout
 from donki_client.deploy.target import FileTarget, Settings, header
+from donki_client.deploy.targets.names import for_database
 from donki_client.facility.device_server import DeviceServer
 
 PREFIX = PurePosixPath("/opt/donki")
@@ -89,11 +90,12 @@ def _host_files(deployment: Deployment, servers: Sequence[DeviceServer], tango_h
     )
     folders = "".join(f"d {_quoted(folder)} 0750 donki donki -\n" for folder in deployment.written)
     texts = {
-        f"etc/donki/{name}.env": f"{first}TANGO_HOST={tango_host}\n",
         f"etc/sysusers.d/donki-{name}.conf": f'{first}u donki - "DonkiOrchestra"\n',
         f"etc/tmpfiles.d/donki-{name}.conf": first + folders,
         f"etc/systemd/system/donki-{name}.target": target,
     }
+    for database in {server.database for server in servers}:
+        texts[_environment(name, database)] = f"{first}TANGO_HOST={database or tango_host}\n"
     for unit, server in units.items():
         texts[f"etc/systemd/system/{unit}"] = _unit(deployment, server)
     scripts = PurePosixPath(deployment.script_path).relative_to("/")
@@ -101,11 +103,14 @@ def _host_files(deployment: Deployment, servers: Sequence[DeviceServer], tango_h
     return files | {str(scripts / path): content for path, content in deployment.scripts.items()}
 
 
+def _environment(name: str, database: str) -> str:
+    return f"etc/donki/{for_database(name, database)}.env"
+
+
 def _unit_name(deployment: Deployment, server: DeviceServer) -> str:
-    what = server.kind.removeprefix("Donki").lower()
-    unit = f"donki-{deployment.name}-{what}-{server.instance}.service"
+    unit = f"donki-{deployment.name}-{server.role}-{server.instance}.service"
     if server is deployment.director:
-        unit = f"donki-{deployment.name}-{what}.service"
+        unit = f"donki-{deployment.name}-{server.role}.service"
     if len(unit) > _LONGEST:
         raise InputError(f"{server.name}: the unit's name {unit:.80}... is too long for systemd; shorten it")
     return unit
@@ -118,7 +123,7 @@ def _unit(deployment: Deployment, server: DeviceServer) -> str:
     service = [
         "Type=exec",
         "User=donki",
-        f"EnvironmentFile=/etc/donki/{name}.env",
+        f"EnvironmentFile=/{_environment(name, server.database)}",
         f"Environment=HOME={_quoted(_home(deployment))}",
         f"ExecStart={_quoted(f'{prefix}/bin/{server.kind}')} {server.instance}",
         "Restart=on-failure",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import tango
@@ -28,6 +29,7 @@ from donki_client.deploy.database.registered import (
 )
 from donki_client.deploy.deployment import Deployment
 from donki_client.deploy.target import Settings, Target
+from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.servers import connect
 
 
@@ -37,18 +39,63 @@ class TangoTarget(Target):
     name = "tango"
     does = "a Tango database: servers, devices, properties, memorized values and start-up levels"
 
-    def plan(self, deployment: Deployment, settings: Settings) -> DatabasePlan:
-        """Compare it with what the database has."""
+    def plan(self, deployment: Deployment, settings: Settings) -> DatabasePlans:
+        """Compare it with what the database has, and those that sections name."""
         if settings.database is None:
             raise InputError(
                 "--to tango: no Tango database is named; give --database HOST:PORT or TANGO_HOST"
             )
-        with translated(f"tango://{settings.database.tango_host}"):
-            return DatabasePlan(deployment, settings.database)
+        servers: dict[tuple[str, int], list[DeviceServer]] = {}
+        addresses: dict[tuple[str, int], Address] = {}
+        for named, its in deployment.by_database().items():
+            address = Address.parse(named) if named else settings.database
+            # A database may be named in two ways.
+            key = (address.ip, address.port)
+            addresses.setdefault(key, address)
+            servers.setdefault(key, []).extend(its)
+        return DatabasePlans(
+            [DatabasePlan(deployment.name, servers[key], address) for key, address in addresses.items()]
+        )
+
+
+class DatabasePlans:
+    """What is to be changed in several databases, one after the other."""
+
+    def __init__(self, plans: Sequence[DatabasePlan]) -> None:
+        self._plans = plans
+
+    @property
+    def diff(self) -> str:
+        """What would change, as a unified diff; empty if nothing."""
+        return "".join(plan.diff for plan in self._plans)
+
+    @property
+    def summary(self) -> str:
+        """What was changed: the difference that there was."""
+        return self.diff
+
+    @property
+    def notes(self) -> list[str]:
+        """What whoever deploys it should know, a line each."""
+        return [note for plan in self._plans for note in plan.notes]
+
+    def apply(self) -> None:
+        """Change them, as far as they differ."""
+        for plan in self._plans:
+            plan.apply()
 
 
 class DatabasePlan:
     """What is to be changed in a database.
+
+    Parameters
+    ----------
+    deployment
+        its name
+    servers
+        those that are to be in the database
+    address
+        where it answers
 
     Raises
     ------
@@ -56,12 +103,16 @@ class DatabasePlan:
         when a device belongs to another deployment; names both
     """
 
-    def __init__(self, deployment: Deployment, address: Address) -> None:
-        self._name, self._address = deployment.name, address
-        self._database = connect(address)
-        self._wanted = wanted_entries(deployment)
+    def __init__(self, deployment: str, servers: Sequence[DeviceServer], address: Address) -> None:
+        self._name, self._address = deployment, address
+        self._wanted = wanted_entries(servers)
+        with translated(f"tango://{address.tango_host}"):
+            self._database = connect(address)
+            self._compare()
+
+    def _compare(self) -> None:
         spelled = {name.lower(): name for name in self._wanted.devices}
-        noted = read_noted(self._database, deployment.name)
+        noted = read_noted(self._database, self._name)
         self._noted = {spelled.get(name.lower(), name): entry for name, entry in noted.items()}
         self._refuse_others()
         asked = {name: self._names(name) for name in {*self._noted, *self._wanted.devices}}
@@ -143,11 +194,6 @@ class DatabasePlan:
         if not diff and self._note != self._noted:
             return f"--- {where}\n+++ the scenario, as {self._name}\n(what is there is taken over)\n"
         return diff
-
-    @property
-    def summary(self) -> str:
-        """What was changed: the difference that there was."""
-        return self.diff
 
     def _is_ours(self, name: str) -> bool:
         return name in self._wanted.devices or name in self._gone

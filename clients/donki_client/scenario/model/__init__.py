@@ -4,7 +4,7 @@ from donki_client.scenario.model.outputs import ScenarioFiles, ScenarioFileWrite
 from donki_client.scenario.model.player import ScenarioFault, ScenarioPlayer
 from donki_client.scenario.model.scenario import Scenario, paths_in, schema_text
 from donki_client.scenario.model.section import ScenarioSection
-from donki_client.scenario.model.tree import Below, name_twice, players_in, sections_below
+from donki_client.scenario.model.tree import Below, changed_throughout, name_twice, players_in, sections_below
 
 __all__ = [
     "Below",
@@ -14,6 +14,7 @@ __all__ = [
     "ScenarioFiles",
     "ScenarioPlayer",
     "ScenarioSection",
+    "changed_throughout",
     "name_twice",
     "paths_in",
     "players_in",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from donki.run import Run
@@ -56,6 +56,14 @@ def sections_below(
         yield from sections_below(played, found.path, found.database)
 
 
+def changed_throughout(scenario: Scenario, change: Callable[[Scenario], Scenario]) -> Scenario:
+    """Return a scenario changed, and those of its sections too; `change` returns a copy."""
+    changed = change(scenario)
+    for name in scenario.sections:
+        changed.take_section(name, changed_throughout(scenario.played_by(name), change))
+    return changed
+
+
 def players_in(scenario: Scenario) -> dict[str, ScenarioPlayer]:
     """Return all Players by name, those of the sections too."""
     below = [played.scenario for played in sections_below(scenario)]
@@ -75,4 +83,17 @@ def name_twice(scenario: Scenario) -> tuple[str, str] | None:
                 said = f"{name!r} {where} has the name of another {other}; names differ in all sections"
                 return below.path[0], said
             seen[name.lower()] = where
+    servers = {server.lower(): "at the top" for server in _servers(scenario)}
+    for below in sections_below(scenario):
+        where = f"in section {below.name}"
+        its = _servers(below.scenario)
+        for server in its:
+            if other := servers.get(server.lower()):
+                said = f"the server {server!r} {where} has the name of another {other}; rename one"
+                return below.path[0], said
+        servers |= {server.lower(): where for server in its}
     return None
+
+
+def _servers(scenario: Scenario) -> set[str]:
+    return {player.server or name for name, player in scenario.players.items()}

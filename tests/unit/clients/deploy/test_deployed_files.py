@@ -228,13 +228,80 @@ def refused(file, to, words, **options):
         plan_deployment(file, to, **{"database": ADDRESS, "environment": {}, **options})
 
 
-def test_sections_are_not_left_out_in_silence(tmp_path):
-    write(tmp_path / "here", name="bank")
-    file = write(
-        tmp_path / "here", {"top": {"script": "act.py"}}, sections={"bank": {"scenario": "bank.yaml"}}
-    )
-    for target in (*FILES, "tango"):
-        refused(file, target, "the sections bank are not deployed")
+ELSEWHERE = "192.0.2.7:10000"
+
+
+def write_sections(folder: Path) -> Path:
+    """Write a scenario with a section in a Tango database of its own, which has a section too."""
+    act = {"script": "act.py"}
+    write(folder, {"m": act}, name="monitors", hdf5="data")
+    inner = {"monitors": {"scenario": "monitors.yaml"}}
+    write(folder, {"left": act}, name="bank", sections=inner, database=ELSEWHERE, hdf5="/data/nexus")
+    outer = {"bank": {"scenario": "bank.yaml", "priority": 1}}
+    return write(folder, {"top": act}, sections=outer, broker="kafka.beamline:9092")
+
+
+def entered(text):
+    """Return what a file of dsconfig enters, by device."""
+    return {
+        name: device
+        for instances in json.loads(text)["servers"].values()
+        for classes in instances.values()
+        for devices in classes.values()
+        for name, device in devices.items()
+    }
+
+
+@pytest.mark.parametrize("target", FILES)
+def test_sections_are_deployed_with_their_players(target, tmp_path):
+    files = deploy(write_sections(tmp_path / "here"), target, tmp_path / "there")
+    if target == "dsconfig":
+        for text in (files["own.json"], files["own-192.0.2.7-10000.json"]):
+            check_dsconfig({"own.json": text})
+    else:
+        CHECKS[target](files)
+    if target == "systemd":
+        here = {name.rpartition("/")[2] for name in files if name.endswith(".service")}
+        assert here == {
+            *(f"donki-own-player-{name}.service" for name in ("top", "left", "m")),
+            *("donki-own-section-bank.service", "donki-own-section-monitors.service"),
+            "donki-own-director.service",
+        }
+        assert files["etc/donki/own-192.0.2.7-10000.env"].endswith(f"TANGO_HOST={ELSEWHERE}\n")
+        for unit, named in (("section-monitors", "own-192.0.2.7-10000"), ("director", "own")):
+            text = files[f"etc/systemd/system/donki-own-{unit}.service"]
+            assert f"EnvironmentFile=/etc/donki/{named}.env\n" in text
+            assert "ReadWritePaths=/data/nexus\n" in text
+    if target == "compose":
+        assert {"director", "section-bank", "section-monitors"} <= set(
+            yaml.safe_load(files["compose.yaml"])["services"]
+        )
+        devices = entered(files["tango.json"])
+        # One database is brought along, for all.
+        assert devices["donki/director/own"]["properties"]["PlayerDevices"] == [
+            "donki/player/top",
+            "donki/section/bank",
+        ]
+        journals = {name: device["properties"].get("RunDirectory") for name, device in devices.items()}
+        assert journals["donki/director/own"] == ["/var/lib/donki/runs"]
+        assert journals["donki/section/monitors"] == ["/var/lib/donki/runs/monitors"]
+        assert devices["donki/player/m"]["properties"]["FileDirectory"] == ["/var/lib/donki/data"]
+        assert devices["donki/player/m"]["properties"]["KafkaBrokers"] == ["kafka.beamline:9092"]
+    if target == "dsconfig":
+        assert set(entered(files["own.json"])) == {"donki/director/own", "donki/player/top"}
+        bank = entered(files["own-192.0.2.7-10000.json"])["donki/section/bank"]
+        assert bank["properties"]["PlayerDevices"] == ["donki/player/left", "donki/section/monitors"]
+        assert (bank["attribute_properties"]["Priority"], bank["properties"]["RunTopic"]) == (
+            {"__value": ["1"]},
+            [""],
+        )
+
+
+def test_one_server_name_in_two_sections_is_refused(tmp_path):
+    write(tmp_path / "here", {"left": {"script": "act.py", "server": "shared"}}, name="bank")
+    players = {"top": {"script": "act.py", "server": "Shared"}}
+    file = write(tmp_path / "here", players, sections={"bank": {"scenario": "bank.yaml"}})
+    refused(file, "tango", "the server 'shared' in section bank has the name of another at the top")
 
 
 def test_what_cannot_be_deployed_is_named(tmp_path):
