@@ -231,6 +231,44 @@ def test_cables_are_cut_and_hosts_die_in_mid_run(world, scenario):
     assert world.running() == set()
 
 
+def test_a_section_is_on_a_host_with_its_players(world, donki, scenario):
+    (world.own / "bank.yaml").write_text(
+        "triggers: 1\n"
+        "players:\n"
+        "  left: {script: just_action.py}\n"
+        f"  right: {{script: just_action.py, host: {SECOND}}}\n"
+    )
+    device = f"tango/admin/{FIRST}"
+    admin(world.address, "--add-property", device, "RunDirectory", str(world.own / "runs"))
+    try:
+        sections = {"bank": {"scenario": "bank.yaml", "host": FIRST}}
+        file = scenario("here: {script: just_action.py}", sections=sections)
+        assert donki.run("check", file).returncode == 0
+        done = donki.run("run", "--leave", file, limit=LONG)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"the data of section bank were not compared: its journal is on host {FIRST}" in done.stdout
+        assert (world.hosts[FIRST].disk(world.own / "runs") / "journal.sqlite").exists()
+        expected = {
+            FIRST: ["DonkiPlayer/left ON 1", "DonkiSection/bank ON 1"],
+            SECOND: ["DonkiPlayer/right ON 1"],
+            THIRD: [],
+        }
+        wait_until(
+            "Astor shows them", lambda: {k: sorted(v) for k, v in world.tree().items()} == expected, LIMIT
+        )
+        assert proxy_of(world.address, "donki/section/bank").CurrentTrigger == 5
+        # What is missing of the hosts of sections is named before anything is started.
+        removed = donki.run("run", "--remove", file)
+        assert len(removed.stdout.splitlines()) == 3, removed.stdout + removed.stderr
+        sections["bank"]["host"] = "nowhere-pc"
+        file = scenario("here: {script: just_action.py}", sections=sections)
+        checked = donki.run("check", file)
+        assert checked.returncode == 1
+        assert "host 'nowhere-pc': the database" in checked.stdout + checked.stderr
+    finally:
+        world.database.delete_device_property(device, "RunDirectory")
+
+
 def test_ctrl_c_while_they_start_takes_all_back(world, donki, scenario):
     file = scenario(f"waits: {{script: just_action.py, host: {FIRST}}}")
     with donki.running("run", file) as process:

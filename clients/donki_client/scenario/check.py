@@ -20,7 +20,7 @@ from donki_client.console.many import AT_A_GLANCE, first_lines, named
 from donki_client.console.output import printable
 from donki_client.scenario.file import from_environment, instance_name, read_scenario
 from donki_client.scenario.history import History, Known, MeasuredScript
-from donki_client.scenario.model import Scenario, players_in
+from donki_client.scenario.model import Scenario, changed_throughout, hosts_of, players_in
 from donki_client.scenario.placement.choice import place
 from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
 
@@ -113,7 +113,7 @@ class Trial:
 
 def _problem_of_hosts(scenario: Scenario) -> str:
     """Return why the hosts of the Players cannot be used; empty where they can."""
-    if not any(player.host for player in scenario.players.values()):
+    if not hosts_of(scenario):
         return ""
     from donki_client.scenario.placement.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
 
@@ -131,9 +131,8 @@ def _try(scenario: Scenario) -> Trial:
     from donki_client.scenario.playing.runner import ScenarioRunner  # noqa: PLC0415
 
     nowhere = {"database": None, "broker": None, "replication": 0, "hdf5": None, "file_writer": None}
-    alone = on_this_machine(scenario).model_copy(
-        update={**nowhere, "triggers": TRIED, "rate": None, "period": None}
-    )
+    tried = {**nowhere, "triggers": TRIED, "rate": None, "period": None}
+    alone = changed_throughout(on_this_machine(scenario), lambda part: part.model_copy(update=tried))
     with TemporaryDirectory(prefix="donki-try-") as folder:
         quiet = Console(file=io.StringIO())
         with LocalFacility(Path(folder), in_memory=True) as facility:

@@ -25,6 +25,7 @@ from donki_client.scenario.model import (
     ScenarioSection,
     changed_throughout,
     name_twice,
+    on_host,
     paths_in,
 )
 from donki_client.scenario.yaml_document import Document, Place, Problem, Route, read_document
@@ -247,7 +248,7 @@ def _section_problems(document: Document, scenario: Scenario, above: tuple[Path,
             problems.append(Problem(place, f"{what}: {section.scenario} is a section of itself; take it out"))
             continue
         try:
-            scenario.take_section(name, read_scenario(section.scenario, above))
+            scenario.take_section(name, on_host(read_scenario(section.scenario, above), section.host))
         except InputError as error:
             problems.append(Problem(place, f"{what}: {error}"))
     if not problems and (twice := name_twice(scenario)):

@@ -4,7 +4,15 @@ from donki_client.scenario.model.outputs import ScenarioFiles, ScenarioFileWrite
 from donki_client.scenario.model.player import ScenarioFault, ScenarioPlayer
 from donki_client.scenario.model.scenario import Scenario, paths_in, schema_text
 from donki_client.scenario.model.section import ScenarioSection
-from donki_client.scenario.model.tree import Below, changed_throughout, name_twice, players_in, sections_below
+from donki_client.scenario.model.tree import (
+    Below,
+    changed_throughout,
+    hosts_of,
+    name_twice,
+    on_host,
+    players_in,
+    sections_below,
+)
 
 __all__ = [
     "Below",
@@ -15,7 +23,9 @@ __all__ = [
     "ScenarioPlayer",
     "ScenarioSection",
     "changed_throughout",
+    "hosts_of",
     "name_twice",
+    "on_host",
     "paths_in",
     "players_in",
     "schema_text",

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from donki.limits import check_priority, check_retries, check_timeout
-from donki_client.scenario.model.fields import Part, Policy, Time, in_folder, obeying
+from donki_client.scenario.model.fields import HostName, Part, Policy, Time, in_folder, obeying
 from donki_client.scenario.model.player import check_retries_mean_something
 
 
@@ -29,6 +29,9 @@ class ScenarioSection(Part):
 
     retries: Annotated[int, obeying(check_retries), Field(json_schema_extra={"minimum": 0})] = 0
     """How often a failed trigger is sent again with on_error: RETRY; then as with ABORT."""
+
+    host: HostName = Field(default="", examples=["detector-pc"])
+    """Host of its Director, and of those of its Players and sections that name none; empty: this one."""
 
     @model_validator(mode="after")
     def _retries_mean_something(self) -> Self:

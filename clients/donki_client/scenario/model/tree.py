@@ -64,10 +64,38 @@ def changed_throughout(scenario: Scenario, change: Callable[[Scenario], Scenario
     return changed
 
 
+def on_host(scenario: Scenario, host: str) -> Scenario:
+    """Return the scenario of a section whose Players and sections are on a host, unless they name another."""
+
+    def there(part: Scenario) -> Scenario:
+        players = {
+            name: player.model_copy(update={"host": player.host or host})
+            for name, player in part.players.items()
+        }
+        sections = {
+            name: section.model_copy(update={"host": section.host or host})
+            for name, section in part.sections.items()
+        }
+        return part.model_copy(update={"players": players, "sections": sections})
+
+    return changed_throughout(scenario, there)
+
+
 def players_in(scenario: Scenario) -> dict[str, ScenarioPlayer]:
     """Return all Players by name, those of the sections too."""
     below = [played.scenario for played in sections_below(scenario)]
     return {name: player for part in (scenario, *below) for name, player in part.players.items()}
+
+
+def hosts_of(scenario: Scenario) -> dict[str, list[str]]:
+    """Return the hosts that are named, with the Players and sections that are there."""
+    host_of = {name: player.host for name, player in players_in(scenario).items()}
+    host_of |= {below.name: below.section.host for below in sections_below(scenario)}
+    hosts: dict[str, list[str]] = {}
+    for name, host in host_of.items():
+        if host:
+            hosts.setdefault(host, []).append(name)
+    return hosts
 
 
 def name_twice(scenario: Scenario) -> tuple[str, str] | None:

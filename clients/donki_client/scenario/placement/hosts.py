@@ -23,27 +23,27 @@ from donki_client.facility.hosts.registration import Registration
 from donki_client.facility.hosts.servers import HostServers
 from donki_client.facility.hosts.starter import Starter, host_name, silent_hosts
 from donki_client.facility.servers import await_loaded, connect
-from donki_client.scenario.model import Scenario
+from donki_client.scenario.model import Scenario, changed_throughout, hosts_of, players_in, sections_below
 from donki_client.scenario.placement.choice import stated
-from donki_client.scenario.placement.servers import player_servers
+from donki_client.scenario.placement.servers import player_servers, section_server
 
 #: The properties of a host's device ``tango/admin/HOST`` that say where these are there; without one, they
 #: are where they are here.
-FOLDERS = ("ScriptPath", "DataPath", "FileDirectory")
+FOLDERS = ("ScriptPath", "DataPath", "FileDirectory", "RunDirectory")
 
 #: How long a Player may take for a request about its files, in s.
 ANSWER_LIMIT = 20.0
 
 
-def hosts_of(scenario: Scenario) -> list[str]:
-    """Return the hosts on which Players are, each once."""
-    return list(dict.fromkeys(player.host for player in scenario.players.values() if player.host))
-
-
 def on_this_machine(scenario: Scenario) -> Scenario:
-    """Return a scenario whose Players are all on this machine."""
-    players = {name: player.model_copy(update={"host": ""}) for name, player in scenario.players.items()}
-    return scenario.model_copy(update={"players": players})
+    """Return a scenario whose Players and sections are all on this machine."""
+
+    def here(part: Scenario) -> Scenario:
+        players = {name: player.model_copy(update={"host": ""}) for name, player in part.players.items()}
+        sections = {name: section.model_copy(update={"host": ""}) for name, section in part.sections.items()}
+        return part.model_copy(update={"players": players, "sections": sections})
+
+    return changed_throughout(scenario, here)
 
 
 def remove_servers(scenario: Scenario) -> list[str]:
@@ -57,12 +57,15 @@ def remove_servers(scenario: Scenario) -> list[str]:
         when a Starter does not answer, or the names belong to others
     """
     if not hosts_of(scenario):
-        raise InputError("no Player of the scenario has a host; there is nothing to remove")
+        raise InputError("no Player or section of the scenario has a host; there is nothing to remove")
     check_addresses(scenario)
     address = Address.parse(str(scenario.database))
-    remote = [
-        server for server in player_servers(scenario, stated(scenario), str(scenario.broker)) if server.host
-    ]
+    broker = str(scenario.broker)
+    servers = player_servers(scenario, stated(scenario), broker)
+    for below in sections_below(scenario):
+        servers += player_servers(below.scenario, stated(below.scenario), broker)
+        servers.append(section_server(below, Path(), broker))
+    remote = [server for server in servers if server.host]
     return [f"removed {name}" for name in HostServers(address, remote, Registration(address)).remove()]
 
 
@@ -79,6 +82,12 @@ def check_addresses(scenario: Scenario) -> None:
     hosts = hosts_of(scenario)
     if not hosts:
         return
+    for below in sections_below(scenario):
+        if below.database and (below.section.host or hosts_of(below.scenario)):
+            raise InputError(
+                f"section {below.name}: has the Tango database {below.database} and is on hosts; these are "
+                "started by way of the scenario's own database alone: take one of the two out"
+            )
     named = ", ".join(hosts)
     database, broker = scenario.database, scenario.broker
     if not database:
@@ -189,7 +198,7 @@ class HostRun:
         self._servers.wait(self._tell)
         problems = []
         for server in self._remote:
-            for device in server.devices:
+            for device in server.devices if server.role == "player" else ():
                 problems += self._problems_of(server, device)
         if problems:
             raise DonkiError("\n".join(problems))
@@ -220,7 +229,7 @@ class HostRun:
         name = device.name.rpartition("/")[2]
         proxy = tango.DeviceProxy(f"tango://{self._database.tango_host}/{device.name}")
         proxy.set_timeout_millis(round(1000 * ANSWER_LIMIT))
-        player = self._scenario.players[name]
+        player = players_in(self._scenario)[name]
         who = f"Player {name} on host {server.host}"
         try:
             self._have_scripts(proxy, device, player.script)
@@ -270,15 +279,13 @@ def _on_host(server: DeviceServer, folders: Mapping[str, Sequence[str]]) -> Devi
 def _device_on_host(device: ServedDevice, folders: Mapping[str, Sequence[str]]) -> ServedDevice:
     properties: dict[str, Any] = dict(device.properties)
     memorized = dict(device.memorized)
-    here = Path(properties["ScriptPath"])
-    if here.is_relative_to(shipped := shipped_scripts().resolve()):
+    shipped, script = shipped_scripts().resolve(), memorized.get("Script")
+    if script and (here := Path(properties["ScriptPath"])).is_relative_to(shipped):
         # Those that come with DonkiOrchestra are there too, wherever it is installed.
         properties["ScriptPath"] = ""
-        memorized["Script"] = (here / memorized["Script"]).relative_to(shipped).as_posix()
-    elif "ScriptPath" in folders:
-        properties["ScriptPath"] = folders["ScriptPath"][0]
-    if "DataPath" in folders:
-        properties["DataPath"] = list(folders["DataPath"])
-    if properties.get("FileDirectory") and "FileDirectory" in folders:
-        properties["FileDirectory"] = folders["FileDirectory"][0]
+        memorized["Script"] = (here / script).relative_to(shipped).as_posix()
+        folders = {name: values for name, values in folders.items() if name != "ScriptPath"}
+    for name, values in folders.items():
+        if properties.get(name, "") != "":  # an empty list of folders is filled, too
+            properties[name] = list(values) if name == "DataPath" else values[0]
     return replace(device, properties=properties, memorized=memorized)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from donki.limits import OnError
@@ -20,7 +21,7 @@ def director_server(scenario: Scenario, name: str, journal: Path, broker: str) -
 def section_server(below: Below, journal: Path, broker: str) -> DeviceServer:
     """Return the Director of a section, which has that folder for its journal."""
     section = below.section
-    return DeviceServer.section(
+    server = DeviceServer.section(
         below.name,
         priority=section.priority,
         timeout=section.timeout,
@@ -28,6 +29,7 @@ def section_server(below: Below, journal: Path, broker: str) -> DeviceServer:
         retries=section.retries,
         **_director_properties(below.scenario, journal, broker),
     )
+    return replace(server, host=section.host)
 
 
 def _director_properties(scenario: Scenario, journal: Path, broker: str) -> dict[str, str | list[str]]:

@@ -15,7 +15,7 @@ from donki.limits import FileWriterPolicy
 from donki_client.console.many import first_lines
 from donki_client.console.output import printable
 from donki_client.facility.local import LocalFacility
-from donki_client.scenario.model import Scenario
+from donki_client.scenario.model import Scenario, hosts_of
 
 if TYPE_CHECKING:
     from donki_client.scenario.playing.played import Played
@@ -49,7 +49,7 @@ def play(
     DonkiError
         when something cannot be started; says what
     """
-    if any(player.host for player in scenario.players.values()):
+    if hosts_of(scenario):
         from donki_client.scenario.placement.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
 
         check_hosts(scenario)
@@ -98,14 +98,15 @@ def _print_verdict(scenario: Scenario, played: Played, console: Console) -> bool
     from donki_client.scenario.playing.summary import notes, success  # noqa: PLC0415 - as above
 
     warned = played.unwritten if played.policy is FileWriterPolicy.WARN else ""
-    for note in first_lines([*filter(None, [*notes(played.results), *played.topics, warned])]):
+    said = [*notes(played.results), *played.topics, *played.uncompared, warned]
+    for note in first_lines([*filter(None, said)]):
         console.print(f"[yellow]{printable(note)}[/]", soft_wrap=True)
     found = played.problems
     for problem in first_lines(found):
         console.print(f"[bold red]{printable(problem)}[/]", soft_wrap=True)
     if not found:
         folder = scenario.hdf5.folder if scenario.hdf5 else None
-        said = success(played.results, folder, played.unread_files)
+        arrived = success(played.results, folder, played.unread_files)
         colour = "yellow" if notes(played.results) or warned else "bold green"
-        console.print(f"[{colour}]{printable(said)}[/]", soft_wrap=True)
+        console.print(f"[{colour}]{printable(arrived)}[/]", soft_wrap=True)
     return not found

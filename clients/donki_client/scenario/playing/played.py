@@ -19,7 +19,8 @@ class Played:
     ``data`` are those of the run, and of its sections' parts of it.
     ``jobs`` are those at the file writers, as the Director's FileWriterState has them, with the policy for
     them; None where they were not told of the run. ``topics`` has a line for each topic that was there
-    before, and is not as the scenario says. ``left_behind`` is what could not be taken back on hosts.
+    before, and is not as the scenario says. ``left_behind`` is what could not be taken back on hosts,
+    ``uncompared`` a line for each section whose journal is there.
     """
 
     end: Snapshot
@@ -30,6 +31,7 @@ class Played:
     policy: FileWriterPolicy | None = None
     topics: Sequence[str] = ()
     left_behind: Sequence[str] = ()
+    uncompared: Sequence[str] = ()
 
     @property
     def unwritten(self) -> str:

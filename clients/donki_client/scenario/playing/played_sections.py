@@ -48,6 +48,12 @@ class PlayedSection:
     read_back: ReadBack
     data: RunData | None = None
 
+    @property
+    def uncompared(self) -> str:
+        """What is not known of its data where its journal cannot be read."""
+        name, host = "/".join(self.below.path), self.below.section.host
+        return f"the data of section {name} were not compared: its journal is on host {host}"
+
     def database(self, top: Address) -> Address:
         """Return where its Tango database is; `top`, where that of the scenario at the top is."""
         return Address.parse(self.below.database) if self.below.database else top

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from donki.errors import DonkiError, NotAllowedError
+from donki.errors import DonkiError, FileError, InputError, NotAllowedError
 from donki.limits import FileWriterPolicy
 from donki.streams.kafka.topics.settings import TopicSettings
 from donki_client.address import Address
@@ -26,7 +26,7 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
-from donki_client.scenario.model import Scenario, sections_below
+from donki_client.scenario.model import Scenario, players_in, sections_below
 from donki_client.scenario.placement.choice import place
 from donki_client.scenario.placement.hosts import HostRun
 from donki_client.scenario.placement.servers import director_server, player_servers
@@ -94,8 +94,9 @@ class ScenarioRunner:
         with ExitStack() as stack:
             read_back = stack.enter_context(ReadBack(broker, self._journal))
             sections = play_sections(sections_below(self._scenario), self._journal, broker, stack)
-            local = [server, *(each for each in players if not each.host), *servers_here(sections)]
-            remote = [each for each in players if each.host]
+            in_database = [server, *players, *servers_here(sections)]
+            local = [each for each in in_database if not each.host]
+            remote = [each for each in in_database if each.host]
             self._refuse_running(facility.database, [*local, *remote])
             on_hosts = stack.enter_context(
                 HostRun(
@@ -123,9 +124,7 @@ class ScenarioRunner:
             self._telling.readouts(sent)
             data = self._check(end.run_id, broker, read_back)
             for section in sections:
-                section.data = self._check(
-                    section.below.run_id(end.run_id), section.broker, section.read_back
-                )
+                self._check_section(section, end.run_id)
             jobs = self._wait_for_file_writers(director)
             of_sections = results_of(sections, director, facility.database, self._sent)
             # The names of a Player that never ran are known in lower case alone.
@@ -139,7 +138,15 @@ class ScenarioRunner:
         policy = FileWriterPolicy[writer.policy] if writer else None
         found = [data, *(section.data for section in sections if section.data)]
         return Played(
-            end, results, found, with_files, jobs, policy, self._differences(broker, data), on_hosts.problems
+            end,
+            results,
+            found,
+            with_files,
+            jobs,
+            policy,
+            self._differences(broker, data),
+            on_hosts.problems,
+            [section.uncompared for section in sections if section.data is None],
         )
 
     def _differences(self, broker: str, data: RunData) -> list[str]:
@@ -164,8 +171,18 @@ class ScenarioRunner:
             if run.period and (triggers := triggers_of(reader, run)).size:
                 self._telling.say("Lateness", str(Lateness(triggers, run.period)))
             read_back.stop()
-            elsewhere = {name.lower() for name, player in self._scenario.players.items() if player.host}
+            elsewhere = {name.lower() for name, player in players_in(self._scenario).items() if player.host}
             return check_run(reader, run, broker=broker, read_back=read_back, elsewhere=elsewhere)
+
+    def _check_section(self, section: PlayedSection, run_id: str) -> None:
+        """Compare the data of a section, where its journal is not on another host."""
+        below = section.below
+        try:
+            section.data = self._check(below.run_id(run_id), section.broker, section.read_back)
+        except (InputError, FileError):
+            if not below.section.host:
+                raise
+            section.read_back.stop()
 
     def _bring_up(self, facility: LocalFacility) -> str:
         """Have a database and a broker, started where none is named; return the broker's address."""

@@ -9,9 +9,8 @@ from rich.console import Console
 from donki.texts import visible
 from donki_client.api.player import Sent
 from donki_client.console.many import counted
-from donki_client.scenario.model import Scenario
+from donki_client.scenario.model import Scenario, hosts_of
 from donki_client.scenario.placement.choice import Placement
-from donki_client.scenario.placement.hosts import hosts_of
 from donki_client.scenario.playing.played_sections import PlayedSection
 
 
@@ -52,8 +51,7 @@ class Telling:
         for section in sections:
             played = section.below.scenario
             self.say("Section", f"{'/'.join(section.below.path)}: {counted(len(played.players), 'Player')}")
-        for host in hosts_of(scenario):
-            its = [name for name, player in scenario.players.items() if player.host == host]
+        for host, its in hosts_of(scenario).items():
             self.say(f"Host {host}", ", ".join(its))
 
     def readouts(self, sent: Mapping[str, Sent | None]) -> None:

@@ -297,6 +297,25 @@ def test_sections_are_deployed_with_their_players(target, tmp_path):
         )
 
 
+def test_a_section_is_on_its_host_with_its_players(tmp_path):
+    act = {"script": "act.py"}
+    write(tmp_path / "here", {"m": act}, name="monitors")
+    inner = {"monitors": {"scenario": "monitors.yaml"}}
+    players = {"left": act, "right": {**act, "host": "other-pc"}}
+    write(tmp_path / "here", players, name="bank", sections=inner)
+    outer = {"bank": {"scenario": "bank.yaml", "host": "bank-pc"}}
+    file = write(tmp_path / "here", {"top": act}, sections=outer)
+    files = deploy(file, "systemd", tmp_path / "there")
+    units = {name.replace("etc/systemd/system/donki-own-", "") for name in files if name.endswith(".service")}
+    assert units == {
+        *("director.service", "player-top.service", "other-pc/player-right.service"),
+        *(
+            f"bank-pc/{name}.service"
+            for name in ("section-bank", "section-monitors", "player-left", "player-m")
+        ),
+    }
+
+
 def test_one_server_name_in_two_sections_is_refused(tmp_path):
     write(tmp_path / "here", {"left": {"script": "act.py", "server": "shared"}}, name="bank")
     players = {"top": {"script": "act.py", "server": "Shared"}}
