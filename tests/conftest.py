@@ -14,9 +14,9 @@ from hypothesis import settings
 from helpers.brokers import BROKERS, Broker, new_broker
 from helpers.support import Missing
 
-# How long an example takes is the machine's affair. A test run tries the same examples everywhere, CI twice
-# as many; --hypothesis-profile=random draws others at each run, DONKI_CASES=1000 more of them.
-EXAMPLES = int(os.environ.get("DONKI_CASES") or ("40" if os.environ.get("CI") else "20"))
+# How long an example takes is the machine's affair. A test run tries the same examples everywhere;
+# --hypothesis-profile=random draws others at each run, DONKI_CASES=1000 more of them.
+EXAMPLES = int(os.environ.get("DONKI_CASES", "40"))
 settings.register_profile("same", deadline=None, max_examples=EXAMPLES, derandomize=True)
 settings.register_profile("random", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("same")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from donki.errors import NOT_IN_SERVER, InputError
-from donki.player.server_calls import call, server_player, server_players
+from donki.player.server_calls import call, server_player, server_players, shared_thread
 from donki.player.server_calls.server_player import ServerPlayer
 from donki.player.server_calls.server_players import ServerPlayers
 from donki.threads import Threads
@@ -118,8 +118,10 @@ def test_players_share_a_thread_until_one_takes_long_and_leave_it_if_they_mostly
     def threads():
         return {script.thread for script in scripted.values()}
 
-    trigger("first")
-    trigger("second")
+    with monkeypatch.context() as patch:
+        patch.setattr(shared_thread, "STUCK", LIMIT)
+        trigger("first")
+        trigger("second")
     assert len(threads()) == 1
     scripted["b"].gate.clear()
     answers = players.call("third", "Trigger", "x", devices)
