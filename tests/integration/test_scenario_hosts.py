@@ -111,6 +111,10 @@ def test_servers_are_left_for_others_and_removed_when_asked(donki, world, of_the
     assert {file.name for folder in sent.iterdir() for file in folder.iterdir()} == {"mine.py", "beside.py"}
     assert "the files of panel, sample, slit are on other hosts, and were not read" in done.stdout
     assert len(list(world.hosts[FIRST].disk(world.own / "data").iterdir())) == 1
+    checked = donki.run("check-data")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    not_seen = f"panel on host {FIRST}, sample on host {SECOND}, slit on host {SECOND}"
+    assert f"all that is seen here is there; not seen are the files of {not_seen}" in checked.stdout
     # Astor's tree and Jive's, tango_admin, and what the database has.
     assert set(world.database.get_server_list("Donki*")) == {"DonkiPlayer/panel", "DonkiPlayer/motors"}
     expected = {FIRST: ["DonkiPlayer/panel ON 1"], SECOND: ["DonkiPlayer/motors ON 1"], THIRD: []}

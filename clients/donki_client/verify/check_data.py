@@ -121,6 +121,12 @@ def _say_run(data: RunData, console: Console) -> bool:
             " last: what else is there of them cannot be told[/]",
             soft_wrap=True,
         )
+    elif not problems and data.unread_files:
+        hosts = ", ".join(f"{name} on host {data.players[name].host}" for name in data.unread_files)
+        console.print(
+            f"[yellow]all that is seen here is there; not seen are the files of {printable(hosts)}[/]",
+            soft_wrap=True,
+        )
     elif not problems:
         console.print("[bold green]all that the journal lists is there, and nothing else[/]", soft_wrap=True)
     return not problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -38,7 +39,6 @@ def check_files(
     checks: Sequence[StreamCheck],
     repeated: Mapping[int, Sequence[int]],
     parted: Collection[int],
-    elsewhere: Collection[str] = (),
 ) -> FileFindings:
     """Read the files of all Players of a run; what is found of a stream goes to its data.
 
@@ -54,18 +54,16 @@ def check_files(
         by a Player's key: the triggers of which data may be there without a note
     parted
         the keys of the Players that told what they delivered last
-    elsewhere
-        the names of Players on other hosts, in lower case: their files need not be here
     """
     problems: list[str] = []
     in_files: list[StreamData] = []
     unread: list[str] = []
-    players = reader.players(run)
+    players, here = reader.players(run), socket.gethostname()
     unnoted = _unnoted_files(run, players)
     for player in players:
         if not player.files:
             continue
-        if player.name.lower() in elsewhere and not any(Path(file).exists() for file in player.files):
+        if player.host not in ("", here) and not any(Path(file).exists() for file in player.files):
             unread.append(player.name)
             continue
         unsure = repeated.get(player.key, [])

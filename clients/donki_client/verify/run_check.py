@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import TopicPartition
@@ -29,7 +29,6 @@ def check_run(
     options: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     read_back: ReadBack | None = None,
-    elsewhere: Collection[str] = (),
 ) -> RunData:
     """Read back what a run delivered, and compare it with the journal.
 
@@ -47,8 +46,6 @@ def check_run(
         called with how many messages are read and how many there are
     read_back
         what was read while the run was played; it has stopped
-    elsewhere
-        the names of Players on other hosts, in lower case: their files need not be here
 
     Raises
     ------
@@ -61,7 +58,7 @@ def check_run(
     """
     problems = check_journal(reader, run)
     try:
-        data = _check(reader, run, broker, options or {}, progress, read_back, elsewhere)
+        data = _check(reader, run, broker, options or {}, progress, read_back)
     except DonkiError as error:
         if problems:
             raise type(error)("; ".join([*problems, str(error)])) from None
@@ -82,7 +79,6 @@ def _check(
     options: Mapping[str, Any],
     progress: Callable[[int, int], None],
     read_back: ReadBack | None,
-    elsewhere: Collection[str],
 ) -> RunData:
     players, repeated = {player.key: player for player in reader.players(run)}, reader.repeated(run)
     streams = reader.streams(run)
@@ -127,7 +123,7 @@ def _check(
         problems += deleted_of_run(extents, deleted)
     for check in checks:
         check.end()
-    files = check_files(reader, run, checks, repeated, parted, elsewhere)
+    files = check_files(reader, run, checks, repeated, parted)
     return RunData(
         run,
         [check.data for check in checks] + files.in_files,

@@ -198,7 +198,7 @@ def test_a_trigger_that_was_done_is_answered_without_acting_twice(orchestra, pla
 def test_a_trigger_of_another_run_is_refused(orchestra, player):
     mine = Run.new("mine", {"a": [1]}, 3)
     begun = json.loads(player.Begin(mine.to_json()))
-    assert begun == {"version": 1, "run": mine.id, "files": [], "streams": []}
+    assert begun == {"version": 1, "run": mine.id, "host": socket.gethostname(), "files": [], "streams": []}
     assert Run.from_json(player.Run) == mine
     player.Trigger(json.dumps({"trigger": 1, "run": mine.id, "reference_time": 17, "attempt": 1}))
     assert orchestra.notes("begin")[0]["reference_time"] == 17

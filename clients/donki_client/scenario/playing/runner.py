@@ -26,7 +26,7 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
-from donki_client.scenario.model import Scenario, players_in, sections_below
+from donki_client.scenario.model import Scenario, sections_below
 from donki_client.scenario.placement.choice import place
 from donki_client.scenario.placement.hosts import HostRun
 from donki_client.scenario.placement.servers import director_server, player_servers
@@ -171,8 +171,7 @@ class ScenarioRunner:
             if run.period and (triggers := triggers_of(reader, run)).size:
                 self._telling.say("Lateness", str(Lateness(triggers, run.period)))
             read_back.stop()
-            elsewhere = {name.lower() for name, player in players_in(self._scenario).items() if player.host}
-            return check_run(reader, run, broker=broker, read_back=read_back, elsewhere=elsewhere)
+            return check_run(reader, run, broker=broker, read_back=read_back)
 
     def _check_section(self, section: PlayedSection, run_id: str) -> None:
         """Compare the data of a section, where its journal is not on another host."""

@@ -204,6 +204,10 @@ ALTER TABLE job ADD COLUMN writer TEXT NOT NULL DEFAULT '';
 ALTER TABLE job ADD COLUMN file TEXT NOT NULL DEFAULT '';
 ALTER TABLE job ADD COLUMN said TEXT NOT NULL DEFAULT '';
 """,
+    # On which host the files of a Player are; empty where that is not known.
+    """
+ALTER TABLE player ADD COLUMN host TEXT NOT NULL DEFAULT '';
+""",
 )
 
 #: The version of the journals that are written, SQLite's ``user_version`` in the file.

@@ -52,6 +52,7 @@ ADD_FILE = """
 INSERT OR IGNORE INTO file (player, path)
 SELECT player.key, ? FROM player JOIN run ON run.key = player.run WHERE run.id = ? AND player.name = ?
 """
+SET_HOST = "UPDATE player SET host = ? WHERE key = ?"
 ADD_JOB = "INSERT INTO job (id, topic, state, file, run) SELECT ?, ?, ?, ?, key FROM run WHERE id = ?"
 ANSWER_JOB = "UPDATE job SET state = ?, writer = ?, file = ?, said = ? WHERE id = ?"
 STOP_JOB = "UPDATE job SET stopped = ? WHERE id = ?"

@@ -29,6 +29,7 @@ from donki.director.journal.tables import (
     ANSWER_JOB,
     END_RUN,
     RAISE_SENT,
+    SET_HOST,
     STOP_JOB,
     TAKE_UP_RUN,
     run_row,
@@ -93,8 +94,9 @@ class Journal(GroupWriter):
         """The numbers of the Players of the run that began last, by name."""
         return dict(self._player_keys)
 
-    def introduced(self, player_key: int, manifest: Mapping[str, Any]) -> None:
-        """Note that a Player is set up, and what its setup delivered; the rest comes when it has stopped."""
+    def introduced(self, player_key: int, host: str, manifest: Mapping[str, Any]) -> None:
+        """Note that a Player is set up, where, and what its setup delivered; the rest comes when it stops."""
+        self._notes.put((SET_HOST, (host, player_key)))
         self._deliver(player_key, manifest)
         self._notes.put((deliveries.INTRODUCED, (player_key,)))
 

@@ -132,7 +132,8 @@ class RunRecord:
         """Take what a Player tells when it is set up: files, streams, and what its setup delivered."""
         self._note_files(player, output)
         self._note_latest(output)
-        self._journal.introduced(self._player_keys[player], output.get("manifest", {}))
+        host, manifest = output.get("host", ""), output.get("manifest", {})
+        self._journal.introduced(self._player_keys[player], host, manifest)
         self._streams[player] = [Stream(**said) for said in output["streams"]]
 
     def leave(self, player: str, output: Output) -> None:

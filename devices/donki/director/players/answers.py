@@ -155,10 +155,11 @@ _Stream = Annotated[_StreamSaid, AfterValidator(_with_layout)]
 
 @_OPEN
 class Output(TypedDict):
-    """What a Player tells of a run: the result of its commands Begin and End; the run by its id."""
+    """What a Player tells of a run: the result of its commands Begin and End; run and host by their names."""
 
     version: NotRequired[_Version]
     run: Text
+    host: NotRequired[Text]
     files: Annotated[list[Annotated[Text, Field(min_length=1)]], Field(max_length=MOST_FILES)]
     streams: Annotated[list[_Stream], Field(max_length=MOST_STREAMS)]
     manifest: NotRequired[_Manifest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -68,13 +69,14 @@ class RunSession:
     def output(self) -> dict[str, Any]:
         """What is told of a run when it begins and when it ends, as a JSON object.
 
-        The id of the run; its files and streams; and, where something was delivered outside of triggers, by
-        setup or at the end, the manifest of what was last, with the time when it was made: ``taken``, in ns
-        since 1970 UTC.
+        The id of the run; the host, and the files there; the streams; and, where something was delivered
+        outside of triggers, by setup or at the end, the manifest of what was last, with the time when it was
+        made: ``taken``, in ns since 1970 UTC.
         """
         told: dict[str, Any] = {
             "version": VERSION,
             "run": self.run.id,
+            "host": socket.gethostname(),
             "files": [str(path) for path in self.files],
             "streams": [stream.as_dict() for stream in self.streams],
         }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from socket import gethostname
 
 import pytest
 
@@ -116,7 +117,13 @@ def test_an_attempt_that_failed_is_answered_by_its_failure_and_only_the_next_one
 def test_the_end_of_a_run_waits_for_the_action_and_tells_what_goes_wrong(
     script_runner, player, threads, tmp_path
 ):
-    assert script_runner.end() == {"version": 1, "run": RUN.id, "files": [], "streams": []}
+    assert script_runner.end() == {
+        "version": 1,
+        "run": RUN.id,
+        "host": gethostname(),
+        "files": [],
+        "streams": [],
+    }
     (tmp_path / "script.py").write_text(SCRIPT + "\ndef stop():\n    1 / 0\n")
     script_runner.loader.load(tmp_path, "script.py")
     script_runner.start(RUN)

@@ -36,6 +36,8 @@ NAMED = 10
 
 _RUN = [field.name for field in fields(RecordedRun)]
 _PLAYER = [field.name for field in fields(RecordedPlayer) if field.name not in ("files", "written")]
+#: What stands for the columns that journals of earlier versions do not have.
+_LATER = {"faults": "'[]'", "host": "''"}
 
 
 class JournalReader(DataReader):
@@ -87,9 +89,8 @@ class JournalReader(DataReader):
             run.key,
         ):
             written.setdefault(key, []).append(WrittenFile(*file))
-        # Journals of the versions 1 and 2 do not have them.
-        none = set() if "faults" in self.columns("player") else {"faults"}
-        columns = ("'[]'" if name in none else name for name in _PLAYER)
+        there = self.columns("player")
+        columns = (name if name in there else _LATER[name] for name in _PLAYER)
         rows = self._query(
             f"SELECT {', '.join(columns)} FROM player WHERE run = ? ORDER BY priority, name",  # noqa: S608
             run.key,

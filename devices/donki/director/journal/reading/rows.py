@@ -83,6 +83,8 @@ class RecordedPlayer:
         its number in the journal
     name, device, priority, timeout, on_error, retries, script, script_hash, parameters, faults
         as the Player said; the timeout in s, the parameters a JSON object, the faults a JSON list
+    host
+        on which it was set up, and its files are; empty where that is not known
     files
         paths of the files that it wrote
     written
@@ -100,6 +102,7 @@ class RecordedPlayer:
     script_hash: str
     parameters: str
     faults: str
+    host: str
     files: tuple[str, ...]
     written: tuple[WrittenFile, ...] = ()
 
