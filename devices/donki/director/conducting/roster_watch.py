@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -19,6 +20,9 @@ from donki.threads import Threads
 
 #: How often the Director asks who is there, in s.
 INTERVAL = 1.0
+
+#: How many times as long as it computed for that it waits at least: a thousand Players are asked less often.
+REST = 100
 
 
 class RosterWatch:
@@ -109,9 +113,10 @@ class RosterWatch:
     def _run(self) -> None:
         with tango.EnsureOmniThread():
             while not self._closed.is_set():
+                began = time.thread_time()
                 with self._threads.guard("roster"):
                     self._look_around()
-                self._look_again.wait(INTERVAL)
+                self._look_again.wait(max(INTERVAL, REST * (time.thread_time() - began)))
                 self._look_again.clear()
 
     def _look_around(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from reprlib import repr as shown
 from typing import Annotated, Any
 
@@ -50,9 +51,13 @@ _LINES = TypeAdapter(Annotated[list[LongText], Field(max_length=MOST_LINES)])
 def read_run(text: object) -> Run:
     """Return what a Player's attribute Run tells."""
     try:
-        return Run.from_json(text if isinstance(text, str) else shown(text))
+        return _run_of(text if isinstance(text, str) else shown(text))
     except InputError as error:
         raise AnswerError(f"its Run cannot be read: {error}") from None
+
+
+#: All Players of a run tell the same, again and again.
+_run_of = lru_cache(maxsize=64)(Run.from_json)
 
 
 def read_attributes_text(text: str) -> dict[str, Any]:

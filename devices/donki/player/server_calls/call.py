@@ -48,6 +48,7 @@ class Call:
         self._expected = players
         self._answers: list[PlayerAnswer] = []
         self._more = threading.Condition()
+        self._awaited = 0
         self._all = threading.Event()
         if not players:
             self._all.set()
@@ -61,7 +62,8 @@ class Call:
         """Take the answer of a Player."""
         with self._more:
             self._answers.append(PlayerAnswer(player, reason, text, time.monotonic_ns()))
-            self._more.notify_all()
+            if self._awaited:
+                self._more.notify_all()
             if len(self._answers) == self._expected:
                 self._all.set()
 
@@ -77,7 +79,9 @@ class Call:
         # Often all come at once: then who waits is woken once.
         if not self._all.wait(LINGER):
             with self._more:
+                self._awaited += 1
                 self._more.wait_for(lambda: len(self._answers) > seen, PATIENCE)
+                self._awaited -= 1
             self._all.wait(LINGER)
         return self._answers[seen:]
 
