@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 from donki.errors import DonkiError, InputError
@@ -69,9 +70,13 @@ class Address:
         """The value for ``TANGO_HOST``.
 
         Tango replaces ``localhost`` by the name of the machine, under which a server that listens on
-        127.0.0.1 alone is not always found; so loopback goes by its number.
+        127.0.0.1 alone is not always found; so loopback goes by its number. A host that is not known here may
+        be known where the value is used.
         """
-        return f"{self.ip if self.is_loopback else self.host}:{self.port}"
+        host = self.host
+        with suppress(InputError):
+            host = self.ip if self.is_loopback else host
+        return f"{host}:{self.port}"
 
     def is_listening(self, timeout: float = 2.0) -> bool:
         """Return whether any program accepts connections here; `timeout` in s."""

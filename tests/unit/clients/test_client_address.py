@@ -34,6 +34,8 @@ def test_an_unknown_host_is_named():
         InputError, match=r"address nowhere\.invalid:1: the host 'nowhere\.invalid' is not known"
     ):
         _ = Address("nowhere.invalid", 1).ip
+    # What is written for other hosts may name those that are known there alone.
+    assert Address("nowhere.invalid", 1).tango_host == "nowhere.invalid:1"
 
 
 def test_loopback_goes_by_its_number():
