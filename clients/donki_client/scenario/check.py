@@ -20,7 +20,7 @@ from donki_client.console.many import AT_A_GLANCE, first_lines, named
 from donki_client.console.output import printable
 from donki_client.scenario.file import from_environment, instance_name, read_scenario
 from donki_client.scenario.history import History, Known, MeasuredScript
-from donki_client.scenario.model import Scenario, changed_throughout, hosts_of, players_in
+from donki_client.scenario.model import Scenario, changed_throughout, hosts_of, players_in, scenarios_of
 from donki_client.scenario.placement.choice import place
 from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
 
@@ -88,7 +88,7 @@ def check_scenario(path: Path, console: Console, *, tried: bool = False) -> bool
 
 def _say_brokers(console: Console, scenario: Scenario) -> bool:
     """Say whether there are too few brokers, as far as they answer; nothing where one is enough."""
-    if scenario.replication <= 1:
+    if all(part.replication <= 1 for part in scenarios_of(scenario)):
         return False
     from donki_client.scenario.topics import check_brokers  # noqa: PLC0415 - it needs Kafka
 
@@ -98,7 +98,7 @@ def _say_brokers(console: Console, scenario: Scenario) -> bool:
         _say(console, str(error), "bold red")
         return True
     except BrokerError as error:
-        _say(console, f"whether there are {scenario.replication} brokers is not known: {error}", "yellow")
+        _say(console, f"whether there are brokers enough is not known: {error}", "yellow")
     return False
 
 

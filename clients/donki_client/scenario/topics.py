@@ -12,11 +12,13 @@ from donki.streams.kafka.brokers import format_brokers, parse_brokers, probe
 from donki.streams.kafka.client import open_client
 from donki.streams.kafka.topics.settings import TopicSettings
 from donki_client.facility.kafka_broker import CONNECT_LIMIT, check_broker
-from donki_client.scenario.model import Scenario
+from donki_client.scenario.model import Scenario, scenarios_of
 
 
 def check_brokers(scenario: Scenario) -> None:
     """Make sure that the brokers answer, and are enough; a broker that is started for the run is one.
+
+    Those of its sections too: where they name none, theirs are the scenario's.
 
     Raises
     ------
@@ -25,19 +27,23 @@ def check_brokers(scenario: Scenario) -> None:
     BrokerError
         when a broker is named, and none answers
     """
-    wanted = scenario.replication
-    if scenario.broker is None:
+    for part in scenarios_of(scenario):
+        _check_brokers(part.broker or scenario.broker, part.replication)
+
+
+def _check_brokers(broker: str | None, wanted: int) -> None:
+    if broker is None:
         if wanted > 1:
             raise InputError(
                 f"replication: {wanted} brokers are wanted, and the one in memory that is started for the run"
                 " is alone; name the brokers of a cluster (broker or DONKI_BROKER), or leave replication out"
             )
         return
-    running = check_broker(scenario.broker)
+    running = check_broker(broker)
     if wanted > running:
         many = "1 broker runs" if running == 1 else f"{running} brokers run"
         raise InputError(
-            f"replication: {wanted} brokers are wanted, and {many} at {scenario.broker}; start more, or lower"
+            f"replication: {wanted} brokers are wanted, and {many} at {broker}; start more, or lower"
             " replication"
         )
 

@@ -12,6 +12,8 @@ import pytest
 from donki_client.facility.local import LocalFacility
 from helpers.brokers import new_broker
 from helpers.donki_command import Command
+from helpers.file_writer import FOLDER, Behaviour, FileWriter
+from helpers.kafka_clients import new_topic
 
 BEAM = """\
 title: sections
@@ -110,6 +112,40 @@ def test_it_is_played_with_all_its_sections(command, write, tmp_path):
     report = command.run("report", "--directory", str(moved))
     assert "detectors: its journal is not readable here: run " in report.stdout
     assert f"in {journal / 'journal.sqlite'} on " in report.stdout
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "policy", "status"),
+    [
+        (Behaviour.ACCEPTS, "REQUIRE", 0),
+        (Behaviour.REFUSES, "REQUIRE", 1),
+        (Behaviour.REFUSES, "WARN", 0),
+        (Behaviour.REFUSES, "IGNORE", 0),
+    ],
+)
+def test_a_section_has_files_and_file_writers_of_its_own(
+    command, write, tmp_path, broker, behaviour, policy, status
+):
+    path, topic = write(), new_topic(broker)
+    monitors = tmp_path / "monitors.yaml"
+    own = f"hdf5: of_monitors\nfile_writer: {{topic: {topic}, policy: {policy}, timeout: 60}}\n"
+    monitors.write_text(own + monitors.read_text())
+    with FileWriter(broker, topic, behaviour) as writer:
+        done = command.run("run", path)
+    assert done.returncode == status, done.stdout + done.stderr
+    if behaviour is Behaviour.ACCEPTS:
+        [start] = writer.starts
+        assert (
+            f"File writer     of section detectors/monitors, written: {FOLDER}/{start.filename}"
+            in done.stdout
+        )
+        assert f"in the files in {tmp_path / 'of_monitors'}" in done.stdout
+        assert [file.suffix for file in (tmp_path / "of_monitors").iterdir()] == [".nxs"]
+        return
+    said = "refused the job: Rejected start command"
+    assert said in done.stdout + done.stderr
+    not_written = "the file writer did not write section detectors/monitors: refused" in done.stdout
+    assert not_written == (policy == "WARN")
 
 
 def test_it_is_checked_with_all_its_sections(command, write, tmp_path):

@@ -11,6 +11,7 @@ from donki_client.scenario.model.tree import (
     name_twice,
     on_host,
     players_in,
+    scenarios_of,
     sections_below,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "on_host",
     "paths_in",
     "players_in",
+    "scenarios_of",
     "schema_text",
     "sections_below",
 ]

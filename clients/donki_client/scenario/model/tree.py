@@ -56,6 +56,13 @@ def sections_below(
         yield from sections_below(played, found.path, found.database)
 
 
+def scenarios_of(scenario: Scenario) -> Iterator[Scenario]:
+    """Yield a scenario, and those of its sections and theirs."""
+    yield scenario
+    for below in sections_below(scenario):
+        yield below.scenario
+
+
 def changed_throughout(scenario: Scenario, change: Callable[[Scenario], Scenario]) -> Scenario:
     """Return a scenario changed, and those of its sections too; `change` returns a copy."""
     changed = change(scenario)
@@ -83,8 +90,7 @@ def on_host(scenario: Scenario, host: str) -> Scenario:
 
 def players_in(scenario: Scenario) -> dict[str, ScenarioPlayer]:
     """Return all Players by name, those of the sections too."""
-    below = [played.scenario for played in sections_below(scenario)]
-    return {name: player for part in (scenario, *below) for name, player in part.players.items()}
+    return {name: player for part in scenarios_of(scenario) for name, player in part.players.items()}
 
 
 def hosts_of(scenario: Scenario) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from donki.limits import FileWriterPolicy
 from donki_client.console.many import first_lines
 from donki_client.console.output import printable
 from donki_client.facility.local import LocalFacility
-from donki_client.scenario.model import Scenario, hosts_of
+from donki_client.scenario.model import Scenario, hosts_of, scenarios_of
 
 if TYPE_CHECKING:
     from donki_client.scenario.playing.played import Played
@@ -53,8 +53,9 @@ def play(
         from donki_client.scenario.placement.hosts import check_hosts  # noqa: PLC0415 - it needs PyTango
 
         check_hosts(scenario)
-    if scenario.hdf5 and not all(player.host for player in scenario.players.values()):
-        check_writable("hdf5", scenario.hdf5.folder)
+    for part in scenarios_of(scenario):
+        if part.hdf5 and not all(player.host for player in part.players.values()):
+            check_writable("hdf5", part.hdf5.folder)
     with (
         TemporaryDirectory(prefix=f"donki-{name}-") as folder,
         LocalFacility(Path(folder), in_memory=True) as facility,
@@ -97,16 +98,16 @@ def check_writable(what: str, folder: Path) -> None:
 def _print_verdict(scenario: Scenario, played: Played, console: Console) -> bool:
     from donki_client.scenario.playing.summary import notes, success  # noqa: PLC0415 - as above
 
-    warned = played.unwritten if played.policy is FileWriterPolicy.WARN else ""
-    said = [*notes(played.results), *played.topics, *played.uncompared, warned]
-    for note in first_lines([*filter(None, said)]):
+    warned = played.unwritten(FileWriterPolicy.WARN)
+    said = [*notes(played.results), *played.topics, *played.uncompared, *warned]
+    for note in first_lines(said):
         console.print(f"[yellow]{printable(note)}[/]", soft_wrap=True)
     found = played.problems
     for problem in first_lines(found):
         console.print(f"[bold red]{printable(problem)}[/]", soft_wrap=True)
     if not found:
-        folder = scenario.hdf5.folder if scenario.hdf5 else None
-        arrived = success(played.results, folder, played.unread_files)
+        folders = dict.fromkeys(part.hdf5.folder for part in scenarios_of(scenario) if part.hdf5)
+        arrived = success(played.results, list(folders), played.unread_files)
         colour = "yellow" if notes(played.results) or warned else "bold green"
         console.print(f"[{colour}]{printable(arrived)}[/]", soft_wrap=True)
     return not found

@@ -13,32 +13,52 @@ from donki_client.verify.run_data import RunData
 
 
 @dataclass(frozen=True)
+class Written:
+    """What file writers made of a run, or of a section's part of it.
+
+    Attributes
+    ----------
+    section
+        its name; empty at the top
+    policy
+        what is to be where they do not write it
+    jobs
+        as the attribute FileWriterState of its Director has them
+    """
+
+    section: str
+    policy: FileWriterPolicy
+    jobs: Sequence[str]
+
+    @property
+    def problem(self) -> str:
+        """Why it is not written; empty if it is."""
+        job = self.jobs[-1] if self.jobs else "it was not asked"
+        what = f"section {self.section}" if self.section else "the run"
+        return "" if is_written(job) else f"the file writer did not write {what}: {job}"
+
+
+@dataclass(frozen=True)
 class Played:
     """The result of a sequence: how it ended, what each Player did, and what was found of the data.
 
     ``data`` are those of the run, and of its sections' parts of it.
-    ``jobs`` are those at the file writers, as the Director's FileWriterState has them, with the policy for
-    them; None where they were not told of the run. ``topics`` has a line for each topic that was there
-    before, and is not as the scenario says. ``left_behind`` is what could not be taken back on hosts,
-    ``uncompared`` a line for each section whose journal is there.
+    ``written`` is what those file writers made of it that were told of it. ``topics`` has a line for each
+    topic that was there before, and is not as the scenario says. ``left_behind`` is what could not be taken
+    back on hosts, ``uncompared`` a line for each section whose journal is there.
     """
 
     end: Snapshot
     results: Sequence[Result]
     data: Sequence[RunData]
-    with_files: bool
-    jobs: Sequence[str] = ()
-    policy: FileWriterPolicy | None = None
+    written: Sequence[Written] = ()
     topics: Sequence[str] = ()
     left_behind: Sequence[str] = ()
     uncompared: Sequence[str] = ()
 
-    @property
-    def unwritten(self) -> str:
-        """Why the run is not written by a file writer, unless that is to be ignored; empty if it is."""
-        ignored = self.policy in (None, FileWriterPolicy.IGNORE)
-        job = self.jobs[-1] if self.jobs else "it was not asked"
-        return "" if ignored or is_written(job) else f"the file writer did not write the run: {job}"
+    def unwritten(self, policy: FileWriterPolicy) -> list[str]:
+        """Return what is not written by file writers where that is the policy, a line each."""
+        return [each.problem for each in self.written if each.policy is policy and each.problem]
 
     @property
     def problems(self) -> list[str]:
@@ -48,11 +68,10 @@ class Played:
             if data.run.ended is None:
                 which = "the run" if data is self.data[0] else f"run {data.run.id}"
                 places.append(f"the journal has no end of {which}: not all that was sent is noted there")
-        if self.policy is FileWriterPolicy.REQUIRE and self.unwritten and not self.end.last_error:
-            places.append(self.unwritten)
+        if not self.end.last_error:
+            places += self.unwritten(FileWriterPolicy.REQUIRE)
         places += self.left_behind
-        unread = self.unread_files
-        return problems(self.end, self.results, places, with_files=self.with_files, unread=unread)
+        return problems(self.end, self.results, places, unread=self.unread_files)
 
     @property
     def unread_files(self) -> list[str]:

@@ -58,6 +58,10 @@ class PlayedSection:
         """Return where its Tango database is; `top`, where that of the scenario at the top is."""
         return Address.parse(self.below.database) if self.below.database else top
 
+    def director(self, top: Address) -> Director:
+        """Return its Director; `top` as for `database`."""
+        return Director(f"donki/section/{self.below.name}", self.database(top))
+
 
 def play_sections(
     sections: Iterator[Below], journal: Path, broker: str, stack: ExitStack
@@ -113,7 +117,7 @@ def results_of(
     results = []
     for section in sections:
         below, where = section.below, section.database(database)
-        own = directors[below.path] = Director(f"donki/section/{below.name}", where)
+        own = directors[below.path] = section.director(database)
         above = directors[below.path[:-1]].players
         [seen] = [each for each in above if each.name.lower() == below.name.lower()]
         # Its events are those of its Players.
@@ -122,5 +126,5 @@ def results_of(
         for name in below.scenario.players:
             player = shown[name.lower()]
             data = section.data.of(player.name) if section.data else []
-            results.append(Result(player, sent(where, name), data))
+            results.append(Result(player, sent(where, name), data, below.scenario.hdf5 is not None))
     return results

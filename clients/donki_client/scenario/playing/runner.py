@@ -26,11 +26,11 @@ from donki_client.facility.device_server import DeviceServer
 from donki_client.facility.local import LocalFacility
 from donki_client.facility.servers import running
 from donki_client.scenario.history import History
-from donki_client.scenario.model import Scenario, sections_below
+from donki_client.scenario.model import Scenario, scenarios_of, sections_below
 from donki_client.scenario.placement.choice import place
 from donki_client.scenario.placement.hosts import HostRun
 from donki_client.scenario.placement.servers import director_server, player_servers
-from donki_client.scenario.playing.played import Played
+from donki_client.scenario.playing.played import Played, Written
 from donki_client.scenario.playing.played_sections import (
     PlayedSection,
     play_sections,
@@ -125,37 +125,27 @@ class ScenarioRunner:
             data = self._check(end.run_id, broker, read_back)
             for section in sections:
                 self._check_section(section, end.run_id)
-            jobs = self._wait_for_file_writers(director)
+            written = self._wait_for_file_writers(director, sections)
             of_sections = results_of(sections, director, facility.database, self._sent)
             # The names of a Player that never ran are known in lower case alone.
             shown = {player.name.lower(): player for player in director.players}
         results = [
-            Result(shown[name.lower()], said, data.of(shown[name.lower()].name))
+            Result(
+                shown[name.lower()], said, data.of(shown[name.lower()].name), self._scenario.hdf5 is not None
+            )
             for name, said in sent.items()
         ]
-        results += of_sections
-        with_files, writer = self._scenario.hdf5 is not None, self._scenario.file_writer
-        policy = FileWriterPolicy[writer.policy] if writer else None
-        found = [data, *(section.data for section in sections if section.data)]
+        of_all = [(self._scenario, broker, data)]
+        of_all += [(each.below.scenario, each.broker, each.data) for each in sections if each.data]
         return Played(
             end,
-            results,
-            found,
-            with_files,
-            jobs,
-            policy,
-            self._differences(broker, data),
+            results + of_sections,
+            [data for _, _, data in of_all],
+            written,
+            [line for part in of_all for line in _differences(*part)],
             on_hosts.problems,
             [section.uncompared for section in sections if section.data is None],
         )
-
-    def _differences(self, broker: str, data: RunData) -> list[str]:
-        """Return a line for each topic that the scenario wants otherwise than it was already there."""
-        from donki_client.scenario.topics import differences  # noqa: PLC0415 - as at the end
-
-        scenario = self._scenario
-        wanted = TopicSettings(scenario.partitions, scenario.replication)
-        return differences(broker, wanted, {stream.topic for stream in data.streams if stream.topic})
 
     def _check(self, run_id: str, broker: str, read_back: ReadBack) -> RunData:
         """Read back the rest of what was delivered when the journal has the end of the run; compare all."""
@@ -187,7 +177,7 @@ class ScenarioRunner:
         """Have a database and a broker, started where none is named; return the broker's address."""
         named_database, named_broker = self._scenario.database, self._scenario.broker
         with self._console.status("starting the Tango database and the Kafka broker"):
-            if named_broker or self._scenario.replication > 1:
+            if any(part.broker or part.replication > 1 for part in scenarios_of(self._scenario)):
                 # A broker that is not there must be known before anything is started.
                 from donki_client.scenario.topics import check_brokers  # noqa: PLC0415 - as at the end
 
@@ -227,15 +217,25 @@ class ScenarioRunner:
                     "stop it there, or give it another name in the scenario"
                 )
 
-    def _wait_for_file_writers(self, director: Director) -> list[str]:
-        """Return how the jobs at the file writers ended, a line each; or how they are after a long wait."""
+    def _wait_for_file_writers(self, director: Director, sections: Sequence[PlayedSection]) -> list[Written]:
+        """Return how the jobs at the file writers ended; or how they are after a long wait."""
         limit = time.monotonic() + FILE_WRITER_LIMIT
-        with self._console.status("waiting for the file writer"):
-            while any(map(is_open, jobs := director.file_writer_state)) and time.monotonic() < limit:
-                time.sleep(0.1)
-        for job in jobs:
-            self._telling.say("File writer", job)
-        return list(jobs)
+        conducted = [("", self._scenario, director)]
+        conducted += [
+            ("/".join(each.below.path), each.below.scenario, each.director(self._facility.database))
+            for each in sections
+        ]
+        written = []
+        for section, scenario, conducts in conducted:
+            if scenario.file_writer is None:
+                continue
+            with self._console.status("waiting for the file writer"):
+                while any(map(is_open, jobs := conducts.file_writer_state)) and time.monotonic() < limit:
+                    time.sleep(0.1)
+            for job in jobs:
+                self._telling.say("File writer", f"of section {section}, {job}" if section else job)
+            written.append(Written(section, FileWriterPolicy[scenario.file_writer.policy], jobs))
+        return written
 
     def _play(self, director: Director, read_back: ReadBack, sections: Sequence[PlayedSection]) -> Snapshot:
         scenario = self._scenario
@@ -274,3 +274,11 @@ class ScenarioRunner:
             return read_sent(f"tango://{database.tango_host}/donki/player/{player}")
         except UnreachableError:
             return None
+
+
+def _differences(scenario: Scenario, broker: str, data: RunData) -> list[str]:
+    """Return a line for each topic that the scenario wants otherwise than it was already there."""
+    from donki_client.scenario.topics import differences  # noqa: PLC0415 - as at the end
+
+    wanted = TopicSettings(scenario.partitions, scenario.replication)
+    return differences(broker, wanted, {stream.topic for stream in data.streams if stream.topic})

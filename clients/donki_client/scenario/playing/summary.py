@@ -33,11 +33,14 @@ class Result:
         what the Player says that it sent; None where it does not answer
     data
         what was found of its streams, in Kafka and in its files
+    with_files
+        whether all of that is to be in files too
     """
 
     player: PlayerStatus
     sent: Sent | None
     data: Sequence[StreamData]
+    with_files: bool = False
 
     @property
     def events(self) -> int:
@@ -143,7 +146,6 @@ def problems(
     results: Sequence[Result],
     places: Sequence[str] = (),
     *,
-    with_files: bool = False,
     unread: Collection[str] = (),
 ) -> list[str]:
     """Return what is not as it should be, a line each; empty when all was played and everything arrived.
@@ -156,8 +158,6 @@ def problems(
         what each Player did
     places
         what is wrong with topics and files
-    with_files
-        whether all data are to be in files too
     unread
         the Players whose files are on other hosts, and cannot be read here
     """
@@ -166,25 +166,25 @@ def problems(
         found.append(f"the sequence failed: {end.last_error}")
     elif end.triggers > 0 and end.current_trigger != end.triggers:
         found.append(f"the sequence was stopped at trigger {end.current_trigger} of {end.triggers}")
-    if with_files:
-        found += [
-            f"Player {stream.player}, {stream.source}: the Player wrote no file"
-            for result in results
-            for stream in result.data
-            if stream.stored is None and stream.measured.messages and stream.player not in unread
-        ]
+    found += [
+        f"Player {stream.player}, {stream.source}: the Player wrote no file"
+        for result in results
+        if result.with_files
+        for stream in result.data
+        if stream.stored is None and stream.measured.messages and stream.player not in unread
+    ]
     return [*found, *places, *(problem for result in results for problem in result.problems)]
 
 
-def success(results: Sequence[Result], folder: Path | None, unread: Sequence[str] = ()) -> str:
+def success(results: Sequence[Result], folders: Sequence[Path], unread: Sequence[str] = ()) -> str:
     """Return what is where it belongs, in a run without problems: no more than was compared and found.
 
     Parameters
     ----------
     results
         what each Player did
-    folder
-        of the files; None where there are none
+    folders
+        of the files; empty where there are none
     unread
         the Players whose files are on other hosts, and cannot be read here
     """
@@ -192,14 +192,16 @@ def success(results: Sequence[Result], folder: Path | None, unread: Sequence[str
     events = sum(stream.noted.events for stream in streams)
     values = sum(stream.findings.matched for stream in streams if not stream.has_events)
     said = f"all {events:,} events{_values(values)} arrived at Kafka"
-    if folder:
-        read = [stream for stream in streams if stream.player not in unread]
+    if folders:
+        in_files = [stream for result in results if result.with_files for stream in result.data]
+        read = [stream for stream in in_files if stream.player not in unread]
+        named = " and ".join(map(str, folders))
         measured = sum(stream.measured.events for stream in read)
         rows = sum(stream.measured.messages for stream in read if not stream.has_events)
         if (measured, rows) == (events, values):
-            said += f" and in the files in {folder}"
+            said += f" and in the files in {named}"
         else:
-            said += f", all {measured:,} events{_values(rows)} that were measured in the files in {folder}"
+            said += f", all {measured:,} events{_values(rows)} that were measured in the files in {named}"
     if unread:
         said += f"; the files of {', '.join(unread)} are on other hosts, and were not read"
     if faults := sum(stream.faults.total() for stream in streams):

@@ -105,9 +105,10 @@ def test_a_sequence_that_failed_or_was_stopped_is_a_problem():
 
 
 def test_a_player_that_wrote_no_file_is_a_problem_where_there_are_to_be_files():
-    assert problems(END, [WHOLE], with_files=True) == ["Player player0, panel: the Player wrote no file"]
+    filed = replace(WHOLE, with_files=True)
+    assert problems(END, [filed]) == ["Player player0, panel: the Player wrote no file"]
     stored = data(stored=StoredSource(100, 1_240_000, has_events=True), stored_findings=Findings())
-    assert problems(END, [replace(WHOLE, data=stored)], with_files=True) == []
+    assert problems(END, [replace(filed, data=stored)]) == []
 
 
 counts = st.integers(0, 10**9)
@@ -137,7 +138,7 @@ def test_no_more_is_said_to_have_arrived_than_was_noted_and_found(streams, in_fi
         for number, (noted, taken, left, faults) in enumerate(streams)
     ]
     player = replace(PLAYER, skipped=missed, dropped=dropped)
-    said = success([Result(player, SENT, found)], Path("data") if in_files else None)
+    said = success([Result(player, SENT, found, in_files)], [Path("data")] if in_files else [])
     events = sum(stream.noted.events for stream in found)
     assert f"all {events:,} events arrived at Kafka" in said
     stored = sum(stream.stored.events for stream in found if stream.stored)
@@ -152,7 +153,7 @@ def test_no_more_is_said_to_have_arrived_than_was_noted_and_found(streams, in_fi
 
 def test_a_run_without_an_end_in_the_journal_is_no_success():
     run = RecordedRun(1, "run", "director", "", {}, 1, 100, 0, {}, 0, None, None, "")
-    played = Played(END, [WHOLE], [RunData(run, list(WHOLE.data), {}, [])], with_files=False)
+    played = Played(END, [WHOLE], [RunData(run, list(WHOLE.data), {}, [])])
     assert played.problems == ["the journal has no end of the run: not all that was sent is noted there"]
     whole = replace(run, ended=1, outcome="done")
     assert replace(played, data=[replace(played.data[0], run=whole)]).problems == []
