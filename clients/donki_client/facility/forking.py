@@ -26,6 +26,8 @@ from donki_client.facility.spawning import spawn
 #: imports, sets its own.
 READ_LATER = ("DONKI_", "PYDEVD_", "PYSIDE6_", "PYTANGO_DATABASE_NAME", "PYTEST_", "TANGO_HOST")
 
+MOST_SERVERS = 4  # that fork, each with another environment
+
 POLL = 0.01  # s, between two looks at a process that is to end
 FORK_LIMIT = 60.0  # s, for a fork and the imports before it
 
@@ -175,6 +177,57 @@ class ForkServer:
     def _gone(self) -> DonkiError:
         written = self._log.read_text(errors="replace").strip()
         return DonkiError(f"the process that starts the servers has ended ({self._log}):\n{written}")
+
+
+class ForkServers:
+    """Processes that fork: another one where the environment of this one has changed, as imports change it.
+
+    Parameters
+    ----------
+    log
+        the file of the first one's output; those of others are beside it
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._servers: list[ForkServer] = []
+        self._modules: dict[str, None] = {}
+
+    def load(self, modules: Iterable[str]) -> None:
+        """Have modules imported for what is forked from now on; returns at once."""
+        with self._lock:
+            self._modules |= dict.fromkeys(modules)
+            if not self._servers:
+                self._add()
+            for server in self._servers:
+                server.load(self._modules)
+
+    def suitable(self, environment: Mapping[str, str]) -> ForkServer | None:
+        """Return one that can fork a program with this environment, beside this process's own; else None."""
+        with self._lock:
+            for server in reversed(self._servers):
+                if server.suits(environment):
+                    return server
+            if len(self._servers) < MOST_SERVERS and not any(server.suits({}) for server in self._servers):
+                server = self._add()
+                server.load(self._modules)
+                return server if server.suits(environment) else None
+            return None
+
+    def stop(self) -> None:
+        """End them, and all that still run of those they have forked."""
+        with self._lock:
+            for server in self._servers:
+                server.stop()
+            self._servers.clear()
+
+    def _add(self) -> ForkServer:
+        number = len(self._servers)
+        self._servers.append(
+            ForkServer(self._log.with_stem(f"{self._log.stem}-{number}") if number else self._log)
+        )
+        return self._servers[-1]
 
 
 class ForkedProcess:

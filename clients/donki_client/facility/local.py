@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from donki.errors import DonkiError, FileError
 from donki_client.address import Address
 from donki_client.facility.database import start_database
-from donki_client.facility.forking import ForkServer
+from donki_client.facility.forking import ForkServers
 from donki_client.facility.processes import Child, Processes
 from donki_client.facility.starting import Starting
 
@@ -59,14 +59,14 @@ class LocalFacility:
             raise FileError(f"the folder {folder} cannot be made: {error.strerror}") from None
         self.folder = folder
         self._database_folder = None if in_memory else folder
-        self._fork_server = ForkServer(folder / "servers.log")
-        self._base = Processes(folder, self._fork_server)
-        self._servers = Processes(folder, self._fork_server)
+        self._fork_servers = ForkServers(folder / "servers.log")
+        self._base = Processes(folder, self._fork_servers)
+        self._servers = Processes(folder, self._fork_servers)
         self._database: Address | None = None
 
     def prepare(self) -> None:
         """Begin to import what the servers need, in a process of their own; returns at once."""
-        self._fork_server.load(MODULES)
+        self._fork_servers.load(MODULES)
 
     @property
     def database(self) -> Address:
@@ -107,7 +107,7 @@ class LocalFacility:
         """
         from donki_client.facility.servers import start_servers  # noqa: PLC0415 - it needs PyTango
 
-        self._fork_server.load(sorted({server.module for server in servers}.intersection(MODULES)))
+        self._fork_servers.load(sorted({server.module for server in servers}.intersection(MODULES)))
         return start_servers(self._servers, self.database, servers, tell)
 
     def stop_servers(self) -> None:
@@ -122,7 +122,7 @@ class LocalFacility:
             try:
                 self._base.stop()
             finally:
-                self._fork_server.stop()
+                self._fork_servers.stop()
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from donki.errors import DonkiError
-from donki_client.facility.forking import ForkedProcess, ForkServer
+from donki_client.facility.forking import ForkedProcess, ForkServers
 from donki_client.facility.spawning import spawn
 
 POLL = 0.01  # s, between two looks at a starting process
@@ -44,16 +44,18 @@ class Child:
         command: list[str],
         log: Path,
         environment: Mapping[str, str],
-        fork_server: ForkServer | None = None,
+        fork_servers: ForkServers | None = None,
     ) -> None:
         self.name = name
         self.log = log
         self._popen: subprocess.Popen[bytes] | ForkedProcess
         with log.open("wb") as output:
             match command:
-                case [sys.executable, "-m", module, *rest] if fork_server and fork_server.suits(environment):
+                case [sys.executable, "-m", module, *rest] if fork_servers and (
+                    server := fork_servers.suitable(environment)
+                ):
                     short = name.rpartition("/")[2]
-                    self._popen = fork_server.fork(short, module, rest, environment, log)
+                    self._popen = server.fork(short, module, rest, environment, log)
                 case _:
                     self._popen = spawn(command, environment, output)
         self.pid = self._popen.pid
@@ -126,20 +128,20 @@ class Processes:
     ----------
     logs
         the folder where each program's output goes, one file a program
-    fork_server
-        forks those that are modules of Python (``python -m MODULE``) with a function ``main`` and that it
-        suits; None: each is started as a new program
+    fork_servers
+        fork those that are modules of Python (``python -m MODULE``) with a function ``main`` and that one of
+        them suits; None: each is started as a new program
     """
 
-    def __init__(self, logs: Path, fork_server: ForkServer | None = None) -> None:
+    def __init__(self, logs: Path, fork_servers: ForkServers | None = None) -> None:
         self._logs = logs
-        self._fork_server = fork_server
+        self._fork_servers = fork_servers
         self._children: list[Child] = []
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> Child:
         """Start a program and return at once; `environment` is added to this process's own."""
         log = self._logs / f"{name.replace('/', '-')}.log"
-        child = Child(name, command, log, environment or {}, self._fork_server)
+        child = Child(name, command, log, environment or {}, self._fork_servers)
         self._children.append(child)
         return child
 

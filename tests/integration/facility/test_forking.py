@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from donki.errors import DonkiError
-from donki_client.facility.forking import ForkServer
+from donki_client.facility.forking import MOST_SERVERS, ForkServers
 from donki_client.facility.processes import Processes
 from helpers.support import needs, wait_until
 
@@ -45,10 +46,10 @@ def program(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def fork_server(program):
-    server = ForkServer(program / "servers.log")
-    yield server
-    server.stop()
+def fork_servers(program):
+    servers = ForkServers(program / "servers.log")
+    yield servers
+    servers.stop()
 
 
 def run(processes, name, *arguments, **environment):
@@ -57,14 +58,18 @@ def run(processes, name, *arguments, **environment):
     return child
 
 
+def parent_of(child):
+    return int(Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def said(child, what):
     return [line for line in child.log.read_text().splitlines() if line.startswith(what)]
 
 
-def test_a_forked_program_has_what_a_started_one_has(program, fork_server, monkeypatch):
+def test_a_forked_program_has_what_a_started_one_has(program, fork_servers, monkeypatch):
     monkeypatch.setenv("DONKI_GONE", "at first")
-    with Processes(program, fork_server) as processes:
-        fork_server.load(["tried"])
+    with Processes(program, fork_servers) as processes:
+        fork_servers.load(["tried"])
         monkeypatch.delenv("DONKI_GONE")
         children = [run(processes, f"c{n}", "end", str(n), DONKI_TRIED=f"v{n}") for n in (0, 7)]
         assert [child.wait(10) for child in children] == [0, 7]
@@ -79,8 +84,8 @@ def test_a_forked_program_has_what_a_started_one_has(program, fork_server, monke
         assert not set(first) & set(second)
 
 
-def test_a_forked_program_ends_when_it_is_asked_or_killed(program, fork_server):
-    with Processes(program, fork_server) as processes:
+def test_a_forked_program_ends_when_it_is_asked_or_killed(program, fork_servers):
+    with Processes(program, fork_servers) as processes:
         asked, killed = run(processes, "asked", "stay", "0"), run(processes, "killed", "stay", "0")
         assert asked.is_alive
         asked.terminate()
@@ -94,24 +99,41 @@ def test_a_forked_program_ends_when_it_is_asked_or_killed(program, fork_server):
     assert left.wait(0) == -signal.SIGTERM
 
 
-def test_when_the_process_that_forks_dies_all_do_and_it_is_told(program, fork_server):
-    with Processes(program, fork_server) as processes:
+def test_when_the_process_that_forks_dies_all_do_and_it_is_told(program, fork_servers):
+    with Processes(program, fork_servers) as processes:
         child = run(processes, "child", "stay", "0")
-        os.kill(int((program / f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[1]), 9)
+        os.kill(parent_of(child), 9)
         wait_until("the child is gone", lambda: not child.is_alive, 5)
         with pytest.raises(DonkiError, match="the process that starts the servers has ended"):
             run(processes, "another", "stay", "0")
 
 
-def test_a_program_with_another_environment_for_python_is_not_forked(program, fork_server, monkeypatch):
+def test_where_the_environment_has_changed_another_process_forks(program, fork_servers, monkeypatch):
+    """An import may change it, as that of blosc2; or whoever sets what Python reads when it begins."""
     (program / "elsewhere").mkdir()
-    (program / "elsewhere" / "alone.py").write_text("print('ready', flush=True)\n")
-    with Processes(program, fork_server) as processes:
-        assert run(processes, "c", "end", "0").wait(10) == 0
+    (program / "elsewhere" / "alone.py").write_text("def main():\n    print('ready', flush=True)\n")
+    with Processes(program, fork_servers) as processes:
+        before = run(processes, "before", "stay", "0")
         monkeypatch.setenv("PYTHONPATH", str(program / "elsewhere"))
         child = processes.start("alone", [sys.executable, "-m", "alone"])
         child.wait_for("ready", 30)
         assert child.wait(10) == 0
+        after = run(processes, "after", "stay", "0")
+        monkeypatch.delenv("PYTHONPATH")
+        again = run(processes, "again", "stay", "0")
+        assert parent_of(before) == parent_of(again) != parent_of(after) != os.getpid()
+        assert all(child.is_alive for child in (before, after, again))
+
+
+def test_only_so_many_environments_have_a_process_that_forks(program, fork_servers, monkeypatch):
+    with Processes(program, fork_servers) as processes:
+        parents = set()
+        for number in range(MOST_SERVERS + 2):
+            monkeypatch.setenv("SOME_LIBRARY", str(number))
+            child = run(processes, f"c{number}", "stay", "0")
+            parents.add(parent_of(child))
+        assert len(parents) == MOST_SERVERS + 1
+        assert parent_of(child) == os.getpid()
 
 
 @pytest.mark.parametrize(
@@ -125,11 +147,11 @@ def test_a_program_with_another_environment_for_python_is_not_forked(program, fo
     ],
 )
 def test_a_program_is_forked_only_where_its_variables_are_read_later(
-    program, fork_server, variable, is_forked
+    program, fork_servers, variable, is_forked
 ):
-    with Processes(program, fork_server) as processes:
-        assert fork_server.suits({})
-        assert fork_server.suits({variable: "1"}) == is_forked
+    with Processes(program, fork_servers) as processes:
+        assert fork_servers.suitable({})
+        assert bool(fork_servers.suitable({variable: "1"})) == is_forked
         child = run(processes, "c", "end", "0", **{variable: "1"})
         assert child.wait(10) == 0
         assert said(child, "product") == ["product 27000000.0"]
@@ -146,7 +168,7 @@ with LocalFacility(Path("facility")) as facility:
     facility.prepare()
     facility.start_database_and_broker()
     [player] = facility.start_servers(DeviceServer.player("forked", Path("just.py")))
-    forks = facility._fork_server._popen.pid
+    forks = facility._fork_servers._servers[0]._popen.pid
     for child in (*facility._base._children, player):
         status = Path(f"/proc/{child.pid}/status").read_text()
         print(child.name, f"PPid:\\t{forks}\\n" in status)
@@ -172,7 +194,7 @@ def test_all_servers_are_forked_by_a_program_that_imports_tango_after_it_began_t
 AGAIN = """
 import os, signal, sys
 from pathlib import Path
-from donki_client.facility.forking import ForkServer
+from donki_client.facility.forking import ForkServers
 from donki_client.facility.processes import Processes
 
 def run(processes, pid, what):
@@ -181,7 +203,7 @@ def run(processes, pid, what):
     assert child.pid == pid, child.pid
     return child
 
-server = ForkServer(Path("servers.log"))
+server = ForkServers(Path("servers.log"))
 server.load(["tried"])
 with Processes(Path("."), server) as processes:
     # All is loaded, with the threads of that, when the first has ended.
@@ -220,12 +242,13 @@ def test_programs_that_get_the_same_pid_one_after_the_other_are_told_apart(progr
 LATE_IMPORT = """
 import os, sys
 from pathlib import Path
-from donki_client.facility.forking import ForkServer
-server = ForkServer(Path(sys.argv[1]))
-server.load(["tango"])
+from donki_client.facility.forking import ForkServers
+servers = ForkServers(Path(sys.argv[1]))
+servers.load(["tango"])
+first = servers.suitable({})
 import tango
-suits = server.suits({"TANGO_HOST": "127.0.0.1:1"})
-server.stop()
+suits = servers.suitable({"TANGO_HOST": "127.0.0.1:1"}) is first
+servers.stop()
 sys.exit(not suits)
 """
 
