@@ -19,6 +19,11 @@ def _time_ns() -> int:
     return _true() + int(_FILE.read_text() or 0)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve."""
     time.time_ns = _time_ns
     device.main()
+
+
+if __name__ == "__main__":
+    main()
