@@ -11,7 +11,7 @@ from donki.texts import visible
 from donki_client.deploy.scripts import read, travelling_scripts
 from donki_client.facility.device_server import DeviceServer, ServedDevice
 from donki_client.scenario.file import instance_name
-from donki_client.scenario.model import Scenario, sections_below
+from donki_client.scenario.model import Scenario, players_in, scenarios_of, sections_below
 from donki_client.scenario.placement.choice import stated
 from donki_client.scenario.placement.servers import director_server, player_servers, section_server
 
@@ -116,14 +116,12 @@ def read_deployment(scenario: Scenario, file: Path, layout: Layout, broker: str)
         when something of it cannot be on another host, or Tango cannot carry it; names it
     """
     name = instance_name(file)
-    below = list(sections_below(scenario))
-    parts = [(scenario, file.parent), *((each.scenario, each.section.scenario.parent) for each in below)]
-    moved = _Moved(parts, layout)
+    moved = _Moved(scenario, file.parent, layout)
     broker = scenario.broker or broker
     director = moved.server(director_server(scenario, name, _JOURNAL, broker))
     players = player_servers(scenario, stated(scenario), broker)
     sections: list[DeviceServer] = []
-    for each in below:
+    for each in sections_below(scenario):
         own, database = each.scenario.broker or broker, each.database or ""
         section = section_server(each, _JOURNAL / each.name, own)
         sections.insert(0, replace(moved.server(section), database=database))
@@ -143,7 +141,7 @@ def read_deployment(scenario: Scenario, file: Path, layout: Layout, broker: str)
         moved.scripts,
         moved.inputs,
         moved.written,
-        _extras([part for part, _ in parts]),
+        _extras(list(scenarios_of(scenario))),
     )
     for server in deployment.servers:
         _check_letters(server)
@@ -164,22 +162,21 @@ def _with_sequence(device: ServedDevice, scenario: Scenario) -> ServedDevice:
 
 
 class _Moved:
-    """The paths of some scenarios as they are on the hosts, and what travels there.
+    """The paths of a scenario and its sections as they are on the hosts, and what travels there.
 
     Parameters
     ----------
-    parts
-        a scenario and those of its sections, each with its folder
+    scenario, folder
+        the one at the top, and where its file is
     layout
         where things are on the hosts
     """
 
-    def __init__(self, parts: Sequence[tuple[Scenario, Path]], layout: Layout) -> None:
+    def __init__(self, scenario: Scenario, folder: Path, layout: Layout) -> None:
         self._layout = layout
-        scenarios = [scenario for scenario, _ in parts]
-        players = {name: player for part in scenarios for name, player in part.players.items()}
+        players = players_in(scenario)
         self.scripts = travelling_scripts(players) if layout.prefix else {}
-        structures = [part.file_writer.structure for part in scenarios if part.file_writer]
+        structures = [part.file_writer.structure for part in scenarios_of(scenario) if part.file_writer]
         self._structures = {str(path.resolve()): self._travel(path) for path in structures if path}
         self.inputs: dict[str, Path] = {}
         self._inputs = {
@@ -187,8 +184,10 @@ class _Moved:
             for player in players.values()
             for data in player.data_path
         }
-        files = [(part.hdf5.folder.resolve(), folder.resolve()) for part, folder in parts if part.hdf5]
-        self._files = {str(path): self._written(path, folder) for path, folder in files}
+        parts = [(scenario, folder)]
+        parts += [(each.scenario, each.section.scenario.parent) for each in sections_below(scenario)]
+        files = [(part.hdf5.folder.resolve(), beside.resolve()) for part, beside in parts if part.hdf5]
+        self._files = {str(path): self._written(path, beside) for path, beside in files}
         outside = [path for path in self._files.values() if not self._is_state(path)]
         written = [*([layout.state] if layout.state else []), *outside]
         self.written = tuple(dict.fromkeys(map(str, written)))

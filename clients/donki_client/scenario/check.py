@@ -20,7 +20,14 @@ from donki_client.console.many import AT_A_GLANCE, first_lines, named
 from donki_client.console.output import printable
 from donki_client.scenario.file import from_environment, instance_name, read_scenario
 from donki_client.scenario.history import History, Known, MeasuredScript
-from donki_client.scenario.model import Scenario, changed_throughout, hosts_of, players_in, scenarios_of
+from donki_client.scenario.model import (
+    Scenario,
+    changed_throughout,
+    hosts_of,
+    on_this_machine,
+    players_in,
+    scenarios_of,
+)
 from donki_client.scenario.placement.choice import place
 from donki_client.scenario.simulation import MOST_TRIGGERS, Simulation, rehearse
 
@@ -98,7 +105,7 @@ def _say_brokers(console: Console, scenario: Scenario) -> bool:
         _say(console, str(error), "bold red")
         return True
     except BrokerError as error:
-        _say(console, f"whether there are brokers enough is not known: {error}", "yellow")
+        _say(console, f"whether there are enough brokers is not known: {error}", "yellow")
     return False
 
 
@@ -127,7 +134,6 @@ def _problem_of_hosts(scenario: Scenario) -> str:
 def _try(scenario: Scenario) -> Trial:
     # Needed for a trial alone, and slow to import: they talk to Tango and Kafka, and read files.
     from donki_client.facility.local import LocalFacility  # noqa: PLC0415
-    from donki_client.scenario.placement.hosts import on_this_machine  # noqa: PLC0415
     from donki_client.scenario.playing.runner import ScenarioRunner  # noqa: PLC0415
 
     nowhere = {"database": None, "broker": None, "replication": 0, "hdf5": None, "file_writer": None}

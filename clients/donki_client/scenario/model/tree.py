@@ -73,19 +73,25 @@ def changed_throughout(scenario: Scenario, change: Callable[[Scenario], Scenario
 
 def on_host(scenario: Scenario, host: str) -> Scenario:
     """Return the scenario of a section whose Players and sections are on a host, unless they name another."""
+    return _placed(scenario, lambda named: named or host)
 
-    def there(part: Scenario) -> Scenario:
-        players = {
-            name: player.model_copy(update={"host": player.host or host})
-            for name, player in part.players.items()
-        }
-        sections = {
-            name: section.model_copy(update={"host": section.host or host})
-            for name, section in part.sections.items()
-        }
-        return part.model_copy(update={"players": players, "sections": sections})
 
-    return changed_throughout(scenario, there)
+def on_this_machine(scenario: Scenario) -> Scenario:
+    """Return a scenario whose Players and sections are all on this machine."""
+    return _placed(scenario, lambda _named: "")
+
+
+def _placed(scenario: Scenario, host_for: Callable[[str], str]) -> Scenario:
+    """Return a scenario with other hosts; `host_for` is given each that is named, or an empty text."""
+
+    def placed(part: Scenario) -> Scenario:
+        update = {
+            key: {name: each.model_copy(update={"host": host_for(each.host)}) for name, each in its.items()}
+            for key, its in (("players", part.players), ("sections", part.sections))
+        }
+        return part.model_copy(update=update)
+
+    return changed_throughout(scenario, placed)
 
 
 def players_in(scenario: Scenario) -> dict[str, ScenarioPlayer]:

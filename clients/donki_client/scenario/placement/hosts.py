@@ -23,7 +23,7 @@ from donki_client.facility.hosts.registration import Registration
 from donki_client.facility.hosts.servers import HostServers
 from donki_client.facility.hosts.starter import Starter, host_name, silent_hosts
 from donki_client.facility.servers import await_loaded, connect
-from donki_client.scenario.model import Scenario, changed_throughout, hosts_of, players_in, sections_below
+from donki_client.scenario.model import Scenario, hosts_of, players_in, sections_below
 from donki_client.scenario.placement.choice import stated
 from donki_client.scenario.placement.servers import player_servers, section_server
 
@@ -33,17 +33,6 @@ FOLDERS = ("ScriptPath", "DataPath", "FileDirectory", "RunDirectory")
 
 #: How long a Player may take for a request about its files, in s.
 ANSWER_LIMIT = 20.0
-
-
-def on_this_machine(scenario: Scenario) -> Scenario:
-    """Return a scenario whose Players and sections are all on this machine."""
-
-    def here(part: Scenario) -> Scenario:
-        players = {name: player.model_copy(update={"host": ""}) for name, player in part.players.items()}
-        sections = {name: section.model_copy(update={"host": ""}) for name, section in part.sections.items()}
-        return part.model_copy(update={"players": players, "sections": sections})
-
-    return changed_throughout(scenario, here)
 
 
 def remove_servers(scenario: Scenario) -> list[str]:
@@ -165,7 +154,7 @@ class HostRun:
         *,
         leave: bool = False,
     ) -> None:
-        self._scenario = scenario
+        self._players = players_in(scenario)
         self._database = database
         self._local = local
         self._stop_local = stop_local
@@ -229,7 +218,7 @@ class HostRun:
         name = device.name.rpartition("/")[2]
         proxy = tango.DeviceProxy(f"tango://{self._database.tango_host}/{device.name}")
         proxy.set_timeout_millis(round(1000 * ANSWER_LIMIT))
-        player = players_in(self._scenario)[name]
+        player = self._players[name]
         who = f"Player {name} on host {server.host}"
         try:
             self._have_scripts(proxy, device, player.script)

@@ -220,21 +220,20 @@ class ScenarioRunner:
     def _wait_for_file_writers(self, director: Director, sections: Sequence[PlayedSection]) -> list[Written]:
         """Return how the jobs at the file writers ended; or how they are after a long wait."""
         limit = time.monotonic() + FILE_WRITER_LIMIT
-        conducted = [("", self._scenario, director)]
-        conducted += [
-            ("/".join(each.below.path), each.below.scenario, each.director(self._facility.database))
+        told = [("", self._scenario.file_writer, director)] if self._scenario.file_writer else []
+        told += [
+            ("/".join(each.below.path), writer, each.director(self._facility.database))
             for each in sections
+            if (writer := each.below.scenario.file_writer)
         ]
         written = []
-        for section, scenario, conducts in conducted:
-            if scenario.file_writer is None:
-                continue
+        for section, writer, conducts in told:
             with self._console.status("waiting for the file writer"):
                 while any(map(is_open, jobs := conducts.file_writer_state)) and time.monotonic() < limit:
                     time.sleep(0.1)
             for job in jobs:
                 self._telling.say("File writer", f"of section {section}, {job}" if section else job)
-            written.append(Written(section, FileWriterPolicy[scenario.file_writer.policy], jobs))
+            written.append(Written(section, FileWriterPolicy[writer.policy], jobs))
         return written
 
     def _play(self, director: Director, read_back: ReadBack, sections: Sequence[PlayedSection]) -> Snapshot:
