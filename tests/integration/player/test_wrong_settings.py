@@ -177,13 +177,13 @@ def test_a_player_says_what_is_wrong_until_it_is_mended(facility):
 
 def test_a_director_says_what_is_wrong_until_it_is_mended(facility, tmp_path):
     rng = random.Random(10)
-    with an_orchestra(facility, tmp_path, "right", "p", director=False):
+    with an_orchestra(facility, tmp_path, "well", "p", director=False):
         servers, cases = [], []
         for number in range(CASES // 3):
             memorized, bad_memorized = draw(rng, DIRECTOR_MEMORIZED)
             properties, bad_properties = draw(rng, DIRECTOR_PROPERTIES)
             properties = {
-                "PlayerDevices": ["donki/player/right-p"],
+                "PlayerDevices": ["donki/player/well-p"],
                 "RunDirectory": str(tmp_path / str(number)),
                 **properties,
             }
